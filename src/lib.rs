@@ -1,0 +1,1 @@
+//! Peapod: a study notebook for Kubernetes whose notes run.
