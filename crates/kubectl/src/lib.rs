@@ -1,1 +1,17 @@
-//! See the crate's `Cargo.toml`.
+//! `kubectl` without a process: its grammar, what it asks of the API server, and what it prints.
+//!
+//! Nothing here reads files, clocks or sockets. A command line becomes a [`Command`]; [`run`] carries it out over an
+//! [`Api`] and gives back an [`Output`] of text and an exit code. A command that waits does not block, for its time is
+//! virtual: it says what it waits for.
+
+pub mod api;
+pub mod command;
+mod flags;
+pub mod print;
+pub mod resources;
+pub mod selector;
+mod value;
+pub mod words;
+
+pub use api::{Api, ExecResult, Files, LogRequest, NoFiles, PatchKind, Request, Status, Verb};
+pub use command::{Action, Command, ParseError};
