@@ -6,7 +6,10 @@
 
 pub mod api;
 pub mod command;
+pub mod describe;
+pub mod exec;
 mod flags;
+pub mod merge;
 pub mod print;
 pub mod resources;
 pub mod selector;
@@ -15,3 +18,4 @@ pub mod words;
 
 pub use api::{Api, ExecResult, Files, LogRequest, NoFiles, PatchKind, Request, Status, Verb};
 pub use command::{Action, Command, ParseError};
+pub use exec::{Applied, Effect, Output, Until, Wait, apply, poll, run, time_out};

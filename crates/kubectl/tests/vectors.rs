@@ -5,7 +5,10 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use peapod_kubectl::print::{self, TableOptions, age, cells};
+use peapod_kubectl::merge;
+use peapod_kubectl::Command;
+use peapod_kubectl::command::Action;
+use peapod_kubectl::print::{self, TableOptions, age, cells, output, sort};
 use serde_json::Value;
 
 fn now() -> Timestamp {
@@ -55,12 +58,114 @@ fn cells_and_tables_of_one_row() {
 
 #[test]
 fn durations() {
-    agree("api-small.json", 0, |row| {
+    agree("api-small.json", 40, |row| {
         if !str(row, "id").starts_with("duration-") {
             return Err("not a duration".to_owned());
         }
         let seconds = row["seconds"].as_f64().unwrap().trunc() as i64;
         equal("human", age::human_duration(seconds).as_str(), str(row, "human"))?;
         equal("short", age::short_human_duration(seconds).as_str(), str(row, "short"))
+    });
+}
+
+fn outcome(ours: Result<Value, String>, row: &Value) -> Result<(), String> {
+    match (ours, row.get("error").and_then(Value::as_str)) {
+        (Ok(value), None) => equal("result", value, row["result"].clone()),
+        (Err(error), Some(theirs)) => equal("error", error.as_str(), theirs),
+        (Ok(value), Some(theirs)) => Err(format!("no error {theirs:?}, but {value}")),
+        (Err(error), None) => Err(format!("error {error}")),
+    }
+}
+
+#[test]
+fn strategic_merges() {
+    agree("api-strategic-merge.json", 50, |row| outcome(merge::strategic::apply(str(row, "kind"), &row["original"], &row["patch"]), row));
+}
+
+#[test]
+fn strategic_differences() {
+    agree("api-strategic-diff.json", 8, |row| {
+        let ours = merge::strategic::diff(str(row, "kind"), &row["original"], &row["modified"])?;
+        equal("patch", ours, row["patch"].clone())
+    });
+}
+
+#[test]
+fn three_way_merges() {
+    agree("api-apply-threeway.json", 12, |row| {
+        let patch = merge::threeway::patch(&row["original"], &row["modified"], &row["current"])?;
+        equal("patch", Value::Object(patch.body.clone()), row["patch"].clone())?;
+        let result = if patch.strategic {
+            merge::strategic::apply(str(row, "kind"), &row["current"], &Value::Object(patch.body))?
+        } else {
+            merge::json::apply(&row["current"], &Value::Object(patch.body))
+        };
+        equal("result", result, row["result"].clone())
+    });
+}
+
+#[test]
+fn merge_patches() {
+    agree("api-json-patches.json", 5, |row| {
+        if !str(row, "id").starts_with("mergepatch-") {
+            return Err("not a merge patch".to_owned());
+        }
+        outcome(Ok(merge::json::apply(&row["original"], &row["patch"])), row)
+    });
+}
+
+#[test]
+fn formats() {
+    agree("api-output.json", 52, |row| {
+        let line = format!("get pods -o '{}'", str(row, "output").replace('\'', "'\\''"));
+        let error = row.get("error").and_then(Value::as_str);
+        let command = match Command::parse(&line) {
+            Ok(command) => command,
+            Err(refused) => return equal("error", refused.stderr.trim_end().trim_start_matches("error: "), error.unwrap_or("").trim_end()),
+        };
+        let Action::Get(get) = command.action else { return Err("not a get".to_owned()) };
+        let objects = row["objects"].as_array().unwrap();
+        let object = if row["opt"]["list"].as_bool() == Some(true) {
+            serde_json::json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": objects})
+        } else {
+            objects[0].clone()
+        };
+        let on = |key: &str| row["opt"][key].as_bool().unwrap_or(false);
+        let options = output::Options { managed_fields: on("showManagedFields"), strict: false, no_headers: on("noHeaders") };
+        let (text, failed) = output::print(&object, &get.format, &options);
+        equal("text", text.as_str(), str(row, "text"))?;
+        equal("error", failed.as_deref(), error)
+    });
+}
+
+#[test]
+fn sorting() {
+    agree("api-sort.json", 9, |row| {
+        let objects = row["objects"].as_array().unwrap().clone();
+        match sort::by_path(objects, str(row, "sortBy")) {
+            Ok(sorted) => equal("names", Value::from(sorted.iter().map(|object| object["metadata"]["name"].clone()).collect::<Vec<_>>()), row["names"].clone()),
+            Err(error) => equal("error", error.as_str(), str(row, "error")),
+        }
+    });
+}
+
+#[test]
+fn tables() {
+    agree("api-tables.json", 13, |row| {
+        let option = |key: &str| row["options"][key].as_bool().unwrap_or(false);
+        let mut objects = row["objects"].as_array().unwrap().clone();
+        if let Some(path) = row["sortBy"].as_str() {
+            objects = sort::by_path(objects, path)?;
+        }
+        let kind = str(&objects[0], "kind").to_owned();
+        let options = TableOptions {
+            wide: option("Wide"),
+            no_headers: option("NoHeaders"),
+            with_namespace: option("WithNamespace"),
+            show_labels: option("ShowLabels"),
+            label_columns: row["options"]["ColumnLabels"].as_array().into_iter().flatten().filter_map(Value::as_str).map(ToOwned::to_owned).collect(),
+            kind_prefix: row["opt"]["kindPrefix"].as_bool().filter(|on| *on).map(|_| kind.to_lowercase()),
+        };
+        equal("text", print::table(&kind, &objects, now(), &options).as_str(), str(row, "text"))
     });
 }

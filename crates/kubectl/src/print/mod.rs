@@ -3,8 +3,13 @@
 pub mod age;
 pub mod cells;
 pub mod columns;
+pub mod json;
+pub mod jsonpath;
+pub mod output;
 pub mod pod;
+pub mod sort;
 pub mod table;
+pub mod yaml;
 
 use std::borrow::Borrow;
 
