@@ -362,7 +362,6 @@ pub enum For {
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one command at a time")]
 pub enum Action {
     /// `get`
     Get(Get),
@@ -949,7 +948,7 @@ fn delete(given: &Given, targets: Targets) -> Result<Action, ParseError> {
         now,
         force,
         propagation,
-        wait: given.get("wait").map_or(true, |_| given.on("wait")),
+        wait: given.get("wait").is_none() || given.on("wait"),
         timeout: given.duration("timeout").map_err(usage)?.filter(|timeout| *timeout != 0),
         ignore_not_found: given.on("ignore-not-found"),
         name_only,

@@ -95,8 +95,7 @@ impl Given {
                 }
                 given.push(flag, text.unwrap_or_default())?;
             } else if word.len() > 1 && word.starts_with('-') {
-                let mut shorts = word[1..].char_indices();
-                while let Some((index, short)) = shorts.next() {
+                for (index, short) in word[1..].char_indices() {
                     let Some(flag) = all().find(|flag| flag.short == Some(short)) else {
                         return Err(format!("unknown shorthand flag: '{short}' in {word}"));
                     };

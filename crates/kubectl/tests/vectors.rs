@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use peapod_kubectl::merge;
 use peapod_kubectl::Command;
+use peapod_kubectl::describe;
 use peapod_kubectl::command::Action;
 use peapod_kubectl::print::{self, TableOptions, age, cells, output, sort};
 use serde_json::Value;
@@ -167,5 +168,16 @@ fn tables() {
             kind_prefix: row["opt"]["kindPrefix"].as_bool().filter(|on| *on).map(|_| kind.to_lowercase()),
         };
         equal("text", print::table(&kind, &objects, now(), &options).as_str(), str(row, "text"))
+    });
+}
+
+#[test]
+fn descriptions() {
+    agree("api-describe.json", 35, |row| {
+        let objects = row["objects"].as_array().unwrap();
+        let ours = describe::describe(&objects[0], &objects[1..], now(), row["showEvents"].as_bool().unwrap_or(true));
+        let first = ours.lines().zip(str(row, "text").lines()).find(|(ours, theirs)| ours != theirs);
+        equal("first line", first.map(|(ours, _)| ours), first.map(|(_, theirs)| theirs))?;
+        equal("text", ours.as_str(), str(row, "text"))
     });
 }

@@ -52,8 +52,11 @@ pub(super) fn annotations_at(out: &mut Writer, level: usize, title: &str, object
         } else {
             out.line(level, format!("{head}\t{key}:"));
             for line in value.split('\n') {
-                let shown = if line.chars().count() > MAX_ANNOTATION { format!("{}...", line.chars().take(MAX_ANNOTATION).collect::<String>()) } else { line.to_owned() };
-                out.line(level, format!("\t  {shown}"));
+                // The indentation counts.
+                let shown = format!("  {line}");
+                let cut = shown.chars().count() > MAX_ANNOTATION;
+                let shown = if cut { format!("{}...", shown.chars().take(MAX_ANNOTATION).collect::<String>()) } else { shown };
+                out.line(level, format!("\t{shown}"));
             }
         }
     }

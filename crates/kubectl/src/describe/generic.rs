@@ -27,14 +27,6 @@ pub(super) fn describe(object: &Value, around: &[Value], now: Timestamp, events:
     out.finish()
 }
 
-/// Any value under a title.
-pub(super) fn content_of(title: &str, value: &Value) -> String {
-    let mut out = Writer::default();
-    out.line(0, format!("{title}:"));
-    content(&mut out, 1, value);
-    out.finish()
-}
-
 fn content(out: &mut Writer, level: usize, object: &Value) {
     for (key, value) in object.as_object().map(sorted).unwrap_or_default() {
         let label = label(key);

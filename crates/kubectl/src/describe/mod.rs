@@ -1,30 +1,52 @@
 //! `kubectl describe` (`kubectl/pkg/describe/describe.go`).
 
 mod common;
+mod config;
 mod events;
 mod generic;
+mod node;
+mod pod;
+mod workloads;
 mod writer;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::resources::{self, Resource};
+use crate::selector::selector_query;
 use crate::value::text;
-
 
 /// What a description of an object needs to see besides it: resource, namespace, label selector, field selector.
 pub(crate) type Need = (&'static Resource, String, Option<String>, Option<String>);
 
 /// The lists that a description of `object` reads.
 pub(crate) fn needs(object: &Value, events: bool) -> Vec<Need> {
-    let namespace = text(object, "/metadata/namespace").to_owned();
-    let mut needs = Vec::new();
-    if events && let Some(resource) = resources::find("events") {
-        let mut selector = format!("involvedObject.name={},involvedObject.kind={}", text(object, "/metadata/name"), text(object, "/kind"));
-        if !namespace.is_empty() {
-            selector.push_str(&format!(",involvedObject.namespace={namespace}"));
+    let (name, namespace) = (text(object, "/metadata/name"), text(object, "/metadata/namespace").to_owned());
+    let mut needs: Vec<Need> = Vec::new();
+    let mut need = |kind: &str, namespace: &str, labels: Option<String>, fields: Option<String>| {
+        if let Some(resource) = resources::find(kind) {
+            needs.push((resource, namespace.to_owned(), labels, fields));
         }
-        needs.push((resource, namespace, None, Some(selector)));
+    };
+    let selector = || object.pointer("/spec/selector").map(selector_query);
+    match text(object, "/kind") {
+        "Deployment" => need("replicasets", &namespace, selector(), None),
+        "ReplicaSet" | "StatefulSet" | "DaemonSet" => need("pods", &namespace, selector(), None),
+        "Service" => need("endpointslices", &namespace, Some(format!("kubernetes.io/service-name={name}")), None),
+        "PersistentVolumeClaim" => need("pods", &namespace, None, None),
+        "Node" => {
+            need("pods", "", None, Some(format!("spec.nodeName={name},status.phase!=Succeeded,status.phase!=Failed")));
+            need("leases", "kube-node-lease", None, Some(format!("metadata.name={name}")));
+        }
+        _ => {}
+    }
+    if events {
+        // Kubelets write a node's name where its uid belongs, so a node's events are found by name alone.
+        let fields = match text(object, "/metadata/uid") {
+            uid if !uid.is_empty() && text(object, "/kind") != "Node" => format!("involvedObject.name={name},involvedObject.namespace={namespace},involvedObject.uid={uid}"),
+            _ => format!("involvedObject.name={name},involvedObject.kind={}", text(object, "/kind")),
+        };
+        need("events", &namespace, None, Some(fields));
     }
     needs
 }
@@ -32,10 +54,31 @@ pub(crate) fn needs(object: &Value, events: bool) -> Vec<Need> {
 /// The description of an object; `around` holds everything else that can be seen, events among it.
 #[must_use]
 pub fn describe(object: &Value, around: &[Value], now: Timestamp, events: bool) -> String {
-    generic::describe(object, around, now, events)
+    match text(object, "/kind") {
+        "Pod" => pod::pod(object, around, now, events),
+        "Deployment" => workloads::deployment(object, around, now, events),
+        "ReplicaSet" => workloads::replica_set(object, around, now, events),
+        "StatefulSet" => workloads::stateful_set(object, around, now, events),
+        "DaemonSet" => workloads::daemon_set(object, around, now, events),
+        "Job" => workloads::job(object, around, now, events),
+        "CronJob" => workloads::cron_job(object, around, now, events),
+        "Node" => node::node(object, around, now, events),
+        "Service" => config::service(object, around, now, events),
+        "ConfigMap" => config::config_map(object, around, now, events),
+        "Secret" => config::secret(object),
+        "Namespace" => config::namespace(object),
+        "ServiceAccount" => config::service_account(object, around, now, events),
+        "PersistentVolumeClaim" => config::claim(object, around, now, events),
+        "StorageClass" => config::storage_class(object, around, now, events),
+        "PodDisruptionBudget" => config::disruption_budget(object, around, now, events),
+        "PriorityClass" => config::priority_class(object, around, now, events),
+        _ => generic::describe(object, around, now, events),
+    }
 }
 
 /// The description of a pod template, as `rollout history --revision` shows it.
 pub(crate) fn template(template: &Value) -> String {
-    generic::content_of("Pod Template", template)
+    let mut out = writer::Writer::default();
+    pod::template(&mut out, template);
+    out.finish()
 }

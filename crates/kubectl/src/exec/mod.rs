@@ -440,7 +440,7 @@ impl Session<'_> {
                     }
                 }
                 None if !selecting => {
-                    return Err(format!("resource(s) were provided, but no name was specified").into());
+                    return Err("resource(s) were provided, but no name was specified".into());
                 }
                 None => {
                     let namespace = if self.all_namespaces { String::new() } else { self.scope(resource) };

@@ -219,7 +219,7 @@ pub(super) fn eviction(pod: &Reference, options: Option<&Value>) -> crate::api::
     request
 }
 
-fn met(what: &For, left: &mut Vec<Reference>, api: &mut dyn Api) -> Option<Output> {
+fn met(what: &For, left: &[Reference], api: &mut dyn Api) -> Option<Output> {
     let mut out = Output::default();
     for reference in left.iter() {
         let live = reference.live(api);
