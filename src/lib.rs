@@ -1,1 +1,3 @@
 //! Peapod: a study notebook for Kubernetes whose notes run.
+
+pub mod lab;
