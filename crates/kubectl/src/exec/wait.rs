@@ -243,13 +243,7 @@ fn met(what: &For, left: &[Reference], api: &mut dyn Api) -> Option<Output> {
         if !fulfilled {
             return None;
         }
-        match what {
-            For::Delete => {}
-            _ => out.stdout.push_str(&format!("{} condition met\n", reference.shown())),
-        }
-        if *what == For::Delete {
-            out.stdout.push_str(&format!("{} deleted\n", reference.shown()));
-        }
+        out.stdout.push_str(&format!("{} condition met\n", reference.shown()));
     }
     Some(out)
 }
@@ -266,7 +260,7 @@ impl Session<'_> {
             let (infos, failures) = self.visit(targets, "wait")?;
             if *what == For::Delete {
                 // What is gone already needs no wait; anything else is told.
-                self.finish(failures)?;
+                self.finish(failures.into_iter().filter(|failure| !failure.is_not_found()).collect())?;
             } else if let Some(failure) = failures.into_iter().next() {
                 return Err(failure);
             } else if infos.is_empty() {
