@@ -285,6 +285,24 @@ pub(super) fn disruption_budget(object: &Value, around: &[Value], now: Timestamp
     out.finish()
 }
 
+/// Describes a ResourceQuota.
+pub(super) fn quota(object: &Value) -> String {
+    let mut out = Writer::default();
+    let w = &mut out;
+    head(w, object);
+    let scopes: Vec<&str> = list(object, "/spec/scopes").iter().filter_map(Value::as_str).collect();
+    if !scopes.is_empty() {
+        w.line(0, format!("Scopes:\t{}", scopes.join(", ")));
+    }
+    w.line(0, "Resource\tUsed\tHard");
+    w.line(0, "--------\t----\t----");
+    for (resource, hard) in map(object, "/status/hard").map(sorted).unwrap_or_default() {
+        let used = object.pointer("/status/used").and_then(|used| used.get(resource)).map_or_else(|| "0".to_owned(), scalar);
+        w.line(0, format!("{resource}\t{used}\t{}", scalar(hard)));
+    }
+    out.finish()
+}
+
 /// Describes a PriorityClass.
 pub(super) fn priority_class(object: &Value, around: &[Value], now: Timestamp, show_events: bool) -> String {
     let mut out = Writer::default();

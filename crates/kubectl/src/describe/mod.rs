@@ -71,6 +71,7 @@ pub fn describe(object: &Value, around: &[Value], now: Timestamp, events: bool) 
         "PersistentVolumeClaim" => config::claim(object, around, now, events),
         "StorageClass" => config::storage_class(object, around, now, events),
         "PodDisruptionBudget" => config::disruption_budget(object, around, now, events),
+        "ResourceQuota" => config::quota(object),
         "PriorityClass" => config::priority_class(object, around, now, events),
         _ => generic::describe(object, around, now, events),
     }

@@ -262,9 +262,7 @@ pub(super) fn cron_job(object: &Value, around: &[Value], now: Timestamp, show_ev
         None => "<unset>",
     };
     w.line(0, format!("Suspend:\t{suspend}"));
-    if !text(object, "/spec/timeZone").is_empty() {
-        w.line(0, format!("Time Zone:\t{}", text(object, "/spec/timeZone")));
-    }
+    w.line(0, format!("Time Zone:\t{}", or(object, "/spec/timeZone", "<unset>")));
     let number = |pointer: &str, unit: &str| opt_int(object, pointer).map_or_else(|| "<unset>".to_owned(), |count| format!("{count}{unit}"));
     w.line(0, format!("Successful Job History Limit:\t{}", number("/spec/successfulJobsHistoryLimit", "")));
     w.line(0, format!("Failed Job History Limit:\t{}", number("/spec/failedJobsHistoryLimit", "")));
