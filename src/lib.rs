@@ -1,3 +1,4 @@
 //! Peapod: a study notebook for Kubernetes whose notes run.
 
 pub mod lab;
+pub mod timeline;
