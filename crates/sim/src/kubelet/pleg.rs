@@ -1,0 +1,118 @@
+//! The PLEG: the kubelet learns of the runtime by listing it once a second, and on demand after a sync that did something
+//! (`pkg/kubelet/pleg/generic.go`). Ticks at which nothing can have changed are not simulated.
+
+use super::worker::{Sync, Wait, Work, Worker};
+use super::{Kubelet, NodeEvent, PodEvent};
+use crate::cluster::Event;
+use crate::time::SimTime;
+use crate::trace::RecordId;
+use crate::world::World;
+
+impl Kubelet {
+    /// Something changed in the runtime: the next relist will see it.
+    pub(super) fn runtime_changed(&mut self, w: &mut World) {
+        if !self.relist_planned {
+            self.relist_planned = true;
+            let at = Self::tick_after(self.pleg_phase, w.now);
+            let causes = w.causes.clone();
+            w.schedule(at, Event::Node { node: self.node, event: NodeEvent::Relist, causes });
+        }
+    }
+
+    pub(super) fn relist(&mut self, w: &mut World) {
+        self.relist_planned = false;
+        let uids: Vec<_> = self.pods.keys().cloned().collect();
+        for uid in uids {
+            self.with_pod(w, &uid, |kubelet, w, worker| kubelet.relist_pod(w, worker));
+        }
+    }
+
+    /// Compares the runtime with what was known, and syncs the pod if a container or the sandbox has changed.
+    pub(super) fn relist_pod(&mut self, w: &mut World, worker: &mut Worker) {
+        let seen = worker.snapshot();
+        if seen == worker.cache {
+            return;
+        }
+        let changed = seen.sandboxes.len() != worker.cache.sandboxes.len()
+            || seen.sandboxes.iter().zip(&worker.cache.sandboxes).any(|(new, old)| new.ready != old.ready || new.id != old.id)
+            || seen.containers.len() != worker.cache.containers.len()
+            || seen.containers.iter().zip(&worker.cache.containers).any(|(new, old)| {
+                new.id != old.id || new.state != old.state
+            });
+        worker.cache = seen;
+        if changed {
+            let causes: Vec<RecordId> = if worker.status_cause.is_empty() { w.causes.clone() } else { std::mem::take(&mut worker.status_cause) };
+            self.wake_worker(w, worker, &causes);
+        }
+    }
+
+    /// Asks for a sync of the pod (`podWorkers.UpdatePod`); only one request is kept while a sync is under way.
+    pub(super) fn wake_worker(&mut self, w: &mut World, worker: &mut Worker, causes: &[RecordId]) {
+        for cause in causes {
+            if !worker.pending_causes.contains(cause) {
+                worker.pending_causes.push(*cause);
+            }
+        }
+        worker.pending = true;
+        self.plan_start(w, worker);
+    }
+
+    /// A worker waits until the runtime's status is newer than its last sync (`podCache.GetNewerThan`); the very first sync
+    /// does not.
+    pub(super) fn plan_start(&mut self, w: &mut World, worker: &mut Worker) {
+        if worker.sync.is_some() || worker.start_planned || !worker.pending || worker.work == Work::Finished {
+            return;
+        }
+        let known = Self::tick_before(self.pleg_phase, w.now).max(worker.relisted_at);
+        let at = if !worker.synced_once || known > worker.last_sync_end {
+            w.now
+        } else {
+            Self::tick_after(self.pleg_phase, worker.last_sync_end).max(w.now)
+        };
+        worker.start_planned = true;
+        worker.token += 1;
+        let token = worker.token;
+        self.plan(w, at, worker, PodEvent::Start { token });
+    }
+
+    pub(super) fn begin_sync(&mut self, w: &mut World, worker: &mut Worker) {
+        worker.start_planned = false;
+        if worker.sync.is_some() || worker.work == Work::Finished {
+            return;
+        }
+        // A status newer than the last sync is what the worker waited for.
+        let tick = Self::tick_before(self.pleg_phase, w.now);
+        if worker.synced_once && tick == w.now {
+            worker.cache = worker.snapshot();
+        }
+        worker.pending = false;
+        worker.requeue += 1;
+        let causes = std::mem::take(&mut worker.pending_causes);
+        if !causes.is_empty() {
+            w.causes = causes;
+            w.causes.sort_unstable();
+        }
+        worker.sync = Some(Sync {
+            steps: std::collections::VecDeque::new(),
+            wait: Wait::Ready,
+            did_something: false,
+            error: None,
+        });
+        worker.synced_once = true;
+        match worker.work {
+            Work::Sync => self.sync_pod(w, worker),
+            Work::Terminating => self.sync_terminating_pod(w, worker),
+            Work::Terminated => self.sync_terminated_pod(w, worker),
+            Work::Finished => worker.sync = None,
+        }
+        self.advance(w, worker);
+    }
+
+    /// Gives the pod back to the work queue; it comes out at the sync loop's tick.
+    pub(super) fn requeue(&mut self, w: &mut World, worker: &mut Worker, due: SimTime) {
+        worker.requeue += 1;
+        let token = worker.requeue;
+        let at = Self::tick_after(self.tick_phase, SimTime(due.0.saturating_sub(1)));
+        self.plan(w, at, worker, PodEvent::Requeue { token });
+    }
+}

@@ -1,0 +1,37 @@
+//! How long things take that Kubernetes' rules do not fix: calibrated on traces recorded on a calm machine. The pairs are
+//! ranges `[low, high)` from which each occurrence is drawn.
+
+use crate::time::SimDuration;
+
+const fn ms(millis: u64) -> SimDuration {
+    SimDuration::from_millis(millis)
+}
+
+/// A write until those who watch are told.
+pub const WATCH: SimDuration = ms(2);
+/// A pod in the scheduler's queue until it is bound.
+pub const SCHEDULING: (SimDuration, SimDuration) = (ms(2), ms(6));
+/// A status set in the kubelet until the API server has it.
+pub const STATUS_WRITE: SimDuration = ms(4);
+/// A sandbox asked for until it is ready.
+pub const SANDBOX_START: (SimDuration, SimDuration) = (ms(360), ms(440));
+/// A container asked for until its process runs.
+pub const CONTAINER_START: (SimDuration, SimDuration) = (ms(50), ms(80));
+/// A start that fails, until it has failed.
+pub const START_FAILURE: (SimDuration, SimDuration) = (ms(40), ms(70));
+/// A process that ended until the runtime says so.
+pub const EXIT_SEEN: (SimDuration, SimDuration) = (ms(20), ms(60));
+/// A sandbox stopped until it is gone.
+pub const SANDBOX_STOP: (SimDuration, SimDuration) = (ms(60), ms(140));
+/// The relist that the kubelet asks for when a sync has done something.
+pub const RELIST_ON_DEMAND: SimDuration = ms(10);
+/// A request to the registry that fails.
+pub const PULL_FAILURE: (SimDuration, SimDuration) = (ms(600), ms(900));
+/// A small image that is resolved and found to be present, or pulled from a near registry.
+pub const PULL_RESOLVE: (SimDuration, SimDuration) = (ms(300), ms(600));
+/// A command that a probe or hook runs in a container, until it has begun.
+pub const EXEC_START: (SimDuration, SimDuration) = (ms(40), ms(70));
+/// Removing the volumes and the cgroup of a pod that has ended.
+pub const TEARDOWN: (SimDuration, SimDuration) = (ms(80), ms(250));
+/// A controller's reconciliation, from the watch event to its first write.
+pub const RECONCILE: (SimDuration, SimDuration) = (ms(2), ms(8));

@@ -1,0 +1,236 @@
+//! The kinds that the cluster knows, as one type. The vocabulary is `k8s-openapi`'s; this module only gathers it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as core};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use serde_json::Value;
+
+use crate::trace::ObjectRef;
+
+/// What the API server says of a kind: group, version, plural name, whether it lives in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// The kind.
+    pub kind: Kind,
+    /// Kind as text.
+    pub name: &'static str,
+    /// API group, empty for the core group.
+    pub group: &'static str,
+    /// Version.
+    pub version: &'static str,
+    /// Plural resource name.
+    pub plural: &'static str,
+    /// Whether objects live in a namespace.
+    pub namespaced: bool,
+}
+
+impl Resource {
+    /// `v1` or `apps/v1`.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    /// `pods` or `deployments.apps`, as error texts name a resource.
+    pub fn qualified(&self) -> String {
+        if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
+    }
+}
+
+macro_rules! kinds {
+    ($($variant:ident: $ty:ty, $group:literal, $version:literal, $plural:literal, $namespaced:literal;)*) => {
+        /// A kind of object.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $(#[doc = concat!("`", stringify!($variant), "`")] $variant,)*
+        }
+
+        /// An object of any kind.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Object {
+            $(#[doc = concat!("A `", stringify!($variant), "`")] $variant($ty),)*
+        }
+
+        /// All kinds, in the order of their declaration.
+        pub const RESOURCES: &[Resource] = &[
+            $(Resource { kind: Kind::$variant, name: stringify!($variant), group: $group, version: $version, plural: $plural, namespaced: $namespaced },)*
+        ];
+
+        impl Object {
+            /// Its kind.
+            pub fn kind(&self) -> Kind {
+                match self { $(Self::$variant(_) => Kind::$variant,)* }
+            }
+
+            /// Its metadata.
+            pub fn meta(&self) -> &ObjectMeta {
+                match self { $(Self::$variant(object) => &object.metadata,)* }
+            }
+
+            /// Its metadata, to change.
+            pub fn meta_mut(&mut self) -> &mut ObjectMeta {
+                match self { $(Self::$variant(object) => &mut object.metadata,)* }
+            }
+
+            /// The object as the API shows it.
+            pub fn to_json(&self) -> Value {
+                match self { $(Self::$variant(object) => serde_json::to_value(object).unwrap_or(Value::Null),)* }
+            }
+
+            /// Reads an object of `kind`.
+            ///
+            /// # Errors
+            /// When a field has another type than the kind gives it.
+            pub fn from_json(kind: Kind, value: Value) -> Result<Self, serde_json::Error> {
+                match kind { $(Kind::$variant => serde_json::from_value(value).map(Self::$variant),)* }
+            }
+        }
+
+        $(impl From<$ty> for Object {
+            fn from(object: $ty) -> Self { Self::$variant(object) }
+        })*
+    };
+}
+
+kinds! {
+    Namespace: core::Namespace, "", "v1", "namespaces", false;
+    Node: core::Node, "", "v1", "nodes", false;
+    Pod: core::Pod, "", "v1", "pods", true;
+    ConfigMap: core::ConfigMap, "", "v1", "configmaps", true;
+    Secret: core::Secret, "", "v1", "secrets", true;
+    Service: core::Service, "", "v1", "services", true;
+    ServiceAccount: core::ServiceAccount, "", "v1", "serviceaccounts", true;
+    Event: core::Event, "", "v1", "events", true;
+    ReplicaSet: apps::ReplicaSet, "apps", "v1", "replicasets", true;
+    Deployment: apps::Deployment, "apps", "v1", "deployments", true;
+    Job: batch::Job, "batch", "v1", "jobs", true;
+}
+
+impl Kind {
+    /// What the API server says of it.
+    pub fn resource(self) -> &'static Resource {
+        &RESOURCES[self as usize]
+    }
+
+    /// The kind called `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        RESOURCES.iter().find(|resource| resource.name == name).map(|resource| resource.kind)
+    }
+
+    /// The kind whose plural in `group` is `plural`.
+    pub fn of_resource(group: &str, plural: &str) -> Option<Self> {
+        RESOURCES.iter().find(|resource| resource.group == group && resource.plural == plural).map(|found| found.kind)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.resource().name)
+    }
+}
+
+/// Where an object is kept: kind, namespace (empty for cluster-scoped kinds), name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Kind.
+    pub kind: Kind,
+    /// Namespace.
+    pub namespace: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
+}
+
+impl Key {
+    /// The key of that object.
+    pub fn new(kind: Kind, namespace: &str, name: &str) -> Self {
+        let namespace = if kind.resource().namespaced { namespace } else { "" };
+        Self { kind, namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl Object {
+    /// Name, or the empty string.
+    pub fn name(&self) -> &str {
+        self.meta().name.as_deref().unwrap_or_default()
+    }
+
+    /// Namespace, or the empty string.
+    pub fn namespace(&self) -> &str {
+        self.meta().namespace.as_deref().unwrap_or_default()
+    }
+
+    /// UID, or the empty string.
+    pub fn uid(&self) -> &str {
+        self.meta().uid.as_deref().unwrap_or_default()
+    }
+
+    /// Its key in the store.
+    pub fn key(&self) -> Key {
+        Key::new(self.kind(), self.namespace(), self.name())
+    }
+
+    /// Its reference in a trace.
+    pub fn reference(&self) -> ObjectRef {
+        ObjectRef {
+            kind: self.kind().to_string(),
+            namespace: self.namespace().to_owned(),
+            name: self.name().to_owned(),
+            uid: self.uid().to_owned(),
+        }
+    }
+
+    /// The Pod, if it is one.
+    pub fn as_pod(&self) -> Option<&core::Pod> {
+        if let Self::Pod(pod) = self { Some(pod) } else { None }
+    }
+}
+
+/// The owner that controls an object, if one does.
+pub fn controller_of(meta: &ObjectMeta) -> Option<&OwnerReference> {
+    meta.owner_references.as_ref()?.iter().find(|owner| owner.controller == Some(true))
+}
+
+/// An owner reference by which `owner` controls another object (`metav1.NewControllerRef`).
+pub fn controller_reference(owner: &Object) -> OwnerReference {
+    let resource = owner.kind().resource();
+    OwnerReference {
+        api_version: resource.api_version(),
+        kind: resource.name.to_owned(),
+        name: owner.name().to_owned(),
+        uid: owner.uid().to_owned(),
+        controller: Some(true),
+        block_owner_deletion: Some(true),
+    }
+}
+
+/// Whether labels satisfy a label selector. An empty selector matches everything, a missing one nothing.
+pub fn selects(
+    selector: &k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector,
+    labels: Option<&std::collections::BTreeMap<String, String>>,
+) -> bool {
+    let value = |key: &str| labels.and_then(|labels| labels.get(key));
+    let by_labels = selector.match_labels.iter().flatten().all(|(key, wanted)| value(key) == Some(wanted));
+    let by_expressions = selector.match_expressions.iter().flatten().all(|expression| {
+        let values = expression.values.as_deref().unwrap_or_default();
+        let actual = value(&expression.key);
+        match expression.operator.as_str() {
+            "In" => actual.is_some_and(|actual| values.contains(actual)),
+            "NotIn" => actual.is_none_or(|actual| !values.contains(actual)),
+            "Exists" => actual.is_some(),
+            "DoesNotExist" => actual.is_none(),
+            _ => false,
+        }
+    });
+    by_labels && by_expressions
+}
+
+/// Whether a pod has come to its end (phase Succeeded or Failed).
+pub fn is_terminal(pod: &core::Pod) -> bool {
+    matches!(phase(pod), "Succeeded" | "Failed")
+}
+
+/// The pod's phase, `Pending` when it has none yet.
+pub fn phase(pod: &core::Pod) -> &str {
+    pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Pending")
+}

@@ -1,0 +1,252 @@
+//! The storage rules of the API server: what create, update and delete do to an object
+//! (`staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go`, `pkg/registry/core/pod/strategy.go`).
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Value, json};
+
+use crate::objects::{Key, Kind, Object, is_terminal};
+use crate::request::Status;
+use crate::store::Stored;
+use crate::time::SimDuration;
+use crate::trace::Change;
+use crate::world::World;
+
+/// What becomes of the objects that a deleted one owns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Propagation {
+    /// They are deleted afterwards.
+    #[default]
+    Background,
+    /// They are deleted first.
+    Foreground,
+    /// They stay, without an owner.
+    Orphan,
+}
+
+/// How to delete.
+#[derive(Clone, Debug, Default)]
+pub struct DeleteOptions {
+    /// Grace period in seconds; the object's own when absent.
+    pub grace_period_seconds: Option<i64>,
+    /// Delete only the object with this uid.
+    pub uid: Option<String>,
+    /// What becomes of dependents.
+    pub propagation: Propagation,
+}
+
+/// The finalizer by which the API server waits for the garbage collector to orphan dependents.
+pub const ORPHAN_FINALIZER: &str = "orphan";
+/// The finalizer by which the API server waits for dependents to be deleted.
+pub const FOREGROUND_FINALIZER: &str = "foregroundDeletion";
+
+/// `pods "x" not found`.
+pub fn not_found(kind: Kind, name: &str) -> Status {
+    let resource = kind.resource();
+    failure(404, "NotFound", format!("{} \"{name}\" not found", resource.qualified()), kind, name)
+}
+
+/// A failure about one object.
+pub fn failure(code: u16, reason: &str, message: String, kind: Kind, name: &str) -> Status {
+    let resource = kind.resource();
+    let mut details = json!({ "name": name, "kind": resource.plural });
+    if !resource.group.is_empty() {
+        details["group"] = Value::from(resource.group);
+    }
+    Status { code, reason: reason.to_owned(), message, details }
+}
+
+impl World {
+    /// Stores a new object: uid, creationTimestamp, generated name, generation, initial status.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken.
+    pub fn create(&mut self, mut object: Object) -> Result<Arc<Stored>, Status> {
+        let kind = object.kind();
+        if kind.resource().namespaced && object.namespace().is_empty() {
+            object.meta_mut().namespace = Some("default".to_owned());
+        }
+        let mut meta = std::mem::take(object.meta_mut());
+        self.stamp(&mut meta);
+        *object.meta_mut() = meta;
+        let key = object.key();
+        if self.get(&key).is_some() {
+            let message = format!("{} \"{}\" already exists", kind.resource().qualified(), key.name);
+            return Err(failure(409, "AlreadyExists", message, kind, &key.name));
+        }
+        if matches!(kind, Kind::Pod | Kind::Deployment | Kind::ReplicaSet | Kind::Job) {
+            object.meta_mut().generation = Some(1);
+        }
+        match &mut object {
+            Object::Pod(pod) => prepare_pod(pod),
+            Object::Namespace(namespace) => {
+                namespace.status = Some(core::NamespaceStatus { phase: Some("Active".to_owned()), conditions: None });
+            }
+            _ => {}
+        }
+        Ok(self.put(Change::Added, object))
+    }
+
+    /// Stores a new state of an object that exists; nothing happens when it is the same. An object that waits for its
+    /// last finalizer is removed with it.
+    pub fn update(&mut self, object: Object) -> Option<Arc<Stored>> {
+        let current = self.get(&object.key())?;
+        if current.object == object {
+            return Some(Arc::clone(current));
+        }
+        let meta = object.meta();
+        let finalized = meta.finalizers.as_ref().is_none_or(Vec::is_empty);
+        if meta.deletion_timestamp.is_some() && finalized && meta.deletion_grace_period_seconds.unwrap_or(0) == 0 {
+            return Some(self.put(Change::Deleted, object));
+        }
+        Some(self.put(Change::Modified, object))
+    }
+
+    /// Changes a pod in place, if it is still the one with that uid.
+    pub fn update_pod(&mut self, key: &Key, uid: &str, change: impl FnOnce(&mut core::Pod)) -> Option<Arc<Stored>> {
+        let mut pod = self.get(key)?.object.as_pod()?.clone();
+        if pod.metadata.uid.as_deref() != Some(uid) {
+            return None;
+        }
+        change(&mut pod);
+        self.update(pod.into())
+    }
+
+    /// Deletes an object as `rest.BeforeDelete` and the store do.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Conflict` when the uid is another.
+    pub fn delete(&mut self, key: &Key, options: &DeleteOptions) -> Result<Arc<Stored>, Status> {
+        let Some(stored) = self.get(key).cloned() else {
+            return Err(not_found(key.kind, &key.name));
+        };
+        let mut object = stored.object.clone();
+        if let Some(wanted) = &options.uid
+            && object.uid() != wanted
+        {
+            let message = format!(
+                "Precondition failed: UID in precondition: {wanted}, UID in object meta: {}",
+                object.uid()
+            );
+            return Err(failure(409, "Conflict", message, key.kind, &key.name));
+        }
+        let now = self.now;
+        if let Object::Pod(pod) = &object {
+            let grace = pod_grace(pod, options.grace_period_seconds);
+            if let Some(existing) = pod.metadata.deletion_grace_period_seconds
+                && let Some(Time(deadline)) = pod.metadata.deletion_timestamp
+            {
+                if grace > 0 && grace >= existing {
+                    return Ok(stored);
+                }
+                if grace > 0 {
+                    // A shorter grace counts from the first request, but never ends before now.
+                    let deadline = self.virtual_time(deadline);
+                    let shortened = deadline + SimDuration::from_secs(u64::try_from(grace).unwrap_or(0));
+                    let shortened = crate::time::SimTime(
+                        shortened.0.saturating_sub(SimDuration::from_secs(u64::try_from(existing).unwrap_or(0)).0),
+                    );
+                    let (deadline, grace) = if shortened < now { (now, 1) } else { (shortened, grace) };
+                    let deadline = self.time_of(deadline);
+                    let meta = object.meta_mut();
+                    meta.deletion_timestamp = Some(deadline);
+                    meta.deletion_grace_period_seconds = Some(grace);
+                    return Ok(self.put(Change::Modified, object));
+                }
+            }
+            if grace > 0 {
+                let deadline = self.time_of(now + SimDuration::from_secs(u64::try_from(grace).unwrap_or(0)));
+                let meta = object.meta_mut();
+                meta.deletion_timestamp = Some(deadline);
+                meta.deletion_grace_period_seconds = Some(grace);
+                meta.generation = meta.generation.map(|generation| generation + 1);
+                return Ok(self.put(Change::Modified, object));
+            }
+        }
+        let finalizer = match options.propagation {
+            Propagation::Background => None,
+            Propagation::Foreground => Some(FOREGROUND_FINALIZER),
+            Propagation::Orphan => Some(ORPHAN_FINALIZER),
+        };
+        let time = self.time();
+        let meta = object.meta_mut();
+        if let Some(finalizer) = finalizer {
+            let finalizers = meta.finalizers.get_or_insert_default();
+            if !finalizers.iter().any(|existing| existing == finalizer) {
+                finalizers.push(finalizer.to_owned());
+            }
+        }
+        let marked = meta.deletion_timestamp.is_some() && meta.deletion_grace_period_seconds == Some(0);
+        let waits = meta.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty());
+        if !marked {
+            meta.deletion_timestamp = Some(time);
+            meta.deletion_grace_period_seconds = Some(0);
+        }
+        if waits {
+            return Ok(if marked { stored } else { self.put(Change::Modified, object) });
+        }
+        if key.kind == Kind::Pod && !marked && stored.object.meta().deletion_timestamp.is_some() {
+            // The store writes the shortened grace before it removes a pod that was already being deleted.
+            self.put(Change::Modified, object.clone());
+        }
+        Ok(self.put(Change::Deleted, object))
+    }
+}
+
+/// `podStrategy.CheckGracefulDelete`: a pod without a node, or one that has finished, needs no grace.
+fn pod_grace(pod: &core::Pod, asked: Option<i64>) -> i64 {
+    let spec = pod.spec.as_ref();
+    let scheduled = spec.and_then(|spec| spec.node_name.as_deref()).is_some_and(|node| !node.is_empty());
+    if !scheduled || is_terminal(pod) {
+        return 0;
+    }
+    let own = spec.and_then(|spec| spec.termination_grace_period_seconds).unwrap_or(30);
+    let grace = asked.unwrap_or(own);
+    // A negative period means one second (`rest.BeforeDelete`).
+    if grace < 0 { 1 } else { grace }
+}
+
+/// `podStrategy.PrepareForCreate` and the admission plugins that are always on: phase, QoS class, priority, the default
+/// service account and the two default tolerations (`DefaultTolerationSeconds`).
+fn prepare_pod(pod: &mut core::Pod) {
+    let qos = crate::kubelet::qos::qos_class(pod);
+    pod.status = Some(core::PodStatus {
+        phase: Some("Pending".to_owned()),
+        qos_class: Some(qos.to_owned()),
+        ..Default::default()
+    });
+    let Some(spec) = &mut pod.spec else { return };
+    spec.priority.get_or_insert(0);
+    spec.preemption_policy.get_or_insert_with(|| "PreemptLowerPriority".to_owned());
+    spec.service_account_name.get_or_insert_with(|| "default".to_owned());
+    spec.service_account.get_or_insert_with(|| "default".to_owned());
+    let tolerations = spec.tolerations.get_or_insert_default();
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let covered = tolerations.iter().any(|toleration| {
+            toleration.key.as_deref().is_none_or(|own| own == key)
+                && toleration.effect.as_deref().is_none_or(|effect| effect == "NoExecute" || effect.is_empty())
+        });
+        if !covered {
+            tolerations.push(core::Toleration {
+                effect: Some("NoExecute".to_owned()),
+                key: Some(key.to_owned()),
+                operator: Some("Exists".to_owned()),
+                toleration_seconds: Some(300),
+                value: None,
+            });
+        }
+    }
+    if spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty())
+        && let Some(status) = &mut pod.status
+    {
+        status.conditions = Some(vec![core::PodCondition {
+            type_: "PodScheduled".to_owned(),
+            status: "False".to_owned(),
+            reason: Some("SchedulingGated".to_owned()),
+            message: Some("Scheduling is blocked due to non-empty scheduling gates".to_owned()),
+            ..Default::default()
+        }]);
+    }
+}

@@ -1,0 +1,139 @@
+//! What etcd holds: every object at its newest version, and every version ever written.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Value, json};
+
+use crate::objects::{Key, Kind, Object};
+use crate::time::SimTime;
+use crate::trace::{Change, RecordId};
+
+/// One version of an object, shared by everything that looks at it.
+#[derive(Debug)]
+pub struct Stored {
+    /// The object.
+    pub object: Object,
+    /// The record that wrote it.
+    pub record: RecordId,
+    json: OnceLock<Arc<Value>>,
+}
+
+impl Stored {
+    /// The object as the API shows it; made once.
+    pub fn json(&self) -> Arc<Value> {
+        Arc::clone(self.json.get_or_init(|| Arc::new(self.object.to_json())))
+    }
+}
+
+/// One write.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// When.
+    pub at: SimTime,
+    /// How.
+    pub change: Change,
+    /// The version written; for a deletion the last state.
+    pub stored: Arc<Stored>,
+    /// The record of this write.
+    pub record: RecordId,
+}
+
+/// All objects and their history.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    objects: BTreeMap<Key, Arc<Stored>>,
+    history: Vec<Write>,
+    revision: u64,
+}
+
+impl Store {
+    /// The newest resourceVersion.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The object at `key`.
+    pub fn get(&self, key: &Key) -> Option<&Arc<Stored>> {
+        self.objects.get(key)
+    }
+
+    /// The objects of a kind, in all namespaces or in one, by namespace and name.
+    pub fn list<'a>(&'a self, kind: Kind, namespace: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Stored>> + 'a {
+        let first = Key::new(kind, namespace.unwrap_or_default(), "");
+        self.objects
+            .range(first..)
+            .take_while(move |(key, _)| {
+                key.kind == kind && (!kind.resource().namespaced || namespace.is_none_or(|wanted| &*key.namespace == wanted))
+            })
+            .map(|(_, stored)| stored)
+    }
+
+    /// Everything that exists.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Stored>> {
+        self.objects.values()
+    }
+
+    /// Every write so far.
+    pub fn history(&self) -> &[Write] {
+        &self.history
+    }
+
+    /// Writes a version: gives it the next resourceVersion, keeps it, and returns it.
+    pub fn write(&mut self, at: SimTime, change: Change, mut object: Object, record: RecordId) -> Arc<Stored> {
+        self.revision += 1;
+        object.meta_mut().resource_version = Some(self.revision.to_string());
+        let key = object.key();
+        let stored = Arc::new(Stored { object, record, json: OnceLock::new() });
+        if change == Change::Deleted {
+            self.objects.remove(&key);
+        } else {
+            self.objects.insert(key, Arc::clone(&stored));
+        }
+        self.history.push(Write { at, change, stored: Arc::clone(&stored), record });
+        stored
+    }
+}
+
+/// The leaf fields in which two versions of an object differ, as `path, before, after`; bookkeeping fields left out.
+pub fn differences(before: &Value, after: &Value) -> Vec<(String, Value, Value)> {
+    const BOOKKEEPING: &[&str] = &["resourceVersion", "managedFields", "observedGeneration", "lastProbeTime"];
+    fn identity(item: &Value) -> Option<&str> {
+        item.get("name").or_else(|| item.get("type")).or_else(|| item.get("uid")).and_then(Value::as_str)
+    }
+    fn walk(path: &str, before: &Value, after: &Value, found: &mut Vec<(String, Value, Value)>) {
+        if before == after {
+            return;
+        }
+        match (before, after) {
+            (Value::Object(old), Value::Object(new)) => {
+                for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
+                    if !BOOKKEEPING.contains(&key.as_str()) {
+                        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                        walk(&path, old.get(key).unwrap_or(&Value::Null), new.get(key).unwrap_or(&Value::Null), found);
+                    }
+                }
+            }
+            (Value::Array(old), Value::Array(new)) if old.iter().chain(new).all(|item| identity(item).is_some()) => {
+                let find = |items: &[Value], name: &str| {
+                    items.iter().find(|item| identity(item) == Some(name)).cloned().unwrap_or(Value::Null)
+                };
+                let mut names: Vec<&str> = old.iter().chain(new).filter_map(identity).collect();
+                let mut seen = std::collections::BTreeSet::new();
+                names.retain(|name| seen.insert(*name));
+                for name in names {
+                    walk(&format!("{path}[{name}]"), &find(old, name), &find(new, name), found);
+                }
+            }
+            _ => found.push((path.to_owned(), before.clone(), after.clone())),
+        }
+    }
+    let mut found = Vec::new();
+    walk("", before, after, &mut found);
+    found
+}
+
+/// An empty list answer's metadata.
+pub fn list_meta(revision: u64) -> Value {
+    json!({ "resourceVersion": revision.to_string() })
+}

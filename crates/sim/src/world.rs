@@ -1,0 +1,370 @@
+//! What every actor shares: the clock, the event queue, the store, the trace and chance. An actor reads and writes the
+//! cluster through a [`World`] and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+
+use crate::cluster::Event;
+use crate::events::EventRecorder;
+use crate::latency;
+use crate::objects::{Key, Kind, Object, controller_of};
+use crate::queue::Queue;
+use crate::rng::Rng;
+use crate::runtime::catalogue::Catalogue;
+use crate::store::{Store, Stored};
+use crate::time::{SimDuration, SimTime};
+use crate::trace::{Change, LogLine, ObjectRef, Record, RecordId, What};
+
+/// Whether waits that Kubernetes stretches by a random factor are stretched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Jitter {
+    /// As in reality: drawn from the seed.
+    #[default]
+    Real,
+    /// The smallest wait that reality allows, for experiments that teach the plain rule.
+    None,
+}
+
+/// Who reacts to events and writes objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Actor {
+    /// The person at the keyboard, or the experiment on their behalf.
+    User,
+    /// A fault that the experiment injects.
+    Fault,
+    /// The API server itself.
+    ApiServer,
+    /// The scheduler.
+    Scheduler,
+    /// A controller of the controller manager.
+    Controller(Controller),
+    /// The kubelet of a node, by index.
+    Kubelet(usize),
+}
+
+/// The controllers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Controller {
+    /// deployment-controller
+    Deployment,
+    /// replicaset-controller
+    ReplicaSet,
+    /// job-controller
+    Job,
+    /// garbage-collector-controller
+    GarbageCollector,
+    /// node-lifecycle-controller
+    NodeLifecycle,
+    /// taint-eviction-controller
+    TaintEviction,
+    /// pod-garbage-collector-controller
+    PodGc,
+    /// ttl-after-finished-controller
+    TtlAfterFinished,
+    /// namespace-controller
+    Namespace,
+}
+
+impl fmt::Display for Controller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deployment => "deployment-controller",
+            Self::ReplicaSet => "replicaset-controller",
+            Self::Job => "job-controller",
+            Self::GarbageCollector => "garbage-collector-controller",
+            Self::NodeLifecycle => "node-lifecycle-controller",
+            Self::TaintEviction => "taint-eviction-controller",
+            Self::PodGc => "pod-garbage-collector-controller",
+            Self::TtlAfterFinished => "ttl-after-finished-controller",
+            Self::Namespace => "namespace-controller",
+        })
+    }
+}
+
+/// What all actors share.
+#[derive(Clone)]
+pub struct World {
+    /// The instant that is now.
+    pub now: SimTime,
+    /// Wall-clock instant of the start.
+    pub start: Timestamp,
+    /// What is still to happen.
+    pub queue: Queue<Event>,
+    /// The objects.
+    pub store: Store,
+    /// Chance.
+    pub rng: Rng,
+    /// Whether random stretches apply.
+    pub jitter: Jitter,
+    /// Names of the nodes, by index.
+    pub node_names: Vec<Arc<str>>,
+    /// Images that exist and what they do.
+    pub catalogue: Catalogue,
+    /// Who acts now.
+    pub actor: Actor,
+    /// Why they act.
+    pub causes: Vec<RecordId>,
+    /// Controllers and the scheduler, when an experiment has stopped them.
+    pub stopped: BTreeSet<Actor>,
+    /// What was accepted without being simulated, and what was assumed.
+    pub notices: BTreeSet<String>,
+    pub(crate) events: EventRecorder,
+    pub(crate) pod_ips: BTreeMap<String, PodAddress>,
+    records: Vec<Record>,
+    logs: Vec<LogLine>,
+    next_pod_ip: u32,
+}
+
+/// Where an address of the pod network leads.
+#[derive(Clone, Debug)]
+pub(crate) struct PodAddress {
+    pub(crate) node: usize,
+    pub(crate) pod_uid: String,
+}
+
+impl World {
+    /// An empty world.
+    pub fn new(start: Timestamp, seed: u64, jitter: Jitter, node_names: Vec<Arc<str>>, catalogue: Catalogue) -> Self {
+        Self {
+            now: SimTime::ZERO,
+            start,
+            queue: Queue::default(),
+            store: Store::default(),
+            rng: Rng::new(seed),
+            jitter,
+            node_names,
+            catalogue,
+            actor: Actor::ApiServer,
+            causes: Vec::new(),
+            stopped: BTreeSet::new(),
+            notices: BTreeSet::new(),
+            events: EventRecorder::default(),
+            pod_ips: BTreeMap::new(),
+            records: Vec::new(),
+            logs: Vec::new(),
+            next_pod_ip: 1,
+        }
+    }
+
+    /// The wall-clock instant of a virtual one.
+    pub fn wall(&self, at: SimTime) -> Timestamp {
+        let span = jiff::SignedDuration::from_nanos(i64::try_from(at.0).unwrap_or(i64::MAX));
+        self.start.checked_add(span).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The virtual instant of a wall-clock one; the start for anything earlier.
+    pub fn virtual_time(&self, wall: Timestamp) -> SimTime {
+        SimTime(u64::try_from(wall.duration_since(self.start).as_nanos()).unwrap_or(0))
+    }
+
+    /// Now, as an API field holds it: whole seconds.
+    pub fn time(&self) -> Time {
+        self.time_of(self.now)
+    }
+
+    /// An instant as an API field holds it: whole seconds.
+    pub fn time_of(&self, at: SimTime) -> Time {
+        let wall = self.wall(at);
+        Time(Timestamp::from_second(wall.as_nanosecond().div_euclid(1_000_000_000) as i64).unwrap_or(wall))
+    }
+
+    /// A name for who acts now, as traces show it.
+    pub fn actor_name(&self, actor: Actor) -> String {
+        match actor {
+            Actor::User => "user".to_owned(),
+            Actor::Fault => "fault".to_owned(),
+            Actor::ApiServer => "kube-apiserver".to_owned(),
+            Actor::Scheduler => "kube-scheduler".to_owned(),
+            Actor::Controller(controller) => controller.to_string(),
+            Actor::Kubelet(node) => format!("kubelet/{}", self.node_names.get(node).map_or("?", |name| name)),
+        }
+    }
+
+    /// Plans an event.
+    pub fn schedule(&mut self, at: SimTime, event: Event) {
+        self.queue.push(at.max(self.now), event);
+    }
+
+    /// Plans an event after a while.
+    pub fn after(&mut self, span: SimDuration, event: Event) {
+        self.schedule(self.now + span, event);
+    }
+
+    /// `span` times a random factor in [1, 1.5), as `wait.Jitter(span, 0.5)` gives it; without jitter `span` itself.
+    pub fn stretched(&mut self, span: SimDuration) -> SimDuration {
+        match self.jitter {
+            Jitter::Real => span + SimDuration(self.rng.below(span.0 / 2)),
+            Jitter::None => span,
+        }
+    }
+
+    /// A latency of the machine, drawn from its range.
+    pub fn latency(&mut self, (low, high): (SimDuration, SimDuration)) -> SimDuration {
+        match self.jitter {
+            Jitter::Real => self.rng.between(low, high),
+            Jitter::None => low,
+        }
+    }
+
+    /// Adds a record whose causes are those of the present reaction.
+    pub fn record(&mut self, object: Option<ObjectRef>, container: Option<&str>, what: What) -> RecordId {
+        let id = RecordId::try_from(self.records.len()).unwrap_or(RecordId::MAX);
+        let actor = self.actor_name(self.actor);
+        self.records.push(Record {
+            at: self.now,
+            actor,
+            object,
+            container: container.map(str::to_owned),
+            what,
+            causes: self.causes.clone(),
+        });
+        id
+    }
+
+    /// Adds a decision record and makes it a cause of what follows in this reaction.
+    pub fn decide(
+        &mut self,
+        object: ObjectRef,
+        container: Option<&str>,
+        rule: &str,
+        code: &str,
+        values: &[(&str, &str)],
+    ) -> RecordId {
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let what = What::Decision { rule: rule.to_owned(), code: code.to_owned(), values };
+        self.record(Some(object), container, what)
+    }
+
+    /// All records so far; the `summary` of writes is filled in when a trace is made.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// All log lines so far.
+    pub fn logs(&self) -> &[LogLine] {
+        &self.logs
+    }
+
+    /// Adds a line that a container wrote.
+    pub fn log(&mut self, line: LogLine) {
+        self.logs.push(line);
+    }
+
+    /// Says that something is accepted without being simulated, once.
+    pub fn notice(&mut self, text: &str) {
+        if self.notices.insert(text.to_owned()) {
+            self.record(None, None, What::Notice { text: text.to_owned() });
+        }
+    }
+
+    /// The object at `key`.
+    pub fn get(&self, key: &Key) -> Option<&Arc<Stored>> {
+        self.store.get(key)
+    }
+
+    /// The pod of that name.
+    pub fn pod(&self, namespace: &str, name: &str) -> Option<&core::Pod> {
+        self.get(&Key::new(Kind::Pod, namespace, name)).and_then(|stored| stored.object.as_pod())
+    }
+
+    /// The node of that name.
+    pub fn node(&self, name: &str) -> Option<&core::Node> {
+        match &self.get(&Key::new(Kind::Node, "", name))?.object {
+            Object::Node(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// All pods, by namespace and name.
+    pub fn pods(&self) -> impl Iterator<Item = &core::Pod> {
+        self.store.list(Kind::Pod, None).filter_map(|stored| stored.object.as_pod())
+    }
+
+    /// Writes a version and tells those who watch.
+    pub fn put(&mut self, change: Change, object: Object) -> Arc<Stored> {
+        let mut reference = object.reference();
+        let revision = self.store.revision() + 1;
+        reference.kind = object.kind().to_string();
+        let what = What::Write { change, resource_version: revision, summary: Vec::new() };
+        let record = self.record(Some(reference), None, what);
+        let stored = self.store.write(self.now, change, object, record);
+        self.notify(&stored, record);
+        stored
+    }
+
+    fn notify(&mut self, stored: &Arc<Stored>, record: RecordId) {
+        let key = stored.object.key();
+        let mut watchers: Vec<Actor> = Vec::new();
+        let controller = |controller| Actor::Controller(controller);
+        match &stored.object {
+            Object::Pod(pod) => {
+                watchers.push(Actor::Scheduler);
+                match controller_of(&pod.metadata).map(|owner| owner.kind.as_str()) {
+                    Some("ReplicaSet") => watchers.push(controller(Controller::ReplicaSet)),
+                    Some("Job") => watchers.push(controller(Controller::Job)),
+                    Some(_) => {}
+                    None => watchers.push(controller(Controller::ReplicaSet)),
+                }
+                if pod.metadata.owner_references.is_some() {
+                    watchers.push(controller(Controller::GarbageCollector));
+                }
+                if let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) {
+                    if let Some(index) = self.node_names.iter().position(|name| &**name == node) {
+                        watchers.push(Actor::Kubelet(index));
+                    }
+                    watchers.push(controller(Controller::TaintEviction));
+                }
+            }
+            Object::Node(_) => {
+                watchers.push(Actor::Scheduler);
+                watchers.push(controller(Controller::TaintEviction));
+                if let Some(index) = self.node_names.iter().position(|name| **name == *key.name) {
+                    watchers.push(Actor::Kubelet(index));
+                }
+            }
+            Object::ReplicaSet(_) => {
+                watchers.push(controller(Controller::ReplicaSet));
+                watchers.push(controller(Controller::Deployment));
+                watchers.push(controller(Controller::GarbageCollector));
+            }
+            Object::Deployment(_) => {
+                watchers.push(controller(Controller::Deployment));
+                watchers.push(controller(Controller::GarbageCollector));
+            }
+            Object::Job(_) => {
+                watchers.push(controller(Controller::Job));
+                watchers.push(controller(Controller::TtlAfterFinished));
+                watchers.push(controller(Controller::GarbageCollector));
+            }
+            Object::Namespace(_) => watchers.push(controller(Controller::Namespace)),
+            _ => {}
+        }
+        for to in watchers {
+            self.after(latency::WATCH, Event::Notify { to, key: key.clone(), record });
+        }
+    }
+
+    /// Fills in what the API server gives a new object: uid, creationTimestamp, generation.
+    pub fn stamp(&mut self, meta: &mut ObjectMeta) {
+        meta.uid = Some(self.rng.uuid());
+        meta.creation_timestamp = Some(self.time());
+        if meta.name.as_deref().unwrap_or_default().is_empty()
+            && let Some(prefix) = &meta.generate_name
+        {
+            // names.SimpleNameGenerator: the prefix is cut so that five random characters fit into 63.
+            let prefix: String = prefix.chars().take(58).collect();
+            meta.name = Some(format!("{prefix}{}", self.rng.suffix(5)));
+        }
+    }
+
+    /// The next address of the pod network (10.244.0.0/16), which is never given twice.
+    pub fn new_pod_ip(&mut self) -> String {
+        self.next_pod_ip += 1;
+        format!("10.244.{}.{}", self.next_pod_ip / 250 % 256, self.next_pod_ip % 250 + 2)
+    }
+}
