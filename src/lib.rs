@@ -1,4 +1,5 @@
 //! Peapod: a study notebook for Kubernetes whose notes run.
 
+pub mod cli;
 pub mod lab;
 pub mod timeline;

@@ -5,6 +5,25 @@
 //! through the API server path and sets timers. Every write and every decision is a [`trace::Record`] that names
 //! its causes.
 
+pub mod apiserver;
+pub mod cluster;
+pub mod controllers;
+pub mod events;
+pub mod fault;
+pub mod kubelet;
+pub mod latency;
+pub mod manifest;
+pub mod objects;
+pub mod queue;
+pub mod registry;
 pub mod request;
+pub mod resources;
+pub mod rng;
+pub mod runtime;
+pub mod scheduler;
+pub mod shell;
+pub mod store;
 pub mod time;
 pub mod trace;
+pub mod version;
+pub mod world;

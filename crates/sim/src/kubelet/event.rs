@@ -1,0 +1,105 @@
+//! The timers of a kubelet, and what it hears from the runtime.
+
+use crate::runtime::process::ExecId;
+
+/// The three kinds of probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProbeKind {
+    /// startupProbe
+    Startup,
+    /// readinessProbe
+    Readiness,
+    /// livenessProbe
+    Liveness,
+}
+
+/// The kubelet's own timers and what it hears from the runtime, about one pod.
+#[derive(Clone, Debug)]
+pub enum PodEvent {
+    /// The worker may begin its sync.
+    Start {
+        /// Guards against a timer that was replaced.
+        token: u64,
+    },
+    /// The work queue gives the pod back.
+    Requeue {
+        /// Guards against a timer that was replaced.
+        token: u64,
+    },
+    /// The relist that a sync asked for.
+    Relist,
+    /// A suspended sync goes on.
+    Resume {
+        /// Guards against a timer that was replaced.
+        token: u64,
+    },
+    /// The status manager writes.
+    WriteStatus,
+    /// A container's processes have something to do.
+    Wake {
+        /// Container id.
+        container: String,
+        /// Guards against a timer that was replaced.
+        token: u64,
+    },
+    /// The runtime reports the end of a container.
+    Exited {
+        /// Container id.
+        container: String,
+    },
+    /// A kill's grace is over, or its preStop hook has taken too long.
+    KillDeadline {
+        /// Container id.
+        container: String,
+        /// Guards against a timer that was replaced.
+        token: u64,
+    },
+    /// A preStop `sleep` has passed.
+    PreStopSlept {
+        /// Container id.
+        container: String,
+        /// Guards against a timer that was replaced.
+        token: u64,
+    },
+    /// A postStart `sleep` has passed.
+    PostStartSlept {
+        /// Container id.
+        container: String,
+    },
+    /// A probe is due.
+    Probe {
+        /// Container name.
+        container: String,
+        /// Which probe.
+        kind: ProbeKind,
+        /// Guards against a timer that was replaced.
+        token: u64,
+    },
+    /// A probe's time is over.
+    ProbeTimeout {
+        /// Container id.
+        container: String,
+        /// The command that the probe runs.
+        exec: ExecId,
+    },
+    /// A command for a probe or hook begins in a container.
+    ProbeExec {
+        /// Container id.
+        container: String,
+        /// Which probe.
+        kind: ProbeKind,
+    },
+    /// `activeDeadlineSeconds` may be over.
+    ActiveDeadline,
+}
+
+/// The same about the node.
+#[derive(Clone, Debug)]
+pub enum NodeEvent {
+    /// The PLEG lists the runtime's containers.
+    Relist,
+    /// The node lease and status are due.
+    Heartbeat,
+    /// An image pull ended.
+    Pulled,
+}

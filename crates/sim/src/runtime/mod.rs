@@ -1,0 +1,5 @@
+//! The container runtime: images, container files, processes.
+
+pub mod catalogue;
+pub mod files;
+pub mod process;

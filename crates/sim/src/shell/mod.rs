@@ -1,0 +1,1 @@
+//! A POSIX shell and the common applets in virtual time.

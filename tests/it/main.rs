@@ -1,0 +1,3 @@
+//! The integration tests of the application: one binary, one file a subject.
+
+mod cli;
