@@ -1,14 +1,16 @@
 //! The image catalogue: which images exist, how large they are, what they run. Data in YAML; a vault can add to it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::files::Tree;
 use crate::time::SimDuration;
 
 /// The images that exist, by repository.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     /// Repositories by normalized name, such as `docker.io/library/busybox`.
-    pub repositories: BTreeMap<String, Repository>,
+    pub repositories: BTreeMap<String, Arc<Repository>>,
     /// Whether a repository that is not listed exists all the same and runs until it is stopped (a notice says so).
     pub assume_unknown: bool,
 }
@@ -34,6 +36,51 @@ pub struct Repository {
     pub stop_signal: String,
     /// Environment.
     pub env: Vec<(String, String)>,
+    /// WORKDIR; empty for `/`.
+    pub working_dir: String,
     /// Which programs are on its PATH: `busybox` (the shell and all applets), `server` (an HTTP server), `pause` …
     pub programs: Vec<String>,
+}
+
+/// What is known of an image reference.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// The image is in the catalogue.
+    Image(Arc<Repository>),
+    /// The repository is in the catalogue, but not this tag: a pull fails with "not found".
+    NotFound,
+    /// The repository is unknown; it is assumed to exist and to run until it is stopped.
+    Assumed(Arc<Repository>),
+}
+
+/// An image reference in its full form.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    /// Registry and path, such as `docker.io/library/busybox`.
+    pub repository: String,
+    /// Tag; `latest` when neither a tag nor a digest was given.
+    pub tag: Option<String>,
+    /// `sha256:…`
+    pub digest: Option<String>,
+}
+
+impl Catalogue {
+    /// What is known of the image of that reference.
+    pub fn lookup(&self, reference: &Reference) -> Lookup {
+        match self.repositories.get(&reference.repository) {
+            Some(repository) => match &reference.tag {
+                Some(tag) if !repository.tags.contains(tag) => Lookup::NotFound,
+                _ => Lookup::Image(Arc::clone(repository)),
+            },
+            None if self.assume_unknown => Lookup::Assumed(Arc::default()),
+            None => Lookup::NotFound,
+        }
+    }
+}
+
+impl Repository {
+    /// The files of the image.
+    pub fn files(&self) -> Tree {
+        Tree::default()
+    }
 }

@@ -2,4 +2,5 @@
 
 pub mod catalogue;
 pub mod files;
+pub mod host;
 pub mod process;
