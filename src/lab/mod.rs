@@ -1,5 +1,16 @@
 //! The laboratory: experiments are read from a note, run as trials in virtual time, and judged.
 //!
-//! [`model`] holds what every other part shows: the experiment, its trials, verdicts and decision tables.
+//! - [`model`] holds what every other part shows: the experiment, its trials, verdicts and decision tables;
+//! - [`read`] makes an [`model::Experiment`] of the text of a fence, or says what is wrong where; [`cell`] makes one of
+//!   a manifest or of a console, so that every Run button gives the same kind of result;
+//! - [`Runner`] runs the trials on threads and reports each as it ends;
+//! - [`limit`] names every limit.
 
+pub mod cell;
+pub mod limit;
 pub mod model;
+mod read;
+mod runner;
+
+pub use read::{Reading, read, trials};
+pub use runner::{Cancel, RunEvent, Runner};

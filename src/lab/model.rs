@@ -236,6 +236,9 @@ pub struct Step {
     pub timing: Timing,
     /// What is done.
     pub action: Action,
+    /// What happens when it fails.
+    #[serde(default)]
+    pub or_else: OrElse,
     /// Where it stands.
     pub place: Place,
 }
@@ -277,8 +280,11 @@ pub enum Action {
         until: Expression,
         /// How long at most, in virtual time.
         timeout: SimDuration,
-        /// What happens when it does not come to hold.
-        or_else: OrElse,
+    },
+    /// Lets virtual time pass.
+    Sleep {
+        /// How long.
+        duration: SimDuration,
     },
     /// Injects a fault; texts are templates over the variables.
     Fault {
@@ -287,7 +293,7 @@ pub enum Action {
     },
 }
 
-/// What a wait that times out does.
+/// What a step that fails, or a wait that times out, does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OrElse {
@@ -434,6 +440,15 @@ pub enum Condition {
     Until(Expression, Expression),
     /// The object named by the partial one has these fields at the end.
     Shape(Value),
+    /// A line of a console prints this; `…` stands for anything.
+    Prints {
+        /// Index of its step.
+        step: usize,
+        /// The line, without the prompt.
+        command: String,
+        /// What the note shows under it.
+        output: String,
+    },
 }
 
 impl Condition {
@@ -446,6 +461,7 @@ impl Condition {
             Self::Finally(_) => "finally",
             Self::Until(..) => "until",
             Self::Shape(_) => "shape",
+            Self::Prints { .. } => "prints",
         }
     }
 
@@ -455,6 +471,7 @@ impl Condition {
             Self::Eventually(e) | Self::Always(e) | Self::Never(e) | Self::Finally(e) => e.text.clone(),
             Self::Until(a, b) => format!("{} until {}", a.text, b.text),
             Self::Shape(value) => value.to_string(),
+            Self::Prints { command, .. } => command.clone(),
         }
     }
 }
@@ -571,7 +588,7 @@ pub struct ClaimResult {
     pub block: Option<String>,
     /// Whose claim it is: a wikilink.
     pub of: Option<String>,
-    /// `eventually`, `always`, `never`, `finally`, `until`, `shape`.
+    /// `eventually`, `always`, `never`, `finally`, `until`, `shape`, `prints`.
     pub keyword: String,
     /// The condition as the note words it.
     pub condition: String,
@@ -682,9 +699,15 @@ impl RunStatus {
 
     /// The status written so.
     pub fn named(text: &str) -> Option<Self> {
-        [Self::Running, Self::Finished, Self::Failed, Self::Cancelled, Self::Interrupted]
-            .into_iter()
-            .find(|status| status.as_str() == text)
+        [
+            Self::Running,
+            Self::Finished,
+            Self::Failed,
+            Self::Cancelled,
+            Self::Interrupted,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == text)
     }
 }
 
