@@ -13,6 +13,7 @@ use crate::objects::{Key, Kind};
 use crate::request::{Request, Status};
 use crate::runtime::catalogue::Catalogue;
 use crate::scheduler::{Scheduler, SchedulerEvent};
+use crate::store::Write;
 use crate::time::{DEFAULT_START, SimTime};
 use crate::trace::{LogLine, Record, RecordId, Trace, What};
 use crate::version::Version;
@@ -236,6 +237,11 @@ impl Cluster {
     /// Every log line so far, in order of time.
     pub fn logs(&self) -> &[LogLine] {
         self.world.logs()
+    }
+
+    /// Every object version written so far, in order: what a watch of everything would have told.
+    pub fn writes(&self) -> &[Write] {
+        self.world.store.history()
     }
 
     /// Every record so far; summaries of writes are filled in by [`Cluster::trace`].
