@@ -1,0 +1,142 @@
+//! What is in one note.
+
+mod cells;
+mod facts;
+mod properties;
+
+use std::sync::Arc;
+
+pub use cells::{Cell, CellKind};
+pub use facts::{
+    Block, BlockKind, Callout, CodeBlock, Comment, EmbedKind, ExternalImage, ExternalLink, Fold, Footnote, Heading,
+    Highlight, Link, LinkSyntax, Math, Subpath, Tag, Task,
+};
+pub use properties::{Properties, PropertyKind, PropertyLink};
+
+use crate::diagnostic::Diagnostic;
+use crate::place::{Lines, Place};
+use crate::syntax::tree::Node;
+
+/// A note: its text and everything that is in it.
+///
+/// Lists are in the order of the text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    /// Path in its vault, as its bytes are, with `/`.
+    pub path: String,
+    /// The whole text, as in the file.
+    pub text: Arc<str>,
+    /// Its lines.
+    pub lines: Lines,
+    /// File name without folder and extension, NFC: what a link calls it.
+    pub name: String,
+    /// What a page calls it: the first heading if the text begins with one of level 1, otherwise the name.
+    pub title: String,
+    /// Whether the text begins with the title as its heading, so that a page needs no second one.
+    pub title_in_text: bool,
+    /// Other names, of the properties, NFC.
+    pub aliases: Vec<String>,
+    /// Classes for the root element, of the properties: `[A-Za-z0-9_-]+`.
+    pub css_classes: Vec<String>,
+    /// The properties.
+    pub properties: Properties,
+    /// Headings.
+    pub headings: Vec<Heading>,
+    /// Internal links and embeds of the text, those in comments included.
+    pub links: Vec<Link>,
+    /// Links to elsewhere.
+    pub external: Vec<ExternalLink>,
+    /// Images from elsewhere.
+    pub images: Vec<ExternalImage>,
+    /// Tags, those of the properties first.
+    pub tags: Vec<Tag>,
+    /// Callouts.
+    pub callouts: Vec<Callout>,
+    /// Blocks with an id; the first one of each id.
+    pub blocks: Vec<Block>,
+    /// Tasks.
+    pub tasks: Vec<Task>,
+    /// Highlighted pieces.
+    pub highlights: Vec<Highlight>,
+    /// Comments.
+    pub comments: Vec<Comment>,
+    /// Formulas.
+    pub math: Vec<Math>,
+    /// Footnotes that are referred to, by number.
+    pub footnotes: Vec<Footnote>,
+    /// Code blocks.
+    pub code: Vec<CodeBlock>,
+    /// The code blocks that run.
+    pub cells: Vec<Cell>,
+    /// What is wrong with the note.
+    pub diagnostics: Vec<Diagnostic>,
+    pub(crate) tree: Vec<Node>,
+    /// The content of each footnote.
+    pub(crate) footnote_trees: Vec<Vec<Node>>,
+}
+
+/// How notes are read: the settings of a vault that matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Obsidian's `strictLineBreaks`: whether a single newline is *not* shown as a line break.
+    pub strict_line_breaks: bool,
+}
+
+impl Note {
+    /// Reads a note with Obsidian's default settings. Never fails: what is wrong stands in [`Note::diagnostics`].
+    pub fn parse(path: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
+        let (path, text) = (path.into(), text.into());
+        let lines = Lines::new(&text);
+        let name = path.rsplit('/').next().unwrap_or(&path);
+        let name = name.rsplit_once('.').map_or(name, |(name, _)| name).to_owned();
+        Self {
+            path,
+            text,
+            lines,
+            title: name.clone(),
+            name,
+            title_in_text: false,
+            aliases: Vec::new(),
+            css_classes: Vec::new(),
+            properties: Properties::default(),
+            headings: Vec::new(),
+            links: Vec::new(),
+            external: Vec::new(),
+            images: Vec::new(),
+            tags: Vec::new(),
+            callouts: Vec::new(),
+            blocks: Vec::new(),
+            tasks: Vec::new(),
+            highlights: Vec::new(),
+            comments: Vec::new(),
+            math: Vec::new(),
+            footnotes: Vec::new(),
+            code: Vec::new(),
+            cells: cells::cells_of(&[]),
+            diagnostics: Vec::new(),
+            tree: Vec::new(),
+            footnote_trees: Vec::new(),
+        }
+    }
+
+    /// The cell with an id.
+    pub fn cell(&self, id: &str) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.id.as_deref() == Some(id))
+    }
+
+    /// The block with an id (ASCII case does not matter); a leading `^` is accepted.
+    pub fn block(&self, id: &str) -> Option<&Block> {
+        let id = id.strip_prefix('^').unwrap_or(id);
+        self.blocks.iter().find(|block| block.id.eq_ignore_ascii_case(id))
+    }
+
+    /// A range of the text as a place.
+    pub fn place(&self, range: std::ops::Range<usize>) -> Place {
+        self.lines.place(&self.text, range)
+    }
+
+    /// The place in the note of a line and a column of a cell's text (both from 1, in characters, as is `length`).
+    pub fn place_in_cell(&self, cell: &Cell, line: u32, column: u32, length: u32) -> Place {
+        cell.place_of(&self.text, &self.lines, line, column, length)
+    }
+}
