@@ -3,14 +3,32 @@
 //! One reader for everything that Peapod reads: manifests (as `kubectl` reads them: YAML 1.1 scalars through
 //! `sigs.k8s.io/yaml`), experiments, and the properties of notes (YAML 1.2 core). The event stream comes from
 //! `saphyr-parser`; what a plain scalar means, merge keys, duplicate keys, alias limits and spans are ours.
-#![allow(dead_code)]
+//!
+//! ```
+//! use peapod_yaml::{Dialect, read};
+//!
+//! let documents = read("ready: yes\nmode: 0644\n", Dialect::Kubernetes)?;
+//! assert_eq!(documents[0].to_json(), serde_json::json!({ "ready": true, "mode": 420 }));
+//! assert_eq!(documents[0].place("/mode").map(|span| (span.line, span.column)), Some((2, 7)));
+//! # Ok::<(), peapod_yaml::Error>(())
+//! ```
+
+mod error;
+mod node;
+mod reader;
+mod scalar;
+mod text;
+
+pub use error::Error;
+pub use node::{Key, Node, Value, escape};
+pub use reader::{MAX_DEPTH, read, read_each};
 
 /// Which plain scalars mean what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// `sigs.k8s.io/yaml` on `go.yaml.in/yaml/v2`: `yes` is a boolean, `0644` is 420, keys too.
+    /// `sigs.k8s.io/yaml` on `go.yaml.in/yaml/v2`: `yes` is a boolean, `0644` is 420, keys too. Merge keys (`<<`) merge.
     Kubernetes,
-    /// YAML 1.2 core schema: for experiments and note properties.
+    /// YAML 1.2 core schema: for experiments and note properties. Keys are the text that is written.
     Core,
 }
 
@@ -25,39 +43,4 @@ pub struct Span {
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
-}
-
-/// A value and its place.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Node {
-    /// Where the value stands.
-    pub span: Span,
-    /// The value.
-    pub value: Value,
-}
-
-/// A YAML value after resolution.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// `null`, `~` or nothing.
-    Null,
-    /// A boolean.
-    Bool(bool),
-    /// An integer or a float, as JSON holds it.
-    Number(serde_json::Number),
-    /// Text.
-    String(String),
-    /// A sequence.
-    Sequence(Vec<Node>),
-    /// A mapping in source order; keys are text, as in JSON. A duplicate key appears twice here.
-    Mapping(Vec<(Key, Node)>),
-}
-
-/// A mapping key and its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Where the key stands.
-    pub span: Span,
-    /// The key as text.
-    pub name: String,
 }
