@@ -2,4 +2,6 @@
 
 pub mod cli;
 pub mod lab;
+pub mod report;
+pub mod store;
 pub mod timeline;
