@@ -28,6 +28,10 @@ pub struct Cell {
     pub index: usize,
     /// Its id: an experiment's `id:`, or `{#id}` in the info string of any fence.
     pub id: Option<String>,
+    /// What results are kept under, unique in the note: the id, or else what the cell says of itself (`pod-nginx` for a
+    /// manifest, the slug of an experiment's title, `console`), numbered from the second of its name on (`console-2`).
+    /// It stays when other cells are added, so that a cell keeps its history.
+    pub key: String,
     /// The first word of the info string, lower-cased.
     pub lang: String,
     /// The content as it runs: without the prefixes of quotes and lists, lines ended by LF.
@@ -70,7 +74,7 @@ impl Cell {
 
 /// The cells among code blocks, in order.
 pub(crate) fn cells_of(code: &[CodeBlock]) -> Vec<Cell> {
-    let mut cells = Vec::new();
+    let mut cells: Vec<Cell> = Vec::new();
     for (code_index, block) in code.iter().enumerate() {
         let Some(lang) = block.lang.as_deref().filter(|_| block.fenced) else {
             continue;
@@ -89,10 +93,18 @@ pub(crate) fn cells_of(code: &[CodeBlock]) -> Vec<Cell> {
             (Some(first), Some(last)) => first.start..last.end,
             _ => block.place.end..block.place.end,
         };
+        let name = id.clone().unwrap_or_else(|| name_of(kind, &block.text));
+        let taken = |key: &str| cells.iter().any(|cell| cell.key == key);
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let key = std::iter::once(name.clone())
+            .chain(numbered)
+            .find(|key| !taken(key))
+            .unwrap_or_default();
         cells.push(Cell {
             kind,
             index: cells.len(),
             id,
+            key,
             lang: lang.to_owned(),
             text: block.text.clone(),
             place: block.place,
@@ -103,6 +115,50 @@ pub(crate) fn cells_of(code: &[CodeBlock]) -> Vec<Cell> {
         });
     }
     cells
+}
+
+/// What a cell without an id calls itself.
+fn name_of(kind: CellKind, text: &str) -> String {
+    let word = |text: &str| {
+        let parts = text
+            .split(|c: char| !c.is_alphanumeric() && c != '.')
+            .filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join("-").to_lowercase()
+    };
+    let name = match kind {
+        CellKind::Manifest => {
+            let kind = top_level_value(text, "kind").unwrap_or_default();
+            format!("{} {}", kind, metadata_name(text).unwrap_or_default())
+        }
+        CellKind::Experiment => top_level_value(text, "title").unwrap_or_default(),
+        CellKind::Console => String::new(),
+    };
+    match (word(&name), kind) {
+        (name, _) if !name.is_empty() => name,
+        (_, CellKind::Manifest) => "manifest".to_owned(),
+        (_, CellKind::Experiment) => "experiment".to_owned(),
+        (_, CellKind::Console) => "console".to_owned(),
+    }
+}
+
+/// `metadata.name` of the first document that has one in block style, or as `metadata: {name: x}`.
+fn metadata_name(text: &str) -> Option<String> {
+    let mut lines = text.lines().skip_while(|line| key_of(line) != Some("metadata"));
+    let head = lines.next()?.split_once(':')?.1.trim();
+    if let Some(flow) = head.strip_prefix('{') {
+        let mut entries = flow
+            .trim_end_matches('}')
+            .split(',')
+            .filter_map(|entry| entry.split_once(':'));
+        return entries
+            .find(|(key, _)| key.trim() == "name")
+            .map(|(_, value)| value.trim().to_owned());
+    }
+    lines
+        .take_while(|line| line.starts_with([' ', '\t']) || line.trim().is_empty())
+        .filter_map(|line| line.trim().split_once(':'))
+        .find(|(key, _)| *key == "name")
+        .map(|(_, value)| value.trim().trim_matches(['"', '\'']).to_owned())
 }
 
 /// Whether every YAML document of `text` has `apiVersion` and `kind` at its top. Read from the lines, so that a manifest
@@ -203,6 +259,37 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_manifest(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn cells_without_an_id_name_themselves() {
+        for (kind, text, name) in [
+            (
+                CellKind::Manifest,
+                "apiVersion: v1\nkind: Pod\nmetadata:\n  name: nginx\n",
+                "pod-nginx",
+            ),
+            (
+                CellKind::Manifest,
+                "apiVersion: v1\nkind: Pod\nmetadata: {name: demo, labels: {}}\n",
+                "pod-demo",
+            ),
+            (
+                CellKind::Manifest,
+                "apiVersion: v1\nkind: Job\nspec:\n  name: x\n",
+                "job",
+            ),
+            (CellKind::Manifest, "{}", "manifest"),
+            (
+                CellKind::Experiment,
+                "title: 파드는 언제 Failed가 되는가?\n",
+                "파드는-언제-failed가-되는가",
+            ),
+            (CellKind::Experiment, "steps: []\n", "experiment"),
+            (CellKind::Console, "$ kubectl get pods\n", "console"),
+        ] {
+            assert_eq!(name_of(kind, text), name, "{text}");
         }
     }
 
