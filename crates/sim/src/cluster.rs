@@ -151,7 +151,11 @@ impl Cluster {
         let mut world = World::new(config.start, config.seed, config.jitter, names, config.catalogue);
         let mut controllers = Controllers::default();
         controllers.start(&mut world);
-        Ok(Self { world, scheduler: Scheduler::default(), controllers })
+        Ok(Self {
+            world,
+            scheduler: Scheduler::default(),
+            controllers,
+        })
     }
 
     /// The instant that is now.
@@ -171,7 +175,9 @@ impl Cluster {
 
     /// Lets the next event happen; `false` when there is none.
     pub fn step(&mut self) -> bool {
-        let Some((at, event)) = self.world.queue.pop() else { return false };
+        let Some((at, event)) = self.world.queue.pop() else {
+            return false;
+        };
         self.world.now = at;
         self.react(event);
         true
@@ -226,12 +232,16 @@ impl Cluster {
     /// The newest version of an object as the API shows it.
     pub fn object(&self, kind: &str, namespace: &str, name: &str) -> Option<Arc<Value>> {
         let kind = Kind::named(kind)?;
-        self.world.get(&Key::new(kind, namespace, name)).map(|stored| stored.json())
+        self.world
+            .get(&Key::new(kind, namespace, name))
+            .map(|stored| stored.json())
     }
 
     /// All objects of a kind as the API shows them, by namespace and name.
     pub fn objects(&self, kind: &str) -> Vec<Arc<Value>> {
-        Kind::named(kind).map(|kind| self.world.store.list(kind, None).map(|stored| stored.json()).collect()).unwrap_or_default()
+        Kind::named(kind)
+            .map(|kind| self.world.store.list(kind, None).map(|stored| stored.json()).collect())
+            .unwrap_or_default()
     }
 
     /// Every log line so far, in order of time.
@@ -256,7 +266,11 @@ impl Cluster {
 
     /// Everything that has happened, complete by itself.
     pub fn trace(&self) -> Trace {
-        Trace { start: self.world.start.to_string(), end: self.world.now, ..Trace::default() }
+        Trace {
+            start: self.world.start.to_string(),
+            end: self.world.now,
+            ..Trace::default()
+        }
     }
 
     fn react(&mut self, event: Event) {
@@ -276,7 +290,11 @@ impl Cluster {
                 w.causes = causes;
                 self.scheduler.on_event(w, event);
             }
-            Event::Controller { controller, event, causes } => {
+            Event::Controller {
+                controller,
+                event,
+                causes,
+            } => {
                 w.actor = Actor::Controller(controller);
                 w.causes = causes;
                 self.controllers.on_event(w, controller, event);

@@ -53,7 +53,11 @@ pub(crate) struct NewEvent<'a> {
 impl World {
     /// Records an event: a trace record always, the Event object unless the spam filter drops it.
     pub(crate) fn emit(&mut self, event: NewEvent<'_>) {
-        let container = event.field_path.split_once('{').and_then(|(_, rest)| rest.strip_suffix('}')).map(str::to_owned);
+        let container = event
+            .field_path
+            .split_once('{')
+            .and_then(|(_, rest)| rest.strip_suffix('}'))
+            .map(str::to_owned);
         let what = What::Event {
             kind: event.kind.to_owned(),
             reason: event.reason.to_owned(),
@@ -64,8 +68,14 @@ impl World {
         let budget = self
             .events
             .budgets
-            .entry((format!("{}@{}", event.component, event.host.unwrap_or_default()), event.about.uid.clone()))
-            .or_insert(Budget { tokens: SPAM_BURST, refilled: now });
+            .entry((
+                format!("{}@{}", event.component, event.host.unwrap_or_default()),
+                event.about.uid.clone(),
+            ))
+            .or_insert(Budget {
+                tokens: SPAM_BURST,
+                refilled: now,
+            });
         let earned = now.since(budget.refilled).as_secs() / SPAM_REFILL_SECONDS;
         if earned > 0 {
             budget.tokens = (budget.tokens + earned).min(SPAM_BURST);
@@ -84,7 +94,12 @@ impl World {
         );
         let time = self.time();
         let saved = std::mem::replace(&mut self.causes, vec![record]);
-        let known = self.events.known.get(&id).and_then(|key| self.get(key)).map(|stored| stored.object.clone());
+        let known = self
+            .events
+            .known
+            .get(&id)
+            .and_then(|key| self.get(key))
+            .map(|stored| stored.object.clone());
         if let Some(Object::Event(mut known)) = known {
             known.count = Some(known.count.unwrap_or(1) + 1);
             known.last_timestamp = Some(time);
@@ -93,7 +108,11 @@ impl World {
             self.events.serial += 1;
             let serial = self.events.serial;
             let nanos = self.wall(now).as_nanosecond() as u128 + u128::from(serial);
-            let namespace = if event.about.namespace.is_empty() { "default" } else { &event.about.namespace };
+            let namespace = if event.about.namespace.is_empty() {
+                "default"
+            } else {
+                &event.about.namespace
+            };
             let mut metadata = ObjectMeta {
                 name: Some(format!("{}.{nanos:x}", event.about.name)),
                 namespace: Some(namespace.to_owned()),

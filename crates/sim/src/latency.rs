@@ -9,7 +9,9 @@ const fn ms(millis: u64) -> SimDuration {
 
 /// A write until those who watch are told.
 pub const WATCH: SimDuration = ms(2);
-/// A pod in the scheduler's queue until it is bound.
+/// A pod that is due until the scheduler looks at it.
+pub const SCHEDULING_CYCLE: SimDuration = ms(1);
+/// A node chosen for a pod until the API server has it.
 pub const SCHEDULING: (SimDuration, SimDuration) = (ms(2), ms(6));
 /// A status set in the kubelet until the API server has it.
 pub const STATUS_WRITE: SimDuration = ms(4);

@@ -29,12 +29,20 @@ pub struct Resource {
 impl Resource {
     /// `v1` or `apps/v1`.
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
     }
 
     /// `pods` or `deployments.apps`, as error texts name a resource.
     pub fn qualified(&self) -> String {
-        if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
+        if self.group.is_empty() {
+            self.plural.to_owned()
+        } else {
+            format!("{}.{}", self.plural, self.group)
+        }
     }
 }
 
@@ -115,12 +123,18 @@ impl Kind {
 
     /// The kind called `name`.
     pub fn named(name: &str) -> Option<Self> {
-        RESOURCES.iter().find(|resource| resource.name == name).map(|resource| resource.kind)
+        RESOURCES
+            .iter()
+            .find(|resource| resource.name == name)
+            .map(|resource| resource.kind)
     }
 
     /// The kind whose plural in `group` is `plural`.
     pub fn of_resource(group: &str, plural: &str) -> Option<Self> {
-        RESOURCES.iter().find(|resource| resource.group == group && resource.plural == plural).map(|found| found.kind)
+        RESOURCES
+            .iter()
+            .find(|resource| resource.group == group && resource.plural == plural)
+            .map(|found| found.kind)
     }
 }
 
@@ -145,7 +159,11 @@ impl Key {
     /// The key of that object.
     pub fn new(kind: Kind, namespace: &str, name: &str) -> Self {
         let namespace = if kind.resource().namespaced { namespace } else { "" };
-        Self { kind, namespace: namespace.into(), name: name.into() }
+        Self {
+            kind,
+            namespace: namespace.into(),
+            name: name.into(),
+        }
     }
 }
 
@@ -188,7 +206,10 @@ impl Object {
 
 /// The owner that controls an object, if one does.
 pub fn controller_of(meta: &ObjectMeta) -> Option<&OwnerReference> {
-    meta.owner_references.as_ref()?.iter().find(|owner| owner.controller == Some(true))
+    meta.owner_references
+        .as_ref()?
+        .iter()
+        .find(|owner| owner.controller == Some(true))
 }
 
 /// An owner reference by which `owner` controls another object (`metav1.NewControllerRef`).
@@ -210,7 +231,11 @@ pub fn selects(
     labels: Option<&std::collections::BTreeMap<String, String>>,
 ) -> bool {
     let value = |key: &str| labels.and_then(|labels| labels.get(key));
-    let by_labels = selector.match_labels.iter().flatten().all(|(key, wanted)| value(key) == Some(wanted));
+    let by_labels = selector
+        .match_labels
+        .iter()
+        .flatten()
+        .all(|(key, wanted)| value(key) == Some(wanted));
     let by_expressions = selector.match_expressions.iter().flatten().all(|expression| {
         let values = expression.values.as_deref().unwrap_or_default();
         let actual = value(&expression.key);
@@ -232,5 +257,8 @@ pub fn is_terminal(pod: &core::Pod) -> bool {
 
 /// The pod's phase, `Pending` when it has none yet.
 pub fn phase(pod: &core::Pod) -> &str {
-    pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Pending")
+    pod.status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref())
+        .unwrap_or("Pending")
 }

@@ -43,7 +43,10 @@ impl<E> Ord for Entry<E> {
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), sequence: 0 }
+        Self {
+            heap: BinaryHeap::new(),
+            sequence: 0,
+        }
     }
 }
 
@@ -51,7 +54,11 @@ impl<E> Queue<E> {
     /// Adds an event.
     pub fn push(&mut self, at: SimTime, event: E) {
         self.sequence += 1;
-        self.heap.push(Entry { at, sequence: self.sequence, event });
+        self.heap.push(Entry {
+            at,
+            sequence: self.sequence,
+            event,
+        });
     }
 
     /// When the next event is due.

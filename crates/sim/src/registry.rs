@@ -45,7 +45,13 @@ pub const FOREGROUND_FINALIZER: &str = "foregroundDeletion";
 /// `pods "x" not found`.
 pub fn not_found(kind: Kind, name: &str) -> Status {
     let resource = kind.resource();
-    failure(404, "NotFound", format!("{} \"{name}\" not found", resource.qualified()), kind, name)
+    failure(
+        404,
+        "NotFound",
+        format!("{} \"{name}\" not found", resource.qualified()),
+        kind,
+        name,
+    )
 }
 
 /// A failure about one object.
@@ -55,7 +61,12 @@ pub fn failure(code: u16, reason: &str, message: String, kind: Kind, name: &str)
     if !resource.group.is_empty() {
         details["group"] = Value::from(resource.group);
     }
-    Status { code, reason: reason.to_owned(), message, details }
+    Status {
+        code,
+        reason: reason.to_owned(),
+        message,
+        details,
+    }
 }
 
 impl World {
@@ -82,7 +93,10 @@ impl World {
         match &mut object {
             Object::Pod(pod) => prepare_pod(pod),
             Object::Namespace(namespace) => {
-                namespace.status = Some(core::NamespaceStatus { phase: Some("Active".to_owned()), conditions: None });
+                namespace.status = Some(core::NamespaceStatus {
+                    phase: Some("Active".to_owned()),
+                    conditions: None,
+                });
             }
             _ => {}
         }
@@ -112,6 +126,78 @@ impl World {
         }
         change(&mut pod);
         self.update(pod.into())
+    }
+
+    /// Binds a pod to a node as the binding subresource does: node name, `PodScheduled=True` and the node's topology labels
+    /// in one write (`pkg/registry/core/pod/storage BindingREST.setPodNodeAndMetadata`).
+    ///
+    /// # Errors
+    /// `NotFound`, or `Conflict` when the pod is another, is being deleted, has a node already or is gated.
+    pub fn bind(&mut self, key: &Key, uid: &str, node: &str) -> Result<Arc<Stored>, Status> {
+        let Some(mut pod) = self.get(key).and_then(|stored| stored.object.as_pod()).cloned() else {
+            return Err(not_found(key.kind, &key.name));
+        };
+        let name = &*key.name;
+        let conflict = |text: String| {
+            failure(
+                409,
+                "Conflict",
+                format!("Operation cannot be fulfilled on pods/binding \"{name}\": {text}"),
+                key.kind,
+                name,
+            )
+        };
+        let own = pod.metadata.uid.as_deref().unwrap_or_default();
+        if own != uid {
+            return Err(conflict(format!(
+                "Precondition failed: UID in precondition: {uid}, UID in object meta: {own}"
+            )));
+        }
+        if pod.metadata.deletion_timestamp.is_some() {
+            return Err(conflict(format!(
+                "pod {name} is being deleted, cannot be assigned to a host"
+            )));
+        }
+        let time = self.time();
+        let topology = self
+            .node(node)
+            .and_then(|node| node.metadata.labels.as_ref())
+            .map(|labels| {
+                let keys = ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"];
+                keys.into_iter()
+                    .filter_map(|key| labels.get_key_value(key))
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect()
+            });
+        let topology: Vec<(String, String)> = topology.unwrap_or_default();
+        let spec = pod.spec.get_or_insert_default();
+        if let Some(taken) = spec.node_name.as_deref().filter(|taken| !taken.is_empty()) {
+            return Err(conflict(format!("pod {name} is already assigned to node \"{taken}\"")));
+        }
+        if spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()) {
+            return Err(conflict(format!("pod {name} has non-empty .spec.schedulingGates")));
+        }
+        spec.node_name = Some(node.to_owned());
+        if !topology.is_empty() {
+            pod.metadata.labels.get_or_insert_default().extend(topology);
+        }
+        let status = pod.status.get_or_insert_default();
+        status.nominated_node_name = None;
+        let conditions = status.conditions.get_or_insert_default();
+        let scheduled = core::PodCondition {
+            type_: "PodScheduled".to_owned(),
+            status: "True".to_owned(),
+            last_transition_time: Some(time),
+            ..core::PodCondition::default()
+        };
+        match conditions
+            .iter_mut()
+            .find(|condition| condition.type_ == scheduled.type_)
+        {
+            Some(known) => *known = scheduled,
+            None => conditions.push(scheduled),
+        }
+        Ok(self.put(Change::Modified, pod.into()))
     }
 
     /// Deletes an object as `rest.BeforeDelete` and the store do.
@@ -146,7 +232,9 @@ impl World {
                     let deadline = self.virtual_time(deadline);
                     let shortened = deadline + SimDuration::from_secs(u64::try_from(grace).unwrap_or(0));
                     let shortened = crate::time::SimTime(
-                        shortened.0.saturating_sub(SimDuration::from_secs(u64::try_from(existing).unwrap_or(0)).0),
+                        shortened
+                            .0
+                            .saturating_sub(SimDuration::from_secs(u64::try_from(existing).unwrap_or(0)).0),
                     );
                     let (deadline, grace) = if shortened < now { (now, 1) } else { (shortened, grace) };
                     let deadline = self.time_of(deadline);
@@ -179,13 +267,20 @@ impl World {
             }
         }
         let marked = meta.deletion_timestamp.is_some() && meta.deletion_grace_period_seconds == Some(0);
-        let waits = meta.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty());
+        let waits = meta
+            .finalizers
+            .as_ref()
+            .is_some_and(|finalizers| !finalizers.is_empty());
         if !marked {
             meta.deletion_timestamp = Some(time);
             meta.deletion_grace_period_seconds = Some(0);
         }
         if waits {
-            return Ok(if marked { stored } else { self.put(Change::Modified, object) });
+            return Ok(if marked {
+                stored
+            } else {
+                self.put(Change::Modified, object)
+            });
         }
         if key.kind == Kind::Pod && !marked && stored.object.meta().deletion_timestamp.is_some() {
             // The store writes the shortened grace before it removes a pod that was already being deleted.
@@ -198,11 +293,15 @@ impl World {
 /// `podStrategy.CheckGracefulDelete`: a pod without a node, or one that has finished, needs no grace.
 fn pod_grace(pod: &core::Pod, asked: Option<i64>) -> i64 {
     let spec = pod.spec.as_ref();
-    let scheduled = spec.and_then(|spec| spec.node_name.as_deref()).is_some_and(|node| !node.is_empty());
+    let scheduled = spec
+        .and_then(|spec| spec.node_name.as_deref())
+        .is_some_and(|node| !node.is_empty());
     if !scheduled || is_terminal(pod) {
         return 0;
     }
-    let own = spec.and_then(|spec| spec.termination_grace_period_seconds).unwrap_or(30);
+    let own = spec
+        .and_then(|spec| spec.termination_grace_period_seconds)
+        .unwrap_or(30);
     let grace = asked.unwrap_or(own);
     // A negative period means one second (`rest.BeforeDelete`).
     if grace < 0 { 1 } else { grace }
@@ -219,14 +318,18 @@ fn prepare_pod(pod: &mut core::Pod) {
     });
     let Some(spec) = &mut pod.spec else { return };
     spec.priority.get_or_insert(0);
-    spec.preemption_policy.get_or_insert_with(|| "PreemptLowerPriority".to_owned());
+    spec.preemption_policy
+        .get_or_insert_with(|| "PreemptLowerPriority".to_owned());
     spec.service_account_name.get_or_insert_with(|| "default".to_owned());
     spec.service_account.get_or_insert_with(|| "default".to_owned());
     let tolerations = spec.tolerations.get_or_insert_default();
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
         let covered = tolerations.iter().any(|toleration| {
             toleration.key.as_deref().is_none_or(|own| own == key)
-                && toleration.effect.as_deref().is_none_or(|effect| effect == "NoExecute" || effect.is_empty())
+                && toleration
+                    .effect
+                    .as_deref()
+                    .is_none_or(|effect| effect == "NoExecute" || effect.is_empty())
         });
         if !covered {
             tolerations.push(core::Toleration {

@@ -12,7 +12,9 @@ pub struct Rng {
 impl Rng {
     /// The stream of that seed.
     pub fn new(seed: u64) -> Self {
-        Self { state: seed ^ 0x9e37_79b9_7f4a_7c15 }
+        Self {
+            state: seed ^ 0x9e37_79b9_7f4a_7c15,
+        }
     }
 
     /// The next 64 bits.
@@ -36,7 +38,9 @@ impl Rng {
 
     /// `count` lower-case hexadecimal digits.
     pub fn hex(&mut self, count: usize) -> String {
-        (0..count).map(|_| char::from(b"0123456789abcdef"[self.below(16) as usize])).collect()
+        (0..count)
+            .map(|_| char::from(b"0123456789abcdef"[self.below(16) as usize]))
+            .collect()
     }
 
     /// A random UUID of version 4.
@@ -56,7 +60,9 @@ impl Rng {
     /// no `0`, `1`, `3`.
     pub fn suffix(&mut self, count: usize) -> String {
         const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-        (0..count).map(|_| char::from(ALPHABET[self.below(ALPHABET.len() as u64) as usize])).collect()
+        (0..count)
+            .map(|_| char::from(ALPHABET[self.below(ALPHABET.len() as u64) as usize]))
+            .collect()
     }
 }
 

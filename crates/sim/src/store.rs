@@ -64,7 +64,8 @@ impl Store {
         self.objects
             .range(first..)
             .take_while(move |(key, _)| {
-                key.kind == kind && (!kind.resource().namespaced || namespace.is_none_or(|wanted| &*key.namespace == wanted))
+                key.kind == kind
+                    && (!kind.resource().namespaced || namespace.is_none_or(|wanted| &*key.namespace == wanted))
             })
             .map(|(_, stored)| stored)
     }
@@ -84,22 +85,39 @@ impl Store {
         self.revision += 1;
         object.meta_mut().resource_version = Some(self.revision.to_string());
         let key = object.key();
-        let stored = Arc::new(Stored { object, record, json: OnceLock::new() });
+        let stored = Arc::new(Stored {
+            object,
+            record,
+            json: OnceLock::new(),
+        });
         if change == Change::Deleted {
             self.objects.remove(&key);
         } else {
             self.objects.insert(key, Arc::clone(&stored));
         }
-        self.history.push(Write { at, change, stored: Arc::clone(&stored), record });
+        self.history.push(Write {
+            at,
+            change,
+            stored: Arc::clone(&stored),
+            record,
+        });
         stored
     }
 }
 
 /// The leaf fields in which two versions of an object differ, as `path, before, after`; bookkeeping fields left out.
 pub fn differences(before: &Value, after: &Value) -> Vec<(String, Value, Value)> {
-    const BOOKKEEPING: &[&str] = &["resourceVersion", "managedFields", "observedGeneration", "lastProbeTime"];
+    const BOOKKEEPING: &[&str] = &[
+        "resourceVersion",
+        "managedFields",
+        "observedGeneration",
+        "lastProbeTime",
+    ];
     fn identity(item: &Value) -> Option<&str> {
-        item.get("name").or_else(|| item.get("type")).or_else(|| item.get("uid")).and_then(Value::as_str)
+        item.get("name")
+            .or_else(|| item.get("type"))
+            .or_else(|| item.get("uid"))
+            .and_then(Value::as_str)
     }
     fn walk(path: &str, before: &Value, after: &Value, found: &mut Vec<(String, Value, Value)>) {
         if before == after {
@@ -109,14 +127,27 @@ pub fn differences(before: &Value, after: &Value) -> Vec<(String, Value, Value)>
             (Value::Object(old), Value::Object(new)) => {
                 for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
                     if !BOOKKEEPING.contains(&key.as_str()) {
-                        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                        walk(&path, old.get(key).unwrap_or(&Value::Null), new.get(key).unwrap_or(&Value::Null), found);
+                        let path = if path.is_empty() {
+                            key.clone()
+                        } else {
+                            format!("{path}.{key}")
+                        };
+                        walk(
+                            &path,
+                            old.get(key).unwrap_or(&Value::Null),
+                            new.get(key).unwrap_or(&Value::Null),
+                            found,
+                        );
                     }
                 }
             }
             (Value::Array(old), Value::Array(new)) if old.iter().chain(new).all(|item| identity(item).is_some()) => {
                 let find = |items: &[Value], name: &str| {
-                    items.iter().find(|item| identity(item) == Some(name)).cloned().unwrap_or(Value::Null)
+                    items
+                        .iter()
+                        .find(|item| identity(item) == Some(name))
+                        .cloned()
+                        .unwrap_or(Value::Null)
                 };
                 let mut names: Vec<&str> = old.iter().chain(new).filter_map(identity).collect();
                 let mut seen = std::collections::BTreeSet::new();

@@ -116,7 +116,11 @@ impl fmt::Display for SimDuration {
         let fraction = |value: u64, digits: usize| {
             let text = format!("{value:0digits$}");
             let text = text.trim_end_matches('0');
-            if text.is_empty() { String::new() } else { format!(".{text}") }
+            if text.is_empty() {
+                String::new()
+            } else {
+                format!(".{text}")
+            }
         };
         if nanos < 1_000 {
             return write!(f, "{nanos}ns");

@@ -235,8 +235,15 @@ impl World {
         code: &str,
         values: &[(&str, &str)],
     ) -> RecordId {
-        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let what = What::Decision { rule: rule.to_owned(), code: code.to_owned(), values };
+        let values = values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let what = What::Decision {
+            rule: rule.to_owned(),
+            code: code.to_owned(),
+            values,
+        };
         self.record(Some(object), container, what)
     }
 
@@ -269,7 +276,8 @@ impl World {
 
     /// The pod of that name.
     pub fn pod(&self, namespace: &str, name: &str) -> Option<&core::Pod> {
-        self.get(&Key::new(Kind::Pod, namespace, name)).and_then(|stored| stored.object.as_pod())
+        self.get(&Key::new(Kind::Pod, namespace, name))
+            .and_then(|stored| stored.object.as_pod())
     }
 
     /// The node of that name.
@@ -282,7 +290,9 @@ impl World {
 
     /// All pods, by namespace and name.
     pub fn pods(&self) -> impl Iterator<Item = &core::Pod> {
-        self.store.list(Kind::Pod, None).filter_map(|stored| stored.object.as_pod())
+        self.store
+            .list(Kind::Pod, None)
+            .filter_map(|stored| stored.object.as_pod())
     }
 
     /// Writes a version and tells those who watch.
@@ -290,7 +300,11 @@ impl World {
         let mut reference = object.reference();
         let revision = self.store.revision() + 1;
         reference.kind = object.kind().to_string();
-        let what = What::Write { change, resource_version: revision, summary: Vec::new() };
+        let what = What::Write {
+            change,
+            resource_version: revision,
+            summary: Vec::new(),
+        };
         let record = self.record(Some(reference), None, what);
         let stored = self.store.write(self.now, change, object, record);
         self.notify(&stored, record);
@@ -345,7 +359,14 @@ impl World {
             _ => {}
         }
         for to in watchers {
-            self.after(latency::WATCH, Event::Notify { to, key: key.clone(), record });
+            self.after(
+                latency::WATCH,
+                Event::Notify {
+                    to,
+                    key: key.clone(),
+                    record,
+                },
+            );
         }
     }
 

@@ -11,5 +11,10 @@ use crate::world::World;
 /// The `Status` with which the API server refuses.
 pub fn handle(w: &mut World, request: &Request) -> Result<Value, Status> {
     let _ = (w, request);
-    Err(Status { code: 501, reason: "NotImplemented".to_owned(), message: String::new(), details: Value::Null })
+    Err(Status {
+        code: 501,
+        reason: "NotImplemented".to_owned(),
+        message: String::new(),
+        details: Value::Null,
+    })
 }

@@ -93,7 +93,9 @@ impl PodActions {
 /// Whether the sandbox has to be made anew, the attempt number, and the present one's id
 /// (`pkg/kubelet/kuberuntime/util/util.go PodSandboxChanged`).
 pub fn pod_sandbox_changed(spec: &core::PodSpec, status: &RuntimeStatus) -> (bool, u32, String) {
-    let Some(sandbox) = status.sandboxes.first() else { return (true, 0, String::new()) };
+    let Some(sandbox) = status.sandboxes.first() else {
+        return (true, 0, String::new());
+    };
     let ready = status.sandboxes.iter().filter(|sandbox| sandbox.ready).count();
     if ready > 1 || !sandbox.ready {
         return (true, sandbox.attempt + 1, sandbox.id.clone());
@@ -118,7 +120,13 @@ pub fn compute_pod_actions(
     let empty = core::PodSpec::default();
     let spec = pod.spec.as_ref().unwrap_or(&empty);
     let (changed, attempt, sandbox_id) = pod_sandbox_changed(spec, status);
-    let mut actions = PodActions { kill_pod: changed, create_sandbox: changed, attempt, sandbox_id, ..Default::default() };
+    let mut actions = PodActions {
+        kill_pod: changed,
+        create_sandbox: changed,
+        attempt,
+        sandbox_id,
+        ..Default::default()
+    };
     let init = spec.init_containers.as_deref().unwrap_or_default();
     let pod_restarts = spec.restart_policy.as_deref() != Some("Never");
 
@@ -128,7 +136,9 @@ pub fn compute_pod_actions(
             return actions;
         }
         let succeeded = |container: &core::Container| {
-            status.container(&container.name).is_some_and(|record| record.state == State::Exited && record.exit_code == 0)
+            status
+                .container(&container.name)
+                .is_some_and(|record| record.state == State::Exited && record.exit_code == 0)
         };
         let to_start: Vec<usize> = (0..spec.containers.len())
             .filter(|&index| {
@@ -136,7 +146,12 @@ pub fn compute_pod_actions(
                 !(effective_policy(container, spec) == "OnFailure" && succeeded(container))
             })
             .collect();
-        if to_start.is_empty() && spec.containers.iter().any(|container| status.container(&container.name).is_some()) {
+        if to_start.is_empty()
+            && spec
+                .containers
+                .iter()
+                .any(|container| status.container(&container.name).is_some())
+        {
             actions.create_sandbox = false;
             return actions;
         }
@@ -202,7 +217,12 @@ pub fn compute_pod_actions(
             actions.containers_to_start.push(index);
         }
         let (id, name) = (record.id.clone(), container.name.clone());
-        actions.containers_to_kill.push(ContainerToKill { id, name, message, reason });
+        actions.containers_to_kill.push(ContainerToKill {
+            id,
+            name,
+            message,
+            reason,
+        });
     }
     if kept == 0 && actions.containers_to_start.is_empty() {
         actions.kill_pod = true;
@@ -228,12 +248,20 @@ fn containers_to_reset(spec: &core::PodSpec, status: &RuntimeStatus) -> Vec<Stri
             .iter()
             .filter_map(|container| {
                 let record = status.container(&container.name);
-                (is_restart_all_source(container, record) == sources).then_some(record).flatten()
+                (is_restart_all_source(container, record) == sources)
+                    .then_some(record)
+                    .flatten()
             })
             .map(|record| record.id.clone())
             .collect()
     };
-    [pick(&spec.containers, false), pick(init, false), pick(&spec.containers, true), pick(init, true)].concat()
+    [
+        pick(&spec.containers, false),
+        pick(init, false),
+        pick(&spec.containers, true),
+        pick(init, true),
+    ]
+    .concat()
 }
 
 /// `computeInitContainerActions`: fills in what init containers need; whether all of them are done.

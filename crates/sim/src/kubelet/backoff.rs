@@ -21,7 +21,11 @@ struct Entry {
 impl Backoff {
     /// A table whose waits begin at `initial` and double up to `max`.
     pub fn new(initial: SimDuration, max: SimDuration) -> Self {
-        Self { initial, max, entries: BTreeMap::new() }
+        Self {
+            initial,
+            max,
+            entries: BTreeMap::new(),
+        }
     }
 
     /// The present wait of `key`; zero if it has none.
@@ -47,10 +51,20 @@ impl Backoff {
 
     /// Moves the entry of `key` on after an event at `event` (`Next`).
     pub fn next(&mut self, key: &str, event: SimTime, now: SimTime) {
-        let expired = self.entries.get(key).is_none_or(|entry| self.expired(event, entry.last_update));
+        let expired = self
+            .entries
+            .get(key)
+            .is_none_or(|entry| self.expired(event, entry.last_update));
         let (initial, max) = (self.initial, self.max);
-        let entry = self.entries.entry(key.to_owned()).or_insert(Entry { backoff: initial, last_update: now });
-        entry.backoff = if expired { initial } else { SimDuration((entry.backoff.0 * 2).min(max.0)) };
+        let entry = self.entries.entry(key.to_owned()).or_insert(Entry {
+            backoff: initial,
+            last_update: now,
+        });
+        entry.backoff = if expired {
+            initial
+        } else {
+            SimDuration((entry.backoff.0 * 2).min(max.0))
+        };
         entry.last_update = now;
     }
 

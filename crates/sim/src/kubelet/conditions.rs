@@ -20,8 +20,10 @@ fn listed(lead: &str, names: &[&str]) -> Option<String> {
 }
 
 fn joined(unknown: &[&str], lead: &str, names: &[&str]) -> Option<String> {
-    let parts: Vec<String> =
-        [listed("containers with unknown status", unknown), listed(lead, names)].into_iter().flatten().collect();
+    let parts: Vec<String> = [listed("containers with unknown status", unknown), listed(lead, names)]
+        .into_iter()
+        .flatten()
+        .collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
@@ -36,7 +38,11 @@ pub fn containers_ready(
         return condition(kind, false, "UnknownContainerStatuses", String::new());
     };
     let (mut unknown, mut unready) = (Vec::new(), Vec::new());
-    let sidecars = spec.init_containers.iter().flatten().filter(|container| is_sidecar(container));
+    let sidecars = spec
+        .init_containers
+        .iter()
+        .flatten()
+        .filter(|container| is_sidecar(container));
     for container in sidecars.chain(&spec.containers) {
         match statuses.iter().find(|status| status.name == container.name) {
             None => unknown.push(container.name.as_str()),
@@ -65,13 +71,18 @@ pub fn ready(
 ) -> core::PodCondition {
     let containers = containers_ready(spec, statuses, phase);
     if containers.status != "True" {
-        return core::PodCondition { type_: "Ready".to_owned(), ..containers };
+        return core::PodCondition {
+            type_: "Ready".to_owned(),
+            ..containers
+        };
     }
     let mut messages = Vec::new();
     for gate in spec.readiness_gates.iter().flatten() {
         let gate = &gate.condition_type;
         match conditions.iter().find(|condition| &condition.type_ == gate) {
-            None => messages.push(format!("corresponding condition of pod readiness gate \"{gate}\" does not exist.")),
+            None => messages.push(format!(
+                "corresponding condition of pod readiness gate \"{gate}\" does not exist."
+            )),
             Some(condition) if condition.status != "True" => messages.push(format!(
                 "the status of pod readiness gate \"{gate}\" is not \"True\", but {}",
                 condition.status
@@ -104,7 +115,11 @@ pub fn initialized(
         match statuses.iter().find(|status| status.name == container.name) {
             None => unknown.push(container.name.as_str()),
             Some(status) => {
-                let done = if is_sidecar(container) { status.started == Some(true) } else { status.ready };
+                let done = if is_sidecar(container) {
+                    status.started == Some(true)
+                } else {
+                    status.ready
+                };
                 if !done {
                     incomplete.push(container.name.as_str());
                 }
@@ -118,11 +133,19 @@ pub fn initialized(
     let started_before = spec.containers.iter().any(|container| {
         statuses.iter().any(|status| {
             status.name == container.name
-                && (status.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some())
-                    || status.last_state.as_ref().is_some_and(|state| state.terminated.is_some()))
+                && (status
+                    .state
+                    .as_ref()
+                    .is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+                    || status
+                        .last_state
+                        .as_ref()
+                        .is_some_and(|state| state.terminated.is_some()))
         })
     });
-    let was_initialized = old.iter().any(|condition| condition.type_ == kind && condition.status == "True");
+    let was_initialized = old
+        .iter()
+        .any(|condition| condition.type_ == kind && condition.status == "True");
     if !init.is_empty() && (started_before || was_initialized) {
         return condition(kind, true, "", String::new());
     }

@@ -36,7 +36,9 @@ pub fn get_phase(
     for container in spec.init_containers.iter().flatten() {
         let status = find(&container.name);
         let state = status.and_then(|status| status.state.as_ref());
-        let last = status.and_then(|status| status.last_state.as_ref()).and_then(|state| state.terminated.as_ref());
+        let last = status
+            .and_then(|status| status.last_state.as_ref())
+            .and_then(|state| state.terminated.as_ref());
         if is_sidecar(container) {
             match (status, state) {
                 (None, _) => unknown += 1,
@@ -60,9 +62,7 @@ pub fn get_phase(
             }
             continue;
         }
-        let failed = |ended: &core::ContainerStateTerminated| {
-            ended.exit_code != 0 && !restarts(container, ended)
-        };
+        let failed = |ended: &core::ContainerStateTerminated| ended.exit_code != 0 && !restarts(container, ended);
         match state {
             Some(state) if state.terminated.is_some() => {
                 failed_for_good += i32::from(state.terminated.as_ref().is_some_and(failed));
@@ -83,7 +83,10 @@ pub fn get_phase(
         let last = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
         match &status.state {
             Some(state) if state.running.is_some() => running += 1,
-            Some(core::ContainerState { terminated: Some(ended), .. }) => {
+            Some(core::ContainerState {
+                terminated: Some(ended),
+                ..
+            }) => {
                 stopped += 1;
                 succeeded += i32::from(ended.exit_code == 0);
                 stopped_for_good += i32::from(!restarts(container, ended));

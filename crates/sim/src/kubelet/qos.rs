@@ -12,10 +12,16 @@ use crate::resources::milli_value;
 pub fn qos_class(pod: &core::Pod) -> &'static str {
     let Some(spec) = &pod.spec else { return "BestEffort" };
     let pod_level = spec.resources.as_ref().filter(|resources| {
-        [&resources.requests, &resources.limits].into_iter().flatten().any(|list| !positive(Some(list)).is_empty())
+        [&resources.requests, &resources.limits]
+            .into_iter()
+            .flatten()
+            .any(|list| !positive(Some(list)).is_empty())
     });
     let lists: Vec<(BTreeMap<&str, i128>, BTreeMap<&str, i128>)> = if let Some(resources) = pod_level {
-        vec![(positive(resources.requests.as_ref()), positive(resources.limits.as_ref()))]
+        vec![(
+            positive(resources.requests.as_ref()),
+            positive(resources.limits.as_ref()),
+        )]
     } else {
         let init = spec.init_containers.iter().flatten();
         init.chain(&spec.containers)
@@ -41,7 +47,9 @@ pub fn qos_class(pod: &core::Pod) -> &'static str {
     if requests.is_empty() && limits.is_empty() {
         return "BestEffort";
     }
-    let all_limited = lists.iter().all(|(_, limits)| limits.contains_key("cpu") && limits.contains_key("memory"));
+    let all_limited = lists
+        .iter()
+        .all(|(_, limits)| limits.contains_key("cpu") && limits.contains_key("memory"));
     let same = requests.iter().all(|(name, amount)| limits.get(name) == Some(amount)) && requests.len() == limits.len();
     if all_limited && same { "Guaranteed" } else { "Burstable" }
 }

@@ -33,7 +33,11 @@ pub fn matching_rule(container: &core::Container, exit_code: i32) -> Option<Rule
 
 /// The policy that applies to a container: its own, else the pod's.
 pub fn effective_policy<'a>(container: &'a core::Container, pod_spec: &'a core::PodSpec) -> &'a str {
-    container.restart_policy.as_deref().or(pod_spec.restart_policy.as_deref()).unwrap_or("Always")
+    container
+        .restart_policy
+        .as_deref()
+        .or(pod_spec.restart_policy.as_deref())
+        .unwrap_or("Always")
 }
 
 /// Whether a container that ended with `exit_code` restarts: the first matching rule, else the policy.
@@ -53,13 +57,16 @@ pub fn should_container_be_restarted(container: &core::Container, pod: &core::Po
     if pod.metadata.deletion_timestamp.is_some() {
         return false;
     }
-    let Some(record) = status.container(&container.name) else { return true };
+    let Some(record) = status.container(&container.name) else {
+        return true;
+    };
     match record.state {
         State::Running => false,
         State::Unknown | State::Created => true,
-        State::Exited => {
-            pod.spec.as_ref().is_some_and(|spec| container_should_restart(container, spec, record.exit_code))
-        }
+        State::Exited => pod
+            .spec
+            .as_ref()
+            .is_some_and(|spec| container_should_restart(container, spec, record.exit_code)),
     }
 }
 

@@ -36,13 +36,19 @@ const REMOVED: &str = "The container is removed because RestartAllContainers in 
 fn waiting(reason: &str, message: &str) -> core::ContainerState {
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     core::ContainerState {
-        waiting: Some(core::ContainerStateWaiting { reason: text(reason), message: text(message) }),
+        waiting: Some(core::ContainerStateWaiting {
+            reason: text(reason),
+            message: text(message),
+        }),
         ..Default::default()
     }
 }
 
 fn terminated(ended: core::ContainerStateTerminated) -> core::ContainerState {
-    core::ContainerState { terminated: Some(ended), ..Default::default() }
+    core::ContainerState {
+        terminated: Some(ended),
+        ..Default::default()
+    }
 }
 
 fn unknown_end(message: &str) -> core::ContainerStateTerminated {
@@ -62,7 +68,11 @@ impl Conversion<'_> {
             reason: text(&record.reason),
             message: text(&record.message),
             // A container that never ran started at the epoch, as far as the runtime is concerned.
-            started_at: Some(record.started_at.map_or(Time(jiff::Timestamp::UNIX_EPOCH), |at| (self.time)(at))),
+            started_at: Some(
+                record
+                    .started_at
+                    .map_or(Time(jiff::Timestamp::UNIX_EPOCH), |at| (self.time)(at)),
+            ),
             finished_at: record.finished_at.map(|at| (self.time)(at)),
             container_id: Some(format!("containerd://{}", record.id)),
             signal: None,
@@ -77,7 +87,11 @@ impl Conversion<'_> {
         has_init_containers: bool,
         is_init: bool,
     ) -> Vec<core::ContainerStatus> {
-        let default_waiting = if has_init_containers { "PodInitializing" } else { "ContainerCreating" };
+        let default_waiting = if has_init_containers {
+            "PodInitializing"
+        } else {
+            "ContainerCreating"
+        };
         let mut statuses: Vec<core::ContainerStatus> = containers
             .iter()
             .map(|container| {
@@ -100,7 +114,11 @@ impl Conversion<'_> {
         is_init: bool,
     ) -> core::ContainerStatus {
         let deleting = self.pod.metadata.deletion_timestamp.is_some();
-        let mut records = self.runtime.containers.iter().filter(|record| record.name == container.name);
+        let mut records = self
+            .runtime
+            .containers
+            .iter()
+            .filter(|record| record.name == container.name);
         let (newest, older) = (records.next(), records.next());
         let mut status = match newest {
             Some(record) => self.from_record(record, old),
@@ -115,7 +133,10 @@ impl Conversion<'_> {
         // Since 1.36 what the API knew is not forgotten with the runtime's record of it.
         if let Some(old) = old {
             status.restart_count = status.restart_count.max(old.restart_count);
-            let known = status.last_state.as_ref().is_some_and(|state| state.terminated.is_some());
+            let known = status
+                .last_state
+                .as_ref()
+                .is_some_and(|state| state.terminated.is_some());
             if newest.is_some() && !known {
                 let same_id = old.container_id.is_some() && old.container_id == status.container_id;
                 let was = old.state.as_ref().and_then(|state| state.terminated.as_ref());
@@ -134,7 +155,11 @@ impl Conversion<'_> {
                 && !is_sidecar(container)
                 && newest.is_some_and(|record| record.state == State::Exited && record.exit_code == 0);
             if !done {
-                if let Some(core::ContainerState { terminated: Some(ended), .. }) = &status.state {
+                if let Some(core::ContainerState {
+                    terminated: Some(ended),
+                    ..
+                }) = &status.state
+                {
                     status.last_state = Some(terminated(ended.clone()));
                 }
                 status.state = Some(waiting(reason, message));
@@ -153,10 +178,14 @@ impl Conversion<'_> {
             last_state: Some(core::ContainerState::default()),
             ..Default::default()
         };
-        let was_running = old.and_then(|old| old.state.as_ref()).is_some_and(|state| state.running.is_some());
+        let was_running = old
+            .and_then(|old| old.state.as_ref())
+            .is_some_and(|state| state.running.is_some());
         status.state = Some(match record.state {
             State::Running => core::ContainerState {
-                running: Some(core::ContainerStateRunning { started_at: record.started_at.map(|at| (self.time)(at)) }),
+                running: Some(core::ContainerStateRunning {
+                    started_at: record.started_at.map(|at| (self.time)(at)),
+                }),
                 ..Default::default()
             },
             State::Exited => terminated(self.end(record)),
@@ -214,7 +243,10 @@ impl Conversion<'_> {
                 .as_ref()
                 .and_then(|state| state.waiting.as_ref())
                 .is_some_and(|waiting| waiting.reason.as_deref() == Some(RESTARTING_ALL));
-            let ran = old.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some());
+            let ran = old
+                .state
+                .as_ref()
+                .is_some_and(|state| state.running.is_some() || state.terminated.is_some());
             if already || ran {
                 status.restart_count = old.restart_count + i32::from(!already);
                 status.state = Some(waiting(RESTARTING_ALL, REMOVED));
@@ -266,10 +298,20 @@ pub fn terminate(status: &mut core::PodStatus, has_initialized: bool) {
     // Init containers up to the last one that was started, and at least the first.
     if let Some(init) = &mut status.init_container_statuses {
         let started = |status: &core::ContainerStatus| {
-            status.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some())
-                || status.last_state.as_ref().is_some_and(|state| state.terminated.is_some())
+            status
+                .state
+                .as_ref()
+                .is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+                || status
+                    .last_state
+                    .as_ref()
+                    .is_some_and(|state| state.terminated.is_some())
         };
-        let last = if has_initialized { init.len() } else { init.iter().rposition(started).map_or(1, |index| index + 1) };
+        let last = if has_initialized {
+            init.len()
+        } else {
+            init.iter().rposition(started).map_or(1, |index| index + 1)
+        };
         init.iter_mut().take(last).for_each(end);
     }
 }

@@ -1,0 +1,39 @@
+//! NodeResourcesBalancedAllocation: CPU and memory should fill up alike
+//! (`pkg/scheduler/framework/plugins/noderesources/balanced_allocation.go`).
+
+use crate::scheduler::cache::NodeInfo;
+use crate::scheduler::framework::MAX_NODE_SCORE;
+use crate::scheduler::pod::PodInfo;
+
+/// Whether the plugin has a say: a pod that asks for neither CPU nor memory changes no balance.
+pub fn applies(pod: &PodInfo) -> bool {
+    pod.requests.milli_cpu != 0 || pod.requests.memory != 0
+}
+
+fn balance(requested: [i64; 2], allocatable: [i64; 2]) -> i64 {
+    let fractions: Vec<f64> = requested
+        .iter()
+        .zip(allocatable)
+        .filter(|(_, has)| *has != 0)
+        .map(|(wanted, has)| (*wanted as f64 / has as f64).min(1.0))
+        .collect();
+    // Two fractions deviate from their mean by half their difference.
+    let deviation = if let [cpu, memory] = fractions[..] {
+        (cpu - memory).abs() / 2.0
+    } else {
+        0.0
+    };
+    ((1.0 - deviation) * MAX_NODE_SCORE as f64) as i64
+}
+
+/// How much the pod improves the node's balance; 75 when it changes nothing.
+pub fn score(pod: &PodInfo, node: &NodeInfo) -> i64 {
+    let allocatable = [node.allocatable.milli_cpu, node.allocatable.memory];
+    let used = [node.requested.milli_cpu, node.requested.memory];
+    let with = balance(
+        [used[0] + pod.requests.milli_cpu, used[1] + pod.requests.memory],
+        allocatable,
+    );
+    let without = balance(used, allocatable);
+    MAX_NODE_SCORE / 2 + (MAX_NODE_SCORE / 2 + with - without) / 2
+}
