@@ -5,3 +5,4 @@ pub mod lab;
 pub mod report;
 pub mod store;
 pub mod timeline;
+pub mod workspace;
