@@ -1,3 +1,5 @@
 //! The integration tests of the application: one binary, one file a subject.
 
 mod cli;
+mod sample;
+mod store;
