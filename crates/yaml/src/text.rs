@@ -37,10 +37,6 @@ impl<'a> Source<'a> {
         }
     }
 
-    pub(crate) fn text(&self) -> &'a str {
-        self.text
-    }
-
     /// The byte offset, in this piece, of a character index.
     pub(crate) fn offset(&self, index: usize) -> usize {
         match &self.offsets {
@@ -172,8 +168,7 @@ pub(crate) fn pieces(text: &str) -> Vec<(&str, usize, u32)> {
     let mut pieces = Vec::new();
     let (mut start, mut first_line) = (0, 0);
     let mut offset = 0;
-    let mut lines: u32 = 0;
-    for line in text.split_inclusive('\n') {
+    for (lines, line) in (0_u32..).zip(text.split_inclusive('\n')) {
         let parts = line
             .strip_prefix("---")
             .map(str::trim)
@@ -184,7 +179,6 @@ pub(crate) fn pieces(text: &str) -> Vec<(&str, usize, u32)> {
             first_line = lines + 1;
         }
         offset += line.len();
-        lines += 1;
     }
     if offset > start {
         pieces.push((&text[start..], start, first_line));

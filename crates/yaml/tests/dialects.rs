@@ -127,7 +127,7 @@ fn refusals_in_the_words_of_kubectl() {
         ),
         ("a: *nope\n", "yaml: unknown anchor 'nope' referenced", (4, 4)),
         ("a: \"abc\n", "yaml: line 5: found unexpected end of stream", (4, 4)),
-        ("a\nb: 1\n", "yaml: line 5: could not find expected ':'", (5, 2)),
+        ("a\nb: 1\n", "yaml: line 5: could not find expected ':'", (5, 1)),
         (
             "a: @x\n",
             "yaml: line 4: found character that cannot start any token",
