@@ -14,6 +14,7 @@ pub mod kubelet;
 pub mod latency;
 pub mod manifest;
 pub mod objects;
+pub mod quantity;
 pub mod queue;
 pub mod registry;
 pub mod request;

@@ -3,10 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as core};
+use k8s_openapi::api::{
+    apps::v1 as apps, autoscaling::v2 as autoscaling, batch::v1 as batch, coordination::v1 as coordination,
+    core::v1 as core, discovery::v1 as discovery, networking::v1 as networking, node::v1 as node, policy::v1 as policy,
+    rbac::v1 as rbac, scheduling::v1 as scheduling, storage::v1 as storage,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use serde_json::Value;
 
+use crate::apiserver::decode::{self, Flaw};
 use crate::trace::ObjectRef;
 
 /// What the API server says of a kind: group, version, plural name, whether it lives in a namespace.
@@ -81,6 +86,15 @@ macro_rules! kinds {
                 match self { $(Self::$variant(object) => &mut object.metadata,)* }
             }
 
+            /// Reads an object of `kind` and says everything that is wrong with its form; `None` if a field has a wrong
+            /// type.
+            pub fn decode(kind: Kind, value: &Value) -> (Option<Self>, Vec<Flaw>) {
+                match kind { $(Kind::$variant => {
+                    let (object, flaws) = decode::decode::<$ty>(value);
+                    (object.map(Self::$variant), flaws)
+                })* }
+            }
+
             /// The object as the API shows it.
             pub fn to_json(&self) -> Value {
                 match self { $(Self::$variant(object) => serde_json::to_value(object).unwrap_or(Value::Null),)* }
@@ -113,6 +127,31 @@ kinds! {
     ReplicaSet: apps::ReplicaSet, "apps", "v1", "replicasets", true;
     Deployment: apps::Deployment, "apps", "v1", "deployments", true;
     Job: batch::Job, "batch", "v1", "jobs", true;
+    CronJob: batch::CronJob, "batch", "v1", "cronjobs", true;
+    StatefulSet: apps::StatefulSet, "apps", "v1", "statefulsets", true;
+    DaemonSet: apps::DaemonSet, "apps", "v1", "daemonsets", true;
+    ControllerRevision: apps::ControllerRevision, "apps", "v1", "controllerrevisions", true;
+    ReplicationController: core::ReplicationController, "", "v1", "replicationcontrollers", true;
+    PodTemplate: core::PodTemplate, "", "v1", "podtemplates", true;
+    Endpoints: core::Endpoints, "", "v1", "endpoints", true;
+    LimitRange: core::LimitRange, "", "v1", "limitranges", true;
+    ResourceQuota: core::ResourceQuota, "", "v1", "resourcequotas", true;
+    PersistentVolume: core::PersistentVolume, "", "v1", "persistentvolumes", false;
+    PersistentVolumeClaim: core::PersistentVolumeClaim, "", "v1", "persistentvolumeclaims", true;
+    HorizontalPodAutoscaler: autoscaling::HorizontalPodAutoscaler, "autoscaling", "v2", "horizontalpodautoscalers", true;
+    Lease: coordination::Lease, "coordination.k8s.io", "v1", "leases", true;
+    EndpointSlice: discovery::EndpointSlice, "discovery.k8s.io", "v1", "endpointslices", true;
+    Ingress: networking::Ingress, "networking.k8s.io", "v1", "ingresses", true;
+    IngressClass: networking::IngressClass, "networking.k8s.io", "v1", "ingressclasses", false;
+    NetworkPolicy: networking::NetworkPolicy, "networking.k8s.io", "v1", "networkpolicies", true;
+    RuntimeClass: node::RuntimeClass, "node.k8s.io", "v1", "runtimeclasses", false;
+    PodDisruptionBudget: policy::PodDisruptionBudget, "policy", "v1", "poddisruptionbudgets", true;
+    Role: rbac::Role, "rbac.authorization.k8s.io", "v1", "roles", true;
+    RoleBinding: rbac::RoleBinding, "rbac.authorization.k8s.io", "v1", "rolebindings", true;
+    ClusterRole: rbac::ClusterRole, "rbac.authorization.k8s.io", "v1", "clusterroles", false;
+    ClusterRoleBinding: rbac::ClusterRoleBinding, "rbac.authorization.k8s.io", "v1", "clusterrolebindings", false;
+    PriorityClass: scheduling::PriorityClass, "scheduling.k8s.io", "v1", "priorityclasses", false;
+    StorageClass: storage::StorageClass, "storage.k8s.io", "v1", "storageclasses", false;
 }
 
 impl Kind {

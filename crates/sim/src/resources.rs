@@ -5,65 +5,17 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use crate::quantity;
+
 /// The quantity in thousandths of its unit, rounded up; zero for text that is no quantity (the API server refused it).
 pub fn milli_value(quantity: &Quantity) -> i128 {
-    parse(&quantity.0).unwrap_or(0)
+    quantity::parse(quantity.0.trim()).map_or(0, quantity::Quantity::milli)
 }
 
 /// The quantity in whole units, rounded up.
 pub fn value(quantity: &Quantity) -> i128 {
     let milli = milli_value(quantity);
     milli.div_euclid(1000) + i128::from(milli.rem_euclid(1000) > 0)
-}
-
-fn parse(text: &str) -> Option<i128> {
-    let text = text.trim();
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let end = digits
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(digits.len());
-    let (number, suffix) = digits.split_at(end);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() && fraction.is_empty() || fraction.len() > 18 || whole.len() > 18 {
-        return None;
-    }
-    // The number is held as mantissa × 10^-places.
-    let mantissa: i128 = format!("{whole}{fraction}").parse().ok()?;
-    let places = u32::try_from(fraction.len()).ok()?;
-    // scale: thousandths per unit = numerator / denominator.
-    let (numerator, denominator): (i128, i128) = match suffix {
-        "n" => (1, 1_000_000),
-        "u" => (1, 1_000),
-        "m" => (1, 1),
-        "" => (1_000, 1),
-        "k" => (1_000_000, 1),
-        "M" => (1_000_000_000, 1),
-        "G" => (1_000_000_000_000, 1),
-        "T" => (1_000_000_000_000_000, 1),
-        "P" => (1_000_000_000_000_000_000, 1),
-        "E" => (1_000_000_000_000_000_000_000, 1),
-        "Ki" => (1_000 << 10, 1),
-        "Mi" => (1_000 << 20, 1),
-        "Gi" => (1_000 << 30, 1),
-        "Ti" => (1_000 << 40, 1),
-        "Pi" => (1_000 << 50, 1),
-        "Ei" => (1_000 << 60, 1),
-        _ => {
-            let exponent: i32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
-            match exponent {
-                0..=18 => (1_000 * 10_i128.pow(exponent.unsigned_abs()), 1),
-                -18..0 => (1_000, 10_i128.pow(exponent.unsigned_abs())),
-                _ => return None,
-            }
-        }
-    };
-    let divisor = denominator * 10_i128.pow(places);
-    let scaled = mantissa.checked_mul(numerator)?;
-    let amount = scaled / divisor + i128::from(scaled % divisor > 0);
-    Some(if negative { -amount } else { amount })
 }
 
 /// Amounts by resource name, in thousandths.

@@ -52,6 +52,10 @@ impl Error {
             // The parser stands behind the tabs that it does not take.
             span = source.back_over_tabs(span);
         }
+        if problem == TAB_INDENT {
+            // The parser stands before the text that goes on behind the tab.
+            span = source.next_tab(span);
+        }
         let line = match mistake {
             Mistake::Token => source.own_line(span),
             Mistake::Grammar => source.own_line(span) - 1,
@@ -84,6 +88,8 @@ enum Mistake {
 }
 
 const NO_TOKEN: &str = "found character that cannot start any token";
+
+const TAB_INDENT: &str = "found a tab character that violates indentation";
 
 /// What the parser says, and what go-yaml says instead (`yaml/v2 scannerc.go`, `parserc.go`).
 const WORDS: &[(&str, &str, Mistake)] = &[
@@ -121,7 +127,7 @@ const WORDS: &[(&str, &str, Mistake)] = &[
     ),
     (
         "found a tab",
-        "found a tab character that violates indentation",
+        TAB_INDENT,
         Mistake::Token,
     ),
     (

@@ -94,6 +94,15 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The place of the next tab that begins a line's text.
+    pub(crate) fn next_tab(&self, span: Span) -> Span {
+        let start = span.start.saturating_sub(self.base.0);
+        match self.text.get(start..).and_then(|rest| rest.find('\t')) {
+            Some(offset) => self.span_of(start + offset, start + offset + 1),
+            None => span,
+        }
+    }
+
     /// The line after the last line end, counted inside this piece from 1.
     pub(crate) fn last_line(&self) -> u32 {
         number(self.lines.len())

@@ -142,7 +142,7 @@ fn refusals_in_the_words_of_kubectl() {
             (4, 1),
         ),
         ("a: &x [*x]\n", "yaml: anchor 'x' value contains itself", (4, 8)),
-        ("a: !!int abc\n", "yaml: cannot decode !!str `abc` as a !!int", (4, 10)),
+        ("a: !!int abc\n", "yaml: cannot decode !!str `abc` as a !!int", (4, 4)),
         ("a: .nan\n", "json: unsupported value: NaN", (4, 4)),
         ("a: -.inf\n", "json: unsupported value: -Inf", (4, 4)),
         (

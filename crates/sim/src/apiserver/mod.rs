@@ -1,5 +1,9 @@
 //! The path of a request: find the resource, decode strictly, default, admit, validate, store.
 
+pub mod decode;
+mod go_types;
+pub(crate) mod hint;
+
 use serde_json::Value;
 
 use crate::request::{Request, Status};

@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 
-use super::{Object, same};
+use crate::{Object, same};
 
 /// Applies a JSON merge patch.
 #[must_use]
 pub fn apply(original: &Value, patch: &Value) -> Value {
-    let Value::Object(patch) = patch else { return patch.clone() };
+    let Value::Object(patch) = patch else {
+        return patch.clone();
+    };
     let mut merged = match original {
         Value::Object(map) => map.clone(),
         _ => Object::new(),
@@ -32,7 +34,7 @@ pub fn diff(original: &Object, modified: &Object) -> Object {
 }
 
 /// What `modified` has and `original` has not, or has otherwise.
-pub(super) fn additions(original: &Object, modified: &Object) -> Object {
+pub(crate) fn additions(original: &Object, modified: &Object) -> Object {
     let mut patch = Object::new();
     for (key, new) in modified {
         match (original.get(key), new) {
@@ -52,7 +54,7 @@ pub(super) fn additions(original: &Object, modified: &Object) -> Object {
 }
 
 /// What `original` has and `modified` has no more, as nulls.
-pub(super) fn deletions(original: &Object, modified: &Object) -> Object {
+pub(crate) fn deletions(original: &Object, modified: &Object) -> Object {
     let mut patch = Object::new();
     for (key, old) in original {
         match (old, modified.get(key)) {

@@ -12,20 +12,45 @@ pub struct Strategy {
     pub retain_keys: bool,
 }
 
-/// Whether objects of a kind have a schema here. Others are patched as plain JSON.
+/// Whether the kinds of an API group have a schema here. Others are patched as plain JSON.
 #[must_use]
-pub fn knows(group: &str, kind: &str) -> bool {
-    crate::resources::of_kind(group, kind).is_some()
+pub fn knows(group: &str) -> bool {
+    const GROUPS: &[&str] = &[
+        "",
+        "apps",
+        "autoscaling",
+        "batch",
+        "coordination.k8s.io",
+        "discovery.k8s.io",
+        "events.k8s.io",
+        "networking.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+        "scheduling.k8s.io",
+        "storage.k8s.io",
+    ];
+    GROUPS.contains(&group)
 }
 
 /// The strategy of `field` of an object of `kind`, where `parent` is the field that holds it (empty at the top).
 #[must_use]
 pub fn strategy(kind: &str, parent: &str, field: &str) -> Strategy {
-    let by = |key| Strategy { merge: true, key: Some(key), retain_keys: false };
+    let by = |key| Strategy {
+        merge: true,
+        key: Some(key),
+        retain_keys: false,
+    };
     let container = matches!(parent, "containers" | "initContainers" | "ephemeralContainers");
     match field {
-        "containers" | "initContainers" | "ephemeralContainers" | "imagePullSecrets" | "schedulingGates" if parent == "spec" || kind == "ServiceAccount" => by("name"),
-        "volumes" | "resourceClaims" if parent == "spec" => Strategy { retain_keys: true, ..by("name") },
+        "containers" | "initContainers" | "ephemeralContainers" | "imagePullSecrets" | "schedulingGates"
+            if parent == "spec" || kind == "ServiceAccount" =>
+        {
+            by("name")
+        }
+        "volumes" | "resourceClaims" if parent == "spec" => Strategy {
+            retain_keys: true,
+            ..by("name")
+        },
         "env" if container => by("name"),
         "ports" if container => by("containerPort"),
         "ports" if kind == "Service" && parent == "spec" => by("port"),
@@ -38,8 +63,16 @@ pub fn strategy(kind: &str, parent: &str, field: &str) -> Strategy {
         "addresses" if kind == "Node" => by("type"),
         "secrets" if kind == "ServiceAccount" => by("name"),
         "ownerReferences" => by("uid"),
-        "finalizers" | "podCIDRs" => Strategy { merge: true, key: None, retain_keys: false },
-        "strategy" if kind == "Deployment" && parent == "spec" => Strategy { merge: false, key: None, retain_keys: true },
+        "finalizers" | "podCIDRs" => Strategy {
+            merge: true,
+            key: None,
+            retain_keys: false,
+        },
+        "strategy" if kind == "Deployment" && parent == "spec" => Strategy {
+            merge: false,
+            key: None,
+            retain_keys: true,
+        },
         _ => Strategy::default(),
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::schema::{Strategy, strategy};
-use super::{Object, same};
+use crate::schema::{Strategy, strategy};
+use crate::{Object, same};
 
 const DIRECTIVE: &str = "$patch";
 const ORDER: &str = "$setElementOrder/";
@@ -33,7 +33,11 @@ impl<'a> At<'a> {
         if self.depth >= MAX_DEPTH {
             return Err(format!("the patch is nested more than {MAX_DEPTH} deep"));
         }
-        Ok(At { parent: field, depth: self.depth + 1, ..self })
+        Ok(At {
+            parent: field,
+            depth: self.depth + 1,
+            ..self
+        })
     }
 }
 
@@ -54,13 +58,26 @@ pub fn apply(kind: &str, original: &Value, patch: &Value) -> Result<Value, Strin
     let (Value::Object(original), Value::Object(patch)) = (original, patch) else {
         return Err("a strategic merge patch and its target must be objects".to_owned());
     };
-    let at = At { kind, parent: "", depth: 0 };
+    let at = At {
+        kind,
+        parent: "",
+        depth: 0,
+    };
     merge_map(original.clone(), patch, at, Mode::Apply).map(Value::Object)
 }
 
 /// Puts the deletions of one patch and the additions of another together.
-pub(super) fn combine(kind: &str, deletions: Object, delta: &Object) -> Result<Object, String> {
-    merge_map(deletions, delta, At { kind, parent: "", depth: 0 }, Mode::Combine)
+pub(crate) fn combine(kind: &str, deletions: Object, delta: &Object) -> Result<Object, String> {
+    merge_map(
+        deletions,
+        delta,
+        At {
+            kind,
+            parent: "",
+            depth: 0,
+        },
+        Mode::Combine,
+    )
 }
 
 fn merge_map(mut original: Object, patch: &Object, at: At<'_>, mode: Mode) -> Result<Object, String> {
@@ -82,10 +99,15 @@ fn merge_map(mut original: Object, patch: &Object, at: At<'_>, mode: Mode) -> Re
     if mode == Mode::Apply {
         for (key, order) in patch {
             let Some(field) = key.strip_prefix(ORDER) else { continue };
-            let Some(order) = order.as_array() else { return Err(format!("the value of {key} must be a list")) };
+            let Some(order) = order.as_array() else {
+                return Err(format!("the value of {key} must be a list"));
+            };
             ordered.insert(field);
             let strategy = at.strategy(field);
-            let patch_list = patch.get(field).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            let patch_list = patch
+                .get(field)
+                .and_then(Value::as_array)
+                .map_or(&[][..], Vec::as_slice);
             check_order(patch_list, order, strategy.key, field)?;
             let Some(list) = original.get(field).and_then(Value::as_array).cloned() else {
                 if let Some(list) = patch.get(field) {
@@ -95,16 +117,27 @@ fn merge_map(mut original: Object, patch: &Object, at: At<'_>, mode: Mode) -> Re
                 continue;
             };
             let deleted = patch.get(&format!("{DELETE}{field}"));
-            let kept = deleted.and_then(Value::as_array).map_or_else(|| list.clone(), |gone| list.iter().filter(|item| !gone.contains(item)).cloned().collect());
+            let kept = deleted.and_then(Value::as_array).map_or_else(
+                || list.clone(),
+                |gone| list.iter().filter(|item| !gone.contains(item)).cloned().collect(),
+            );
             let merged = merge_items(&kept, patch_list, at.enter(field)?, strategy, mode)?;
-            let (known, server_only): (Vec<Value>, Vec<Value>) = merged.into_iter().partition(|item| place(order, item, strategy.key).is_some());
+            let (known, server_only): (Vec<Value>, Vec<Value>) = merged
+                .into_iter()
+                .partition(|item| place(order, item, strategy.key).is_some());
             let known = order_by(known, order, strategy.key);
-            original.insert(field.to_owned(), Value::Array(interleave(server_only, known, &list, strategy.key)));
+            original.insert(
+                field.to_owned(),
+                Value::Array(interleave(server_only, known, &list, strategy.key)),
+            );
         }
     }
 
     for (key, change) in patch {
-        if matches!(key.as_str(), DIRECTIVE | RETAIN) || (mode == Mode::Apply && key.starts_with(ORDER)) || ordered.contains(key.as_str()) {
+        if matches!(key.as_str(), DIRECTIVE | RETAIN)
+            || (mode == Mode::Apply && key.starts_with(ORDER))
+            || ordered.contains(key.as_str())
+        {
             continue;
         }
         if let Some(field) = key.strip_prefix(DELETE) {
@@ -132,7 +165,9 @@ fn merge_map(mut original: Object, patch: &Object, at: At<'_>, mode: Mode) -> Re
             (Some(Value::Array(old)), Value::Array(new)) if at.strategy(key).merge && !key.starts_with(ORDER) => {
                 let strategy = at.strategy(key);
                 let merged = merge_items(&old, new, at.enter(key)?, strategy, mode)?;
-                let (ours, server_only): (Vec<Value>, Vec<Value>) = merged.into_iter().partition(|item| place(new, item, strategy.key).is_some());
+                let (ours, server_only): (Vec<Value>, Vec<Value>) = merged
+                    .into_iter()
+                    .partition(|item| place(new, item, strategy.key).is_some());
                 let ours = order_by(ours, new, strategy.key);
                 Value::Array(interleave(server_only, ours, &old, strategy.key))
             }
@@ -144,8 +179,12 @@ fn merge_map(mut original: Object, patch: &Object, at: At<'_>, mode: Mode) -> Re
 }
 
 fn retain_keys(original: &mut Object, patch: &Object, mode: Mode) -> Result<(), String> {
-    let Some(retained) = patch.get(RETAIN) else { return Ok(()) };
-    let Some(list) = retained.as_array() else { return Err(format!("the value of {RETAIN} must be a list")) };
+    let Some(retained) = patch.get(RETAIN) else {
+        return Ok(());
+    };
+    let Some(list) = retained.as_array() else {
+        return Err(format!("the value of {RETAIN} must be a list"));
+    };
     if mode == Mode::Combine {
         original.insert(RETAIN.to_owned(), retained.clone());
         return Ok(());
@@ -161,7 +200,13 @@ fn retain_keys(original: &mut Object, patch: &Object, mode: Mode) -> Result<(), 
 }
 
 /// Merges the items of a list. The order is the old items' with new ones behind; the caller sorts.
-fn merge_items(original: &[Value], patch: &[Value], at: At<'_>, strategy: Strategy, mode: Mode) -> Result<Vec<Value>, String> {
+fn merge_items(
+    original: &[Value],
+    patch: &[Value],
+    at: At<'_>,
+    strategy: Strategy,
+    mode: Mode,
+) -> Result<Vec<Value>, String> {
     if !original.iter().chain(patch).any(Value::is_object) {
         let mut merged: Vec<Value> = Vec::new();
         for item in original.iter().chain(patch) {
@@ -171,8 +216,14 @@ fn merge_items(original: &[Value], patch: &[Value], at: At<'_>, strategy: Strate
         }
         return Ok(merged);
     }
-    let Some(key) = strategy.key else { return Err(format!("cannot merge lists without merge key for {}", at.parent)) };
-    let key_of = |item: &Value| item.get(key).cloned().ok_or_else(|| format!("map: {} does not contain declared merge key: {key}", go_value(item)));
+    let Some(key) = strategy.key else {
+        return Err(format!("cannot merge lists without merge key for {}", at.parent));
+    };
+    let key_of = |item: &Value| {
+        item.get(key)
+            .cloned()
+            .ok_or_else(|| format!("map: {} does not contain declared merge key: {key}", go_value(item)))
+    };
 
     // Directives first, then the plain items.
     let mut merged: Vec<Value> = original.to_vec();
@@ -184,14 +235,21 @@ fn merge_items(original: &[Value], patch: &[Value], at: At<'_>, strategy: Strate
                 merged.retain(|old| old.get(key).is_none_or(|found| !same(found, &wanted)));
             }
             Some("replace") if mode == Mode::Apply => merged.clear(),
-            Some("merge") if mode == Mode::Apply => return Err("merging lists cannot yet be specified in the patch".to_owned()),
-            Some(other) if mode == Mode::Apply => return Err(format!("unknown patch type: {other} in map: {}", go_value(item))),
+            Some("merge") if mode == Mode::Apply => {
+                return Err("merging lists cannot yet be specified in the patch".to_owned());
+            }
+            Some(other) if mode == Mode::Apply => {
+                return Err(format!("unknown patch type: {other} in map: {}", go_value(item)));
+            }
             _ => plain.push(item),
         }
     }
     for item in plain {
         let wanted = key_of(item)?;
-        match merged.iter_mut().find(|old| old.get(key).is_some_and(|found| same(found, &wanted))) {
+        match merged
+            .iter_mut()
+            .find(|old| old.get(key).is_some_and(|found| same(found, &wanted)))
+        {
             Some(old) => {
                 if let (Value::Object(old_map), Value::Object(new)) = (old.clone(), item) {
                     *old = Value::Object(merge_map(old_map, new, at, mode)?);
@@ -207,8 +265,16 @@ fn merge_items(original: &[Value], patch: &[Value], at: At<'_>, strategy: Strate
 fn check_order(patch: &[Value], order: &[Value], key: Option<&str>, field: &str) -> Result<(), String> {
     let mut last = 0;
     for item in patch.iter().filter(|item| item.get(DIRECTIVE).is_none()) {
-        let Some(found) = order[last.min(order.len())..].iter().position(|other| identical(other, item, key)).map(|found| found + last) else {
-            return Err(format!("The order in patch list:\n{}\n doesn't match {ORDER}{field} list:\n{}\n", go_value(&json!(patch)), go_value(&json!(order))));
+        let Some(found) = order[last.min(order.len())..]
+            .iter()
+            .position(|other| identical(other, item, key))
+            .map(|found| found + last)
+        else {
+            return Err(format!(
+                "The order in patch list:\n{}\n doesn't match {ORDER}{field} list:\n{}\n",
+                go_value(&json!(patch)),
+                go_value(&json!(order))
+            ));
         };
         last = found + 1;
     }
@@ -257,7 +323,11 @@ fn clean(value: &Value) -> Value {
         Value::Object(map) => {
             let mut cleaned = Object::new();
             for (key, value) in map {
-                if !(value.is_null() || matches!(key.as_str(), DIRECTIVE | RETAIN) || key.starts_with(ORDER) || key.starts_with(DELETE)) {
+                if !(value.is_null()
+                    || matches!(key.as_str(), DIRECTIVE | RETAIN)
+                    || key.starts_with(ORDER)
+                    || key.starts_with(DELETE))
+                {
                     cleaned.insert(key.clone(), clean(value));
                 }
             }
@@ -271,14 +341,21 @@ fn clean(value: &Value) -> Value {
 fn clean_list(list: &Value) -> Vec<Value> {
     let items = list.as_array().map_or(&[][..], Vec::as_slice);
     // An item that was only there to delete something deletes nothing.
-    items.iter().filter(|item| item.get(DIRECTIVE).is_none_or(|directive| directive != "delete")).map(clean).collect()
+    items
+        .iter()
+        .filter(|item| item.get(DIRECTIVE).is_none_or(|directive| directive != "delete"))
+        .map(clean)
+        .collect()
 }
 
 /// A value as Go's `%v` prints it.
-pub(crate) fn go_value(value: &Value) -> String {
+pub fn go_value(value: &Value) -> String {
     match value {
         Value::Object(map) => {
-            let mut parts: Vec<String> = map.iter().map(|(key, value)| format!("{key}:{}", go_value(value))).collect();
+            let mut parts: Vec<String> = map
+                .iter()
+                .map(|(key, value)| format!("{key}:{}", go_value(value)))
+                .collect();
             parts.sort();
             format!("map[{}]", parts.join(" "))
         }
@@ -291,7 +368,7 @@ pub(crate) fn go_value(value: &Value) -> String {
 
 /// What a difference leaves out.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Ignore {
+pub(crate) struct Ignore {
     /// What is gone.
     pub deletions: bool,
     /// What is new or other.
@@ -309,8 +386,18 @@ pub fn diff(kind: &str, original: &Value, modified: &Value) -> Result<Value, Str
     diff_top(kind, original, modified, Ignore::default()).map(Value::Object)
 }
 
-pub(super) fn diff_top(kind: &str, original: &Object, modified: &Object, ignore: Ignore) -> Result<Object, String> {
-    diff_maps(original, modified, At { kind, parent: "", depth: 0 }, ignore, false)
+pub(crate) fn diff_top(kind: &str, original: &Object, modified: &Object, ignore: Ignore) -> Result<Object, String> {
+    diff_maps(
+        original,
+        modified,
+        At {
+            kind,
+            parent: "",
+            depth: 0,
+        },
+        ignore,
+        false,
+    )
 }
 
 fn diff_maps(original: &Object, modified: &Object, at: At<'_>, ignore: Ignore, retain: bool) -> Result<Object, String> {
@@ -330,7 +417,9 @@ fn diff_maps(original: &Object, modified: &Object, at: At<'_>, ignore: Ignore, r
                     patch.insert(key.clone(), Value::Object(inner));
                 }
             }
-            (Value::Array(old), Value::Array(new)) if strategy.merge => diff_lists(&mut patch, key, old, new, at.enter(key)?, ignore, strategy)?,
+            (Value::Array(old), Value::Array(new)) if strategy.merge => {
+                diff_lists(&mut patch, key, old, new, at.enter(key)?, ignore, strategy)?
+            }
             (old, new) => {
                 if !ignore.changes && !same(old, new) {
                     patch.insert(key.clone(), new.clone());
@@ -353,7 +442,15 @@ fn diff_maps(original: &Object, modified: &Object, at: At<'_>, ignore: Ignore, r
     Ok(patch)
 }
 
-fn diff_lists(patch: &mut Object, field: &str, old: &[Value], new: &[Value], at: At<'_>, ignore: Ignore, strategy: Strategy) -> Result<(), String> {
+fn diff_lists(
+    patch: &mut Object,
+    field: &str,
+    old: &[Value],
+    new: &[Value],
+    at: At<'_>,
+    ignore: Ignore,
+    strategy: Strategy,
+) -> Result<(), String> {
     if !old.iter().chain(new).any(Value::is_object) {
         let added: Vec<&Value> = new.iter().filter(|item| !old.contains(item)).collect();
         let deleted: Vec<&Value> = old.iter().filter(|item| !new.contains(item)).collect();
@@ -369,14 +466,23 @@ fn diff_lists(patch: &mut Object, field: &str, old: &[Value], new: &[Value], at:
         }
         return Ok(());
     }
-    let Some(key) = strategy.key else { return Err(format!("cannot merge lists without merge key for {field}")) };
-    let key_of = |item: &Value| item.get(key).cloned().ok_or_else(|| format!("map: {} does not contain declared merge key: {key}", go_value(item)));
+    let Some(key) = strategy.key else {
+        return Err(format!("cannot merge lists without merge key for {field}"));
+    };
+    let key_of = |item: &Value| {
+        item.get(key)
+            .cloned()
+            .ok_or_else(|| format!("map: {} does not contain declared merge key: {key}", go_value(item)))
+    };
     let mut items = Vec::new();
     let mut used = vec![false; old.len()];
     for item in new {
         let wanted = key_of(item)?;
         // Items that share a key are matched one to one, in order.
-        let found = old.iter().enumerate().position(|(index, other)| !used[index] && other.get(key).is_some_and(|found| same(found, &wanted)));
+        let found = old
+            .iter()
+            .enumerate()
+            .position(|(index, other)| !used[index] && other.get(key).is_some_and(|found| same(found, &wanted)));
         match found {
             Some(index) => {
                 used[index] = true;
@@ -403,11 +509,17 @@ fn diff_lists(patch: &mut Object, field: &str, old: &[Value], new: &[Value], at:
         }
     }
     let keys = |list: &[Value], other: &[Value]| -> Vec<Value> {
-        list.iter().filter(|item| place(other, item, Some(key)).is_some()).filter_map(|item| item.get(key).cloned()).collect()
+        list.iter()
+            .filter(|item| place(other, item, Some(key)).is_some())
+            .filter_map(|item| item.get(key).cloned())
+            .collect()
     };
     let same_order = keys(old, new) == keys(new, old);
     if (!ignore.changes && (!items.is_empty() || !same_order)) || (!ignore.deletions && !items.is_empty()) {
-        let order = new.iter().map(|item| key_of(item).map(|found| json!({ key: found }))).collect::<Result<Vec<_>, _>>()?;
+        let order = new
+            .iter()
+            .map(|item| key_of(item).map(|found| json!({ key: found })))
+            .collect::<Result<Vec<_>, _>>()?;
         patch.insert(format!("{ORDER}{field}"), Value::Array(order));
     }
     if !items.is_empty() {

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use super::schema::knows;
-use super::strategic::{Ignore, combine, diff_top};
-use super::{Object, json};
+use crate::schema::knows;
+use crate::strategic::{Ignore, combine, diff_top};
+use crate::{Object, json};
 
 /// A patch and the form it has.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,11 +27,31 @@ pub fn patch(original: &Value, modified: &Value, current: &Value) -> Result<Patc
     let (Value::Object(new), Value::Object(live)) = (modified, current) else {
         return Err("apply needs objects".to_owned());
     };
-    let kind = crate::value::text(modified, "/kind");
-    if knows(crate::resources::group_of(modified), kind) {
-        let delta = diff_top(kind, live, new, Ignore { deletions: true, changes: false })?;
-        let deletions = diff_top(kind, original, new, Ignore { deletions: false, changes: true })?;
-        return Ok(Patch { body: combine(kind, deletions, &delta)?, strategic: true });
+    let text = |field: &str| new.get(field).and_then(Value::as_str).unwrap_or_default();
+    let (kind, version) = (text("kind"), text("apiVersion"));
+    if knows(version.rsplit_once('/').map_or("", |(group, _)| group)) {
+        let delta = diff_top(
+            kind,
+            live,
+            new,
+            Ignore {
+                deletions: true,
+                changes: false,
+            },
+        )?;
+        let deletions = diff_top(
+            kind,
+            original,
+            new,
+            Ignore {
+                deletions: false,
+                changes: true,
+            },
+        )?;
+        return Ok(Patch {
+            body: combine(kind, deletions, &delta)?,
+            strategic: true,
+        });
     }
     let additions = Value::Object(json::additions(live, new));
     let mut body = json::deletions(original, new);
