@@ -125,11 +125,7 @@ const WORDS: &[(&str, &str, Mistake)] = &[
         "found a tab character where an indentation space is expected",
         Mistake::Token,
     ),
-    (
-        "found a tab",
-        TAB_INDENT,
-        Mistake::Token,
-    ),
+    ("found a tab", TAB_INDENT, Mistake::Token),
     (
         "did not find expected key",
         "did not find expected key",
