@@ -70,6 +70,21 @@ pub enum Controller {
     Namespace,
 }
 
+impl Controller {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Deployment,
+        Self::ReplicaSet,
+        Self::Job,
+        Self::GarbageCollector,
+        Self::NodeLifecycle,
+        Self::TaintEviction,
+        Self::PodGc,
+        Self::TtlAfterFinished,
+        Self::Namespace,
+    ];
+}
+
 impl fmt::Display for Controller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -113,6 +128,13 @@ pub struct World {
     pub stopped: BTreeSet<Actor>,
     /// What was accepted without being simulated, and what was assumed.
     pub notices: BTreeSet<String>,
+    /// Component settings by the name of the real flag or field, such as `nodeMonitorGracePeriod`.
+    pub settings: BTreeMap<String, String>,
+    /// Whether want of memory kills all processes of a container (cgroup v2) or only one (`cgroupVersion: 1`).
+    pub oom_kills_group: bool,
+    /// When each node was last heard of, by index; `None` while it is heard: renewals of leases are not written one by one.
+    pub heartbeats: Vec<Option<SimTime>>,
+    pub(crate) registries_down: BTreeMap<String, Option<SimTime>>,
     pub(crate) events: EventRecorder,
     pub(crate) pod_ips: BTreeMap<String, PodAddress>,
     records: Vec<Record>,
@@ -130,6 +152,7 @@ pub(crate) struct PodAddress {
 impl World {
     /// An empty world.
     pub fn new(start: Timestamp, seed: u64, jitter: Jitter, node_names: Vec<Arc<str>>, catalogue: Catalogue) -> Self {
+        let heartbeats = vec![None; node_names.len()];
         Self {
             now: SimTime::ZERO,
             start,
@@ -143,6 +166,10 @@ impl World {
             causes: Vec::new(),
             stopped: BTreeSet::new(),
             notices: BTreeSet::new(),
+            settings: BTreeMap::new(),
+            oom_kills_group: true,
+            heartbeats,
+            registries_down: BTreeMap::new(),
             events: EventRecorder::default(),
             pod_ips: BTreeMap::new(),
             records: Vec::new(),
@@ -226,7 +253,7 @@ impl World {
         id
     }
 
-    /// Adds a decision record and makes it a cause of what follows in this reaction.
+    /// Adds a record of a decision by a rule of Kubernetes.
     pub fn decide(
         &mut self,
         object: ObjectRef,
@@ -381,6 +408,14 @@ impl World {
             let prefix: String = prefix.chars().take(58).collect();
             meta.name = Some(format!("{prefix}{}", self.rng.suffix(5)));
         }
+    }
+
+    /// Whether the registry of a repository does not answer now.
+    pub(crate) fn registry_is_down(&self, repository: &str) -> bool {
+        let host = repository.split('/').next().unwrap_or_default();
+        self.registries_down
+            .get(host)
+            .is_some_and(|until| until.is_none_or(|until| self.now < until))
     }
 
     /// The next address of the pod network (10.244.0.0/16), which is never given twice.
