@@ -12,11 +12,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use crate::cluster::Event;
 use crate::events::EventRecorder;
 use crate::latency;
-use crate::objects::{Key, Kind, Object, controller_of};
+use crate::controllers;
+use crate::objects::{Key, Kind, Object};
 use crate::queue::Queue;
 use crate::rng::Rng;
 use crate::runtime::catalogue::Catalogue;
-use crate::store::{Store, Stored};
+use crate::store::{Store, Stored, Write};
 use crate::time::{SimDuration, SimTime};
 use crate::trace::{Change, LogLine, ObjectRef, Record, RecordId, What};
 
@@ -334,56 +335,48 @@ impl World {
         };
         let record = self.record(Some(reference), None, what);
         let stored = self.store.write(self.now, change, object, record);
-        self.notify(&stored, record);
+        self.notify(&stored, change, record);
         stored
     }
 
-    fn notify(&mut self, stored: &Arc<Stored>, record: RecordId) {
+    fn kubelet_of(&self, node: &str) -> Option<Actor> {
+        self.node_names.iter().position(|name| **name == *node).map(Actor::Kubelet)
+    }
+
+    /// The write that a record tells of.
+    pub fn written(&self, record: RecordId) -> Option<&Write> {
+        match self.records.get(usize::try_from(record).ok()?)?.what {
+            // Each write takes the next resourceVersion, so the history is in their order.
+            What::Write { resource_version, .. } => {
+                self.store.history().get(usize::try_from(resource_version.checked_sub(1)?).ok()?)
+            }
+            _ => None,
+        }
+    }
+
+    fn notify(&mut self, stored: &Arc<Stored>, change: Change, record: RecordId) {
         let key = stored.object.key();
         let mut watchers: Vec<Actor> = Vec::new();
-        let controller = |controller| Actor::Controller(controller);
+        let deleted = change == Change::Deleted;
         match &stored.object {
             Object::Pod(pod) => {
                 watchers.push(Actor::Scheduler);
-                match controller_of(&pod.metadata).map(|owner| owner.kind.as_str()) {
-                    Some("ReplicaSet") => watchers.push(controller(Controller::ReplicaSet)),
-                    Some("Job") => watchers.push(controller(Controller::Job)),
-                    Some(_) => {}
-                    None => watchers.push(controller(Controller::ReplicaSet)),
-                }
-                if pod.metadata.owner_references.is_some() {
-                    watchers.push(controller(Controller::GarbageCollector));
-                }
-                if let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) {
-                    if let Some(index) = self.node_names.iter().position(|name| &**name == node) {
-                        watchers.push(Actor::Kubelet(index));
-                    }
-                    watchers.push(controller(Controller::TaintEviction));
-                }
+                let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+                watchers.extend(node.and_then(|node| self.kubelet_of(node)));
             }
             Object::Node(_) => {
                 watchers.push(Actor::Scheduler);
-                watchers.push(controller(Controller::TaintEviction));
-                if let Some(index) = self.node_names.iter().position(|name| **name == *key.name) {
-                    watchers.push(Actor::Kubelet(index));
-                }
+                watchers.extend(self.kubelet_of(&key.name));
             }
-            Object::ReplicaSet(_) => {
-                watchers.push(controller(Controller::ReplicaSet));
-                watchers.push(controller(Controller::Deployment));
-                watchers.push(controller(Controller::GarbageCollector));
-            }
-            Object::Deployment(_) => {
-                watchers.push(controller(Controller::Deployment));
-                watchers.push(controller(Controller::GarbageCollector));
-            }
-            Object::Job(_) => {
-                watchers.push(controller(Controller::Job));
-                watchers.push(controller(Controller::TtlAfterFinished));
-                watchers.push(controller(Controller::GarbageCollector));
-            }
-            Object::Namespace(_) => watchers.push(controller(Controller::Namespace)),
             _ => {}
+        }
+        watchers.extend(controllers::watchers(&stored.object, change).into_iter().map(Actor::Controller));
+        let meta = stored.object.meta();
+        if meta.owner_references.is_some()
+            || meta.deletion_timestamp.is_some() && meta.finalizers.is_some()
+            || deleted && self.store.dependents(stored.object.uid()).next().is_some()
+        {
+            watchers.push(Actor::Controller(Controller::GarbageCollector));
         }
         for to in watchers {
             self.after(
