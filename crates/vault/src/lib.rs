@@ -24,7 +24,7 @@ pub mod place;
 pub mod plain;
 pub mod render;
 mod syntax;
-mod text;
+pub mod text;
 pub mod vault;
 
 pub use diagnostic::{Diagnostic, Severity};

@@ -10,11 +10,8 @@ pub const OVERSIZE_PREVIEW_BYTES: usize = 16 * 1024;
 /// Deepest nesting of quotes, lists, callouts and emphasis. What is deeper is shown as source.
 pub const NESTING: usize = 100;
 
-/// Most links and embeds of one note; later ones are shown but are not in the index.
+/// Most links and embeds of one note; later ones are shown as text.
 pub const LINKS: usize = 50_000;
-
-/// Most headings, tags, tasks, callouts, block ids, footnotes or code blocks of one note, each kind for itself.
-pub const FACTS: usize = 50_000;
 
 /// How deep embeds of notes in notes are followed.
 pub const EMBED_DEPTH: usize = 8;

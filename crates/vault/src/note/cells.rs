@@ -1,5 +1,6 @@
 //! Cells: the fences of a note that run.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -75,6 +76,7 @@ impl Cell {
 /// The cells among code blocks, in order.
 pub(crate) fn cells_of(code: &[CodeBlock]) -> Vec<Cell> {
     let mut cells: Vec<Cell> = Vec::new();
+    let mut given: HashMap<String, usize> = HashMap::new();
     for (code_index, block) in code.iter().enumerate() {
         let Some(lang) = block.lang.as_deref().filter(|_| block.fenced) else {
             continue;
@@ -94,12 +96,14 @@ pub(crate) fn cells_of(code: &[CodeBlock]) -> Vec<Cell> {
             _ => block.place.end..block.place.end,
         };
         let name = id.clone().unwrap_or_else(|| name_of(kind, &block.text));
-        let taken = |key: &str| cells.iter().any(|cell| cell.key == key);
-        let numbered = (2..).map(|number| format!("{name}-{number}"));
-        let key = std::iter::once(name.clone())
-            .chain(numbered)
-            .find(|key| !taken(key))
-            .unwrap_or_default();
+        // How often each name was given, so that many cells of one name stay cheap.
+        let mut key = name.clone();
+        while given.contains_key(&key) {
+            let count = given.entry(name.clone()).or_insert(1);
+            *count += 1;
+            key = format!("{name}-{count}");
+        }
+        given.insert(key.clone(), 1);
         cells.push(Cell {
             kind,
             index: cells.len(),
@@ -166,7 +170,7 @@ fn metadata_name(text: &str) -> Option<String> {
 fn is_manifest(text: &str) -> bool {
     let mut found_any = false;
     for document in documents(text) {
-        let mut lines = document
+        let lines = document
             .iter()
             .filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty());
         let Some(first) = lines.clone().next() else { continue };
@@ -175,14 +179,13 @@ fn is_manifest(text: &str) -> bool {
             let has = |key: &str| document.iter().any(|line| line.contains(key));
             has("apiVersion") && has("kind")
         } else {
-            let mut has = |key: &str| lines.clone().any(|line| key_of(line) == Some(key));
+            let has = |key: &str| lines.clone().any(|line| key_of(line) == Some(key));
             has("apiVersion") && has("kind")
         };
         if !complete {
             return false;
         }
         found_any = true;
-        let _ = lines.next();
     }
     found_any
 }

@@ -192,7 +192,7 @@ pub struct Tag {
     pub name: String,
     /// Whether it stands in the properties.
     pub in_properties: bool,
-    /// The tag with its `#`; for one of the properties the whole block of properties.
+    /// The tag with its `#`; for one of the properties its value.
     pub place: Place,
 }
 

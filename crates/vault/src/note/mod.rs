@@ -2,6 +2,8 @@
 
 mod cells;
 mod facts;
+mod parse;
+mod part;
 mod properties;
 
 use std::sync::Arc;
@@ -11,6 +13,7 @@ pub use facts::{
     Block, BlockKind, Callout, CodeBlock, Comment, EmbedKind, ExternalImage, ExternalLink, Fold, Footnote, Heading,
     Highlight, Link, LinkSyntax, Math, Subpath, Tag, Task,
 };
+pub(crate) use part::Part;
 pub use properties::{Properties, PropertyKind, PropertyLink};
 
 use crate::diagnostic::Diagnostic;
@@ -42,8 +45,10 @@ pub struct Note {
     pub properties: Properties,
     /// Headings.
     pub headings: Vec<Heading>,
-    /// Internal links and embeds of the text, those in comments included.
+    /// Internal links and embeds of the text, as shown.
     pub links: Vec<Link>,
+    /// Links in comments: they count for backlinks, but are not shown.
+    pub comment_links: Vec<Link>,
     /// Links to elsewhere.
     pub external: Vec<ExternalLink>,
     /// Images from elsewhere.
@@ -70,53 +75,16 @@ pub struct Note {
     pub cells: Vec<Cell>,
     /// What is wrong with the note.
     pub diagnostics: Vec<Diagnostic>,
+    /// The text as a tree.
     pub(crate) tree: Vec<Node>,
     /// The content of each footnote.
     pub(crate) footnote_trees: Vec<Vec<Node>>,
 }
 
-/// How notes are read: the settings of a vault that matter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Obsidian's `strictLineBreaks`: whether a single newline is *not* shown as a line break.
-    pub strict_line_breaks: bool,
-}
-
 impl Note {
-    /// Reads a note with Obsidian's default settings. Never fails: what is wrong stands in [`Note::diagnostics`].
+    /// Reads a note. Never fails: what is wrong stands in [`Note::diagnostics`].
     pub fn parse(path: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
-        let (path, text) = (path.into(), text.into());
-        let lines = Lines::new(&text);
-        let name = path.rsplit('/').next().unwrap_or(&path);
-        let name = name.rsplit_once('.').map_or(name, |(name, _)| name).to_owned();
-        Self {
-            path,
-            text,
-            lines,
-            title: name.clone(),
-            name,
-            title_in_text: false,
-            aliases: Vec::new(),
-            css_classes: Vec::new(),
-            properties: Properties::default(),
-            headings: Vec::new(),
-            links: Vec::new(),
-            external: Vec::new(),
-            images: Vec::new(),
-            tags: Vec::new(),
-            callouts: Vec::new(),
-            blocks: Vec::new(),
-            tasks: Vec::new(),
-            highlights: Vec::new(),
-            comments: Vec::new(),
-            math: Vec::new(),
-            footnotes: Vec::new(),
-            code: Vec::new(),
-            cells: cells::cells_of(&[]),
-            diagnostics: Vec::new(),
-            tree: Vec::new(),
-            footnote_trees: Vec::new(),
-        }
+        parse::parse(path.into(), text.into())
     }
 
     /// The cell with an id.

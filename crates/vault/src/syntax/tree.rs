@@ -12,6 +12,18 @@ pub(crate) struct Node {
     pub range: Range<usize>,
     /// What it is.
     pub kind: NodeKind,
+    /// Indices into the note's block ids: those that name this block.
+    pub ids: Vec<usize>,
+}
+
+impl Node {
+    pub(crate) fn new(range: Range<usize>, kind: NodeKind) -> Self {
+        Self {
+            range,
+            kind,
+            ids: Vec::new(),
+        }
+    }
 }
 
 /// What a block is.
@@ -50,10 +62,12 @@ pub(crate) struct Item {
     pub range: Range<usize>,
     /// Index into the note's tasks.
     pub task: Option<usize>,
-    /// Blocks; text of a tight item is a paragraph with `tight` set.
+    /// Its own text and the blocks in it.
     pub children: Vec<Node>,
     /// Whether its paragraphs are shown without `<p>`.
     pub tight: bool,
+    /// Indices into the note's block ids: those that name this item.
+    pub ids: Vec<usize>,
 }
 
 /// How a column is aligned.

@@ -1,1 +1,10 @@
-//! Comparing and classifying text.
+//! Comparing, classifying and naming text.
+
+pub(crate) mod chars;
+mod fold;
+mod percent;
+mod slug;
+
+pub use fold::{fold, heading_key, nfc};
+pub use percent::{decode as percent_decode, encode as percent_encode};
+pub(crate) use slug::Slugs;

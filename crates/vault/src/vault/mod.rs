@@ -1,11 +1,18 @@
 //! Notes together: which file a link means, and what leads where.
 
-use std::sync::Arc;
+mod backlinks;
+mod graph;
+mod resolve;
+mod spot;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
-use crate::note::{Link, Note, Subpath};
+use crate::note::{Link, Note};
 use crate::place::Place;
+use crate::text::fold;
 
 /// Which of the two vaults a file is in. The user's is above the library: a link is looked up there first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -112,14 +119,21 @@ pub struct Spot {
     pub anchor: String,
     /// The heading's section or the block.
     pub place: Place,
+    /// The line of the heading, or of the block's id.
+    pub line: u32,
 }
 
 /// Notes and attachments of the user's vault and of the library.
 #[derive(Clone, Debug, Default)]
 pub struct Vault {
     settings: Settings,
-    notes: std::collections::BTreeMap<FileRef, Arc<Note>>,
-    attachments: std::collections::BTreeSet<FileRef>,
+    notes: BTreeMap<FileRef, Arc<Note>>,
+    attachments: BTreeSet<FileRef>,
+    /// Files by the folded last segment of their path.
+    by_name: HashMap<String, Vec<FileRef>>,
+    /// Who has which alias, and what leads where: made when first asked for, forgotten at each change.
+    aliases: OnceLock<Arc<backlinks::Aliases>>,
+    incoming: OnceLock<Arc<backlinks::Incoming>>,
 }
 
 impl Vault {
@@ -133,25 +147,47 @@ impl Vault {
 
     /// Adds a note or replaces the one with its path.
     pub fn insert(&mut self, layer: Layer, note: Note) {
-        self.notes.insert(
-            FileRef {
-                layer,
-                path: note.path.clone(),
-            },
-            Arc::new(note),
-        );
+        let file = FileRef {
+            layer,
+            path: note.path.clone(),
+        };
+        self.notes.insert(file.clone(), Arc::new(note));
+        self.add_name(file);
     }
 
     /// Adds a file that is not a note.
     pub fn insert_attachment(&mut self, layer: Layer, path: impl Into<String>) {
-        self.attachments.insert(FileRef {
+        let file = FileRef {
             layer,
             path: path.into(),
-        });
+        };
+        self.attachments.insert(file.clone());
+        self.add_name(file);
+    }
+
+    fn add_name(&mut self, file: FileRef) {
+        self.forget();
+        let files = self
+            .by_name
+            .entry(last_segment(&fold(&file.path)).to_owned())
+            .or_default();
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+
+    /// Forgets what was derived from the notes.
+    fn forget(&mut self) {
+        self.aliases = OnceLock::new();
+        self.incoming = OnceLock::new();
     }
 
     /// Removes a note or an attachment; says whether there was one.
     pub fn remove(&mut self, file: &FileRef) -> bool {
+        self.forget();
+        if let Some(files) = self.by_name.get_mut(last_segment(&fold(&file.path))) {
+            files.retain(|other| other != file);
+        }
         self.notes.remove(file).is_some() | self.attachments.remove(file)
     }
 
@@ -160,16 +196,42 @@ impl Vault {
         self.notes.get(file)
     }
 
-    /// The note at a path, the user's before the library's. Unicode normalisation and case do not matter if no path is
-    /// exactly that.
+    /// The note at a path with or without `.md`, the user's before the library's. Unicode normalisation and case do not
+    /// matter if no path is exactly that.
     pub fn find(&self, path: &str) -> Option<(FileRef, &Arc<Note>)> {
-        let _ = path;
+        let with_extension = format!("{path}.md");
+        for layer in [Layer::User, Layer::Library] {
+            for path in [path, &with_extension] {
+                let file = FileRef {
+                    layer,
+                    path: path.to_owned(),
+                };
+                if let Some(note) = self.notes.get(&file) {
+                    return Some((file, note));
+                }
+            }
+            for path in [fold(path), fold(&with_extension)] {
+                let same = self.by_name.get(last_segment(&path)).into_iter().flatten();
+                let found = same
+                    .filter(|file| file.layer == layer && fold(&file.path) == path)
+                    .min();
+                if let Some((file, note)) = found.and_then(|file| Some((file.clone(), self.notes.get(file)?))) {
+                    return Some((file, note));
+                }
+            }
+        }
         None
     }
 
     /// All notes, the user's first, by path. A note of the library whose path the user's vault has too is left out.
     pub fn notes(&self) -> impl Iterator<Item = (&FileRef, &Arc<Note>)> {
-        self.notes.iter()
+        self.notes.iter().filter(|(file, _)| match file.layer {
+            Layer::User => true,
+            Layer::Library => !self.notes.contains_key(&FileRef {
+                layer: Layer::User,
+                path: file.path.clone(),
+            }),
+        })
     }
 
     /// All files that are not notes, by path.
@@ -177,55 +239,66 @@ impl Vault {
         self.attachments.iter()
     }
 
-    /// The file that a link's target means, seen from a note. An empty target is the note itself.
-    pub fn resolve(&self, from: &FileRef, target: &str) -> Option<Resolution> {
-        let _ = (from, target, self.settings);
-        None
-    }
-
-    /// The heading or block of `note` that a subpath means.
-    pub fn spot(note: &Note, subpath: &Subpath) -> Option<Spot> {
-        let _ = (note, subpath);
-        None
-    }
-
-    /// Everything that leads to a file.
-    pub fn backlinks(&self, file: &FileRef) -> Vec<Backlink> {
-        let _ = file;
-        Vec::new()
-    }
-
-    /// Places that name a note or one of its aliases without linking to it.
-    pub fn unlinked_mentions(&self, file: &FileRef) -> Vec<Backlink> {
-        let _ = file;
-        Vec::new()
-    }
-
-    /// The links of a note with what each means.
+    /// The links of a note's text with what each means.
     pub fn links_of(&self, file: &FileRef) -> Vec<(&Link, Option<Resolution>)> {
-        let _ = file;
-        Vec::new()
+        let links = self
+            .notes
+            .get(file)
+            .map(|note| note.links.as_slice())
+            .unwrap_or_default();
+        links
+            .iter()
+            .map(|link| (link, self.resolve(file, &link.target)))
+            .collect()
     }
 
     /// All tags, those above them included (`a` for `a/b`), by name.
     pub fn tags(&self) -> Vec<TagCount> {
-        Vec::new()
+        let mut counts: BTreeMap<String, TagCount> = BTreeMap::new();
+        for (_, note) in self.notes() {
+            let mut of_note = BTreeMap::new();
+            for tag in &note.tags {
+                let ends = tag.name.match_indices('/').map(|(at, _)| at).chain([tag.name.len()]);
+                for name in ends.map(|end| &tag.name[..end]).filter(|name| !name.is_empty()) {
+                    of_note.entry(fold(name)).or_insert(name);
+                }
+            }
+            for (key, name) in of_note {
+                counts
+                    .entry(key)
+                    .or_insert_with(|| TagCount {
+                        tag: name.to_owned(),
+                        notes: 0,
+                    })
+                    .notes += 1;
+            }
+        }
+        counts.into_values().collect()
     }
 
-    /// The notes that have a tag or one below it.
+    /// The notes that have a tag (without `#`) or one below it.
     pub fn tagged(&self, tag: &str) -> Vec<FileRef> {
-        let _ = tag;
-        Vec::new()
+        let tag = fold(tag.trim_start_matches('#'));
+        let below = format!("{tag}/");
+        let has = |note: &Note| {
+            note.tags
+                .iter()
+                .map(|tag| fold(&tag.name))
+                .any(|name| name == tag || name.starts_with(&below))
+        };
+        self.notes()
+            .filter(|(_, note)| has(note))
+            .map(|(file, _)| file.clone())
+            .collect()
     }
+}
 
-    /// Targets of links that no file answers to, by name.
-    pub fn unresolved(&self) -> Vec<Unresolved> {
-        Vec::new()
-    }
+/// What follows the last `/`.
+fn last_segment(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
 
-    /// The notes within `depth` links of a note, in either direction.
-    pub fn local_graph(&self, file: &FileRef, depth: usize) -> Graph {
-        let _ = (file, depth);
-        Graph::default()
-    }
+/// What stands before the last `/`; empty in the root.
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
