@@ -9,10 +9,12 @@ use crate::apiserver;
 use crate::controllers::{ControllerEvent, Controllers};
 use crate::fault::Fault;
 use crate::kubelet::event::{NodeEvent, PodEvent};
+use crate::kubelet::node::{Health, Kubelet};
 use crate::objects::{Key, Kind};
 use crate::request::{Request, Status};
-use crate::runtime::catalogue::Catalogue;
+use crate::runtime::catalogue::{Catalogue, Reference};
 use crate::scheduler::{Scheduler, SchedulerEvent};
+use crate::start;
 use crate::store::Write;
 use crate::time::{DEFAULT_START, SimTime};
 use crate::trace::{LogLine, Record, RecordId, Trace, What};
@@ -133,12 +135,17 @@ impl Default for NodeConfig {
     }
 }
 
+/// Records that one cluster may write before it is stopped: more than any experiment that a person would look at.
+pub const MAX_RECORDS: usize = 1_000_000;
+
 /// A cluster in virtual time. A clone goes its own way from the same instant: a branch.
 #[derive(Clone)]
 pub struct Cluster {
-    world: World,
+    pub(crate) world: World,
+    pub(crate) kubelets: Vec<Kubelet>,
     scheduler: Scheduler,
     controllers: Controllers,
+    deferred: Vec<Event>,
 }
 
 impl Cluster {
@@ -149,12 +156,24 @@ impl Cluster {
     pub fn new(config: Config) -> Result<Self, String> {
         let names = config.nodes.iter().map(|node| node.name.as_str().into()).collect();
         let mut world = World::new(config.start, config.seed, config.jitter, names, config.catalogue);
+        for (name, value) in &config.settings {
+            setting(&mut world, name, value)?;
+        }
+        start::furnish(&mut world, &config.nodes, config.version)?;
+        let kubelets = (0..config.nodes.len())
+            .map(|index| {
+                let name = Arc::clone(&world.node_names[index]);
+                Kubelet::new(index, name, &mut world)
+            })
+            .collect();
         let mut controllers = Controllers::default();
         controllers.start(&mut world);
         Ok(Self {
             world,
+            kubelets,
             scheduler: Scheduler::default(),
             controllers,
+            deferred: Vec::new(),
         })
     }
 
@@ -173,8 +192,11 @@ impl Cluster {
         self.world.queue.next_at()
     }
 
-    /// Lets the next event happen; `false` when there is none.
+    /// Lets the next event happen; `false` when there is none, or when a limit is reached ([`Cluster::problem`]).
     pub fn step(&mut self) -> bool {
+        if self.is_exhausted() {
+            return false;
+        }
         let Some((at, event)) = self.world.queue.pop() else {
             return false;
         };
@@ -186,14 +208,43 @@ impl Cluster {
     /// Lets everything happen up to and including an instant, which is then now.
     pub fn run_until(&mut self, at: SimTime) {
         while self.next_event_at().is_some_and(|next| next <= at) {
-            self.step();
+            if !self.step() {
+                return;
+            }
         }
         self.world.now = self.world.now.max(at);
     }
 
-    /// Whether nothing but heartbeats and periodic rounds is left to happen.
+    /// The limit at which the cluster stopped, in words.
+    pub fn problem(&self) -> Option<String> {
+        self.is_exhausted().then(|| {
+            format!(
+                "the cluster was stopped at {}: it has written {MAX_RECORDS} records, the most that one trial may have",
+                self.world.now
+            )
+        })
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.world.records().len() >= MAX_RECORDS
+    }
+
+    /// Whether nothing but heartbeats, resyncs, probes and periodic rounds is left to happen.
     pub fn settled(&self) -> bool {
-        self.world.queue.iter().next().is_none()
+        self.is_exhausted() || self.world.queue.iter().all(|(_, event)| self.is_idle(event))
+    }
+
+    /// Whether an event is a periodic look at things, or stale.
+    fn is_idle(&self, event: &Event) -> bool {
+        match event {
+            Event::Node { event, .. } => matches!(event, NodeEvent::Heartbeat),
+            Event::Controller { event, .. } => matches!(event, ControllerEvent::Round),
+            Event::Pod { node, uid, event, .. } => self
+                .kubelets
+                .get(*node)
+                .is_none_or(|kubelet| kubelet.is_idle(uid, event)),
+            Event::Notify { .. } | Event::Scheduler { .. } => false,
+        }
     }
 
     /// A number that grows whenever an object or a log line is written: nothing that an expression can see changes
@@ -225,8 +276,72 @@ impl Cluster {
     /// # Errors
     /// A sentence that says what it names that does not exist.
     pub fn fault(&mut self, fault: &Fault) -> Result<(), String> {
-        let _ = fault;
-        Err("faults are not built yet".to_owned())
+        self.world.actor = Actor::Fault;
+        self.world.causes = Vec::new();
+        let text = fault.to_string();
+        let record = self.world.record(None, None, What::Fault { text });
+        self.world.causes = vec![record];
+        let w = &mut self.world;
+        match fault {
+            Fault::PowerOff { node } => find_node(&mut self.kubelets, node)?.power_off(w),
+            Fault::Crash { node } => find_node(&mut self.kubelets, node)?.crash(w),
+            Fault::FreezeKubelet { node, on } => find_node(&mut self.kubelets, node)?.freeze(w, *on),
+            Fault::StopKubelet { node, on } => find_node(&mut self.kubelets, node)?.stop_process(w, *on),
+            Fault::Partition { node, on } => find_node(&mut self.kubelets, node)?.partition(w, *on),
+            Fault::RestoreNode { node } => find_node(&mut self.kubelets, node)?.restore(w),
+            Fault::StopRuntime { node, on } => find_node(&mut self.kubelets, node)?.stop_runtime(w, *on),
+            Fault::KillContainer {
+                namespace,
+                pod,
+                container,
+                signal,
+            } => {
+                let (node, uid) = place_of(w, namespace, pod)?;
+                find_node(&mut self.kubelets, &node)?.kill_from_outside(w, &uid, container, signal)?;
+            }
+            Fault::KillSandbox { namespace, pod } => {
+                let (node, uid) = place_of(w, namespace, pod)?;
+                find_node(&mut self.kubelets, &node)?.kill_sandbox(w, &uid)?;
+            }
+            Fault::ImageAvailable { image } => {
+                let reference = Reference::parse(image).map_err(|error| format!("image {image}: {error}"))?;
+                let repository = w.catalogue.repositories.entry(reference.repository).or_default();
+                let tag = reference.tag.unwrap_or_else(|| "latest".to_owned());
+                if !repository.tags.contains(&tag) {
+                    Arc::make_mut(repository).tags.push(tag);
+                }
+            }
+            Fault::RegistryDown { registry, duration } => {
+                let until = duration.map(|span| w.now + span);
+                w.registries_down.insert(registry.clone(), until);
+            }
+            Fault::StopComponent { component, on } => self.stop_component(component, *on)?,
+        }
+        Ok(())
+    }
+
+    fn stop_component(&mut self, component: &str, on: bool) -> Result<(), String> {
+        let actors: Vec<Actor> = match component {
+            "kube-scheduler" => vec![Actor::Scheduler],
+            "kube-controller-manager" => Controller::ALL.iter().map(|one| Actor::Controller(*one)).collect(),
+            _ => {
+                let known = "kube-scheduler and kube-controller-manager";
+                return Err(format!("component {component} cannot be stopped: {known} can"));
+            }
+        };
+        for actor in actors {
+            if on {
+                self.world.stopped.insert(actor);
+            } else {
+                self.world.stopped.remove(&actor);
+            }
+        }
+        if !on {
+            for event in std::mem::take(&mut self.deferred) {
+                self.world.schedule(self.world.now, event);
+            }
+        }
+        Ok(())
     }
 
     /// The newest version of an object as the API shows it.
@@ -266,11 +381,7 @@ impl Cluster {
 
     /// Everything that has happened, complete by itself.
     pub fn trace(&self) -> Trace {
-        Trace {
-            start: self.world.start.to_string(),
-            end: self.world.now,
-            ..Trace::default()
-        }
+        start::trace(&self.world)
     }
 
     fn react(&mut self, event: Event) {
@@ -278,15 +389,34 @@ impl Cluster {
         match event {
             Event::Notify { to, key, record } => {
                 w.actor = to;
+                if w.stopped.contains(&to) {
+                    self.deferred.push(Event::Notify { to, key, record });
+                    return;
+                }
                 w.causes = vec![record];
                 match to {
                     Actor::Scheduler => self.scheduler.on_notify(w, &key, record),
                     Actor::Controller(controller) => self.controllers.on_notify(w, controller, &key, record),
-                    _ => {}
+                    Actor::Kubelet(node) => {
+                        let Some(kubelet) = self.kubelets.get_mut(node) else {
+                            return;
+                        };
+                        match (kubelet.health, kubelet.connected) {
+                            (Health::Running, true) => kubelet.on_notify(w, &key, &[record]),
+                            (Health::Running | Health::Frozen, _) => kubelet.defer(Event::Notify { to, key, record }),
+                            // A kubelet that starts lists everything anew.
+                            (Health::Stopped | Health::PoweredOff, _) => {}
+                        }
+                    }
+                    Actor::User | Actor::Fault | Actor::ApiServer => {}
                 }
             }
             Event::Scheduler { event, causes } => {
                 w.actor = Actor::Scheduler;
+                if w.stopped.contains(&Actor::Scheduler) {
+                    self.deferred.push(Event::Scheduler { event, causes });
+                    return;
+                }
                 w.causes = causes;
                 self.scheduler.on_event(w, event);
             }
@@ -296,10 +426,107 @@ impl Cluster {
                 causes,
             } => {
                 w.actor = Actor::Controller(controller);
+                if w.stopped.contains(&w.actor) {
+                    self.deferred.push(Event::Controller {
+                        controller,
+                        event,
+                        causes,
+                    });
+                    return;
+                }
                 w.causes = causes;
                 self.controllers.on_event(w, controller, event);
             }
-            Event::Pod { .. } | Event::Node { .. } => {}
+            Event::Pod {
+                node,
+                uid,
+                event,
+                causes,
+            } => {
+                let Some(kubelet) = self.kubelets.get_mut(node) else {
+                    return;
+                };
+                w.actor = kubelet.actor();
+                match kubelet.health {
+                    Health::Running => {}
+                    Health::Frozen | Health::Stopped if Kubelet::runs_without_kubelet(&event) => {}
+                    Health::Frozen => {
+                        kubelet.defer(Event::Pod {
+                            node,
+                            uid,
+                            event,
+                            causes,
+                        });
+                        return;
+                    }
+                    Health::Stopped | Health::PoweredOff => return,
+                }
+                w.causes = causes;
+                kubelet.on_pod_event(w, &uid, event);
+            }
+            Event::Node { node, event, causes } => {
+                let Some(kubelet) = self.kubelets.get_mut(node) else {
+                    return;
+                };
+                w.actor = kubelet.actor();
+                match kubelet.health {
+                    Health::Running => {
+                        w.causes = causes;
+                        kubelet.on_node_event(w, event);
+                    }
+                    Health::Frozen => kubelet.defer(Event::Node { node, event, causes }),
+                    Health::Stopped | Health::PoweredOff => {}
+                }
+            }
         }
     }
+}
+
+fn find_node<'a>(kubelets: &'a mut [Kubelet], name: &str) -> Result<&'a mut Kubelet, String> {
+    let known: Vec<String> = kubelets.iter().map(|kubelet| kubelet.name.to_string()).collect();
+    kubelets
+        .iter_mut()
+        .find(|kubelet| &*kubelet.name == name)
+        .ok_or_else(|| format!("there is no node {name}; the cluster has {}", known.join(", ")))
+}
+
+/// The node and the uid of a pod.
+fn place_of(w: &World, namespace: &str, name: &str) -> Result<(String, Arc<str>), String> {
+    let pod = w
+        .pod(namespace, name)
+        .ok_or_else(|| format!("there is no pod {name} in namespace {namespace}"))?;
+    let node = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.node_name.clone())
+        .filter(|node| !node.is_empty());
+    let node = node.ok_or_else(|| format!("pod {name} is on no node"))?;
+    Ok((node, pod.metadata.uid.as_deref().unwrap_or_default().into()))
+}
+
+/// Settings that the simulated components know.
+const SETTINGS: &[&str] = &[
+    "cgroupVersion",
+    "nodeMonitorGracePeriod",
+    "nodeMonitorPeriod",
+    "nodeEvictionRate",
+    "podEvictionTimeout",
+];
+
+fn setting(w: &mut World, name: &str, value: &str) -> Result<(), String> {
+    if !SETTINGS.contains(&name) {
+        return Err(format!(
+            "setting {name} is not known; known are {}",
+            SETTINGS.join(", ")
+        ));
+    }
+    if name == "cgroupVersion" {
+        w.oom_kills_group = match value {
+            "1" | "v1" => false,
+            "2" | "v2" => true,
+            _ => return Err(format!("setting cgroupVersion is 1 or 2, not {value}")),
+        };
+    }
+    w.settings.insert(name.to_owned(), value.to_owned());
+    Ok(())
 }

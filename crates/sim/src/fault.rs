@@ -1,5 +1,7 @@
 //! What can go wrong: the faults that an experiment injects, and their end.
 
+use std::fmt;
+
 use crate::time::SimDuration;
 
 /// One fault.
@@ -71,4 +73,55 @@ pub enum Fault {
         /// For how long; for ever if absent.
         duration: Option<SimDuration>,
     },
+    /// The container runtime's daemon of a node stops or starts; its containers run on.
+    StopRuntime {
+        /// Node name.
+        node: String,
+        /// Stopped, or started.
+        on: bool,
+    },
+    /// A component of the control plane stops working, or goes on.
+    StopComponent {
+        /// `kube-scheduler` or `kube-controller-manager`.
+        component: String,
+        /// Stopped, or going on.
+        on: bool,
+    },
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PowerOff { node } => write!(f, "{node} loses power"),
+            Self::Crash { node } => write!(f, "{node} crashes and comes back"),
+            Self::FreezeKubelet { node, on: true } => write!(f, "the kubelet of {node} freezes"),
+            Self::FreezeKubelet { node, on: false } => write!(f, "the kubelet of {node} goes on"),
+            Self::StopKubelet { node, on: true } => write!(f, "the kubelet of {node} stops"),
+            Self::StopKubelet { node, on: false } => write!(f, "the kubelet of {node} starts"),
+            Self::Partition { node, on: true } => write!(f, "{node} is cut off from the API server"),
+            Self::Partition { node, on: false } => write!(f, "{node} reaches the API server again"),
+            Self::RestoreNode { node } => write!(f, "{node} is restored"),
+            Self::KillContainer {
+                pod, container, signal, ..
+            } => {
+                write!(f, "{signal} to the main process of container {container} of pod {pod}")
+            }
+            Self::KillSandbox { pod, .. } => write!(f, "the pause process of pod {pod} is killed"),
+            Self::ImageAvailable { image } => write!(f, "the registry has image {image} now"),
+            Self::RegistryDown {
+                registry,
+                duration: Some(span),
+            } => {
+                write!(f, "registry {registry} does not answer for {span}")
+            }
+            Self::RegistryDown {
+                registry,
+                duration: None,
+            } => write!(f, "registry {registry} does not answer"),
+            Self::StopRuntime { node, on: true } => write!(f, "the container runtime of {node} stops"),
+            Self::StopRuntime { node, on: false } => write!(f, "the container runtime of {node} starts"),
+            Self::StopComponent { component, on: true } => write!(f, "{component} stops"),
+            Self::StopComponent { component, on: false } => write!(f, "{component} goes on"),
+        }
+    }
 }

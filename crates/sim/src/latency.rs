@@ -37,3 +37,5 @@ pub const EXEC_START: (SimDuration, SimDuration) = (ms(40), ms(70));
 pub const TEARDOWN: (SimDuration, SimDuration) = (ms(80), ms(250));
 /// A controller's reconciliation, from the watch event to its first write.
 pub const RECONCILE: (SimDuration, SimDuration) = (ms(2), ms(8));
+/// One way through the pod network.
+pub const NETWORK: SimDuration = SimDuration::from_micros(200);

@@ -23,6 +23,7 @@ pub mod rng;
 pub mod runtime;
 pub mod scheduler;
 pub mod shell;
+mod start;
 pub mod store;
 pub mod time;
 pub mod trace;

@@ -118,6 +118,16 @@ impl World {
         Some(self.put(Change::Modified, object))
     }
 
+    /// Stores a new state of an object whose spec may have changed, which raises its generation.
+    pub fn update_spec(&mut self, mut object: Object) -> Option<Arc<Stored>> {
+        let current = self.get(&object.key())?;
+        if !current.object.same_spec(&object) {
+            let generation = current.object.meta().generation;
+            object.meta_mut().generation = generation.map(|generation| generation + 1);
+        }
+        self.update(object)
+    }
+
     /// Changes a pod in place, if it is still the one with that uid.
     pub fn update_pod(&mut self, key: &Key, uid: &str, change: impl FnOnce(&mut core::Pod)) -> Option<Arc<Stored>> {
         let mut pod = self.get(key)?.object.as_pod()?.clone();

@@ -1,11 +1,11 @@
 //! What etcd holds: every object at its newest version, and every version ever written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 
-use crate::objects::{Key, Kind, Object};
+use crate::objects::{Key, Kind, Object, controller_of};
 use crate::time::SimTime;
 use crate::trace::{Change, RecordId};
 
@@ -45,6 +45,9 @@ pub struct Store {
     objects: BTreeMap<Key, Arc<Stored>>,
     history: Vec<Write>,
     revision: u64,
+    by_owner: BTreeMap<String, BTreeSet<Key>>,
+    strays: BTreeSet<Key>,
+    by_node: BTreeMap<String, BTreeSet<Key>>,
 }
 
 impl Store {
@@ -75,6 +78,64 @@ impl Store {
         self.objects.values()
     }
 
+    /// The objects that name the owner with that uid, by key.
+    pub fn dependents<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Arc<Stored>> + use<'a> {
+        self.by_owner
+            .get(uid)
+            .into_iter()
+            .flatten()
+            .filter_map(|key| self.objects.get(key))
+    }
+
+    /// Pods and ReplicaSets of a namespace that no controller owns, by name.
+    pub fn strays<'a>(&'a self, kind: Kind, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Stored>> + 'a {
+        self.strays
+            .range(Key::new(kind, namespace, "")..)
+            .take_while(move |key| key.kind == kind && &*key.namespace == namespace)
+            .filter_map(|key| self.objects.get(key))
+    }
+
+    /// The pods on a node, by namespace and name.
+    pub fn pods_on<'a>(&'a self, node: &str) -> impl Iterator<Item = &'a Arc<Stored>> + use<'a> {
+        self.by_node
+            .get(node)
+            .into_iter()
+            .flatten()
+            .filter_map(|key| self.objects.get(key))
+    }
+
+    /// The names of the nodes that pods are on, whether those nodes exist or not.
+    pub fn nodes_of_pods(&self) -> impl Iterator<Item = &str> {
+        self.by_node.keys().map(String::as_str)
+    }
+
+    fn index(&mut self, key: &Key, object: &Object, present: bool) {
+        fn put(map: &mut BTreeMap<String, BTreeSet<Key>>, name: &str, key: &Key, present: bool) {
+            if present {
+                map.entry(name.to_owned()).or_default().insert(key.clone());
+            } else if let Some(keys) = map.get_mut(name) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    map.remove(name);
+                }
+            }
+        }
+        for owner in object.meta().owner_references.iter().flatten() {
+            put(&mut self.by_owner, &owner.uid, key, present);
+        }
+        if matches!(key.kind, Kind::Pod | Kind::ReplicaSet) && controller_of(object.meta()).is_none() {
+            if present {
+                self.strays.insert(key.clone());
+            } else {
+                self.strays.remove(key);
+            }
+        }
+        let node = object.as_pod().and_then(|pod| pod.spec.as_ref()?.node_name.as_deref());
+        if let Some(node) = node.filter(|node| !node.is_empty()) {
+            put(&mut self.by_node, node, key, present);
+        }
+    }
+
     /// Every write so far.
     pub fn history(&self) -> &[Write] {
         &self.history
@@ -90,9 +151,11 @@ impl Store {
             record,
             json: OnceLock::new(),
         });
-        if change == Change::Deleted {
-            self.objects.remove(&key);
-        } else {
+        if let Some(old) = self.objects.remove(&key) {
+            self.index(&key, &old.object, false);
+        }
+        if change != Change::Deleted {
+            self.index(&key, &stored.object, true);
             self.objects.insert(key, Arc::clone(&stored));
         }
         self.history.push(Write {
@@ -150,7 +213,7 @@ pub fn differences(before: &Value, after: &Value) -> Vec<(String, Value, Value)>
                         .unwrap_or(Value::Null)
                 };
                 let mut names: Vec<&str> = old.iter().chain(new).filter_map(identity).collect();
-                let mut seen = std::collections::BTreeSet::new();
+                let mut seen = BTreeSet::new();
                 names.retain(|name| seen.insert(*name));
                 for name in names {
                     walk(&format!("{path}[{name}]"), &find(old, name), &find(new, name), found);

@@ -18,6 +18,11 @@ impl Version {
         (36..=36).map(|minor| Self { minor })
     }
 
+    /// The patch release whose behaviour is simulated.
+    pub fn patch(self) -> u8 {
+        if self == Self::NEWEST { 2 } else { 0 }
+    }
+
     /// The version written so (`1.36`, `v1.36`, `1.36.2`), if it can be simulated.
     pub fn named(text: &str) -> Option<Self> {
         let text = text.strip_prefix('v').unwrap_or(text);

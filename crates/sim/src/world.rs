@@ -12,11 +12,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use crate::cluster::Event;
 use crate::events::EventRecorder;
 use crate::latency;
-use crate::objects::{Key, Kind, Object, controller_of};
+use crate::controllers;
+use crate::objects::{Key, Kind, Object};
 use crate::queue::Queue;
 use crate::rng::Rng;
 use crate::runtime::catalogue::Catalogue;
-use crate::store::{Store, Stored};
+use crate::store::{Store, Stored, Write};
 use crate::time::{SimDuration, SimTime};
 use crate::trace::{Change, LogLine, ObjectRef, Record, RecordId, What};
 
@@ -70,6 +71,21 @@ pub enum Controller {
     Namespace,
 }
 
+impl Controller {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Deployment,
+        Self::ReplicaSet,
+        Self::Job,
+        Self::GarbageCollector,
+        Self::NodeLifecycle,
+        Self::TaintEviction,
+        Self::PodGc,
+        Self::TtlAfterFinished,
+        Self::Namespace,
+    ];
+}
+
 impl fmt::Display for Controller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -113,6 +129,13 @@ pub struct World {
     pub stopped: BTreeSet<Actor>,
     /// What was accepted without being simulated, and what was assumed.
     pub notices: BTreeSet<String>,
+    /// Component settings by the name of the real flag or field, such as `nodeMonitorGracePeriod`.
+    pub settings: BTreeMap<String, String>,
+    /// Whether want of memory kills all processes of a container (cgroup v2) or only one (`cgroupVersion: 1`).
+    pub oom_kills_group: bool,
+    /// When each node was last heard of, by index; `None` while it is heard: renewals of leases are not written one by one.
+    pub heartbeats: Vec<Option<SimTime>>,
+    pub(crate) registries_down: BTreeMap<String, Option<SimTime>>,
     pub(crate) events: EventRecorder,
     pub(crate) pod_ips: BTreeMap<String, PodAddress>,
     records: Vec<Record>,
@@ -130,6 +153,7 @@ pub(crate) struct PodAddress {
 impl World {
     /// An empty world.
     pub fn new(start: Timestamp, seed: u64, jitter: Jitter, node_names: Vec<Arc<str>>, catalogue: Catalogue) -> Self {
+        let heartbeats = vec![None; node_names.len()];
         Self {
             now: SimTime::ZERO,
             start,
@@ -143,6 +167,10 @@ impl World {
             causes: Vec::new(),
             stopped: BTreeSet::new(),
             notices: BTreeSet::new(),
+            settings: BTreeMap::new(),
+            oom_kills_group: true,
+            heartbeats,
+            registries_down: BTreeMap::new(),
             events: EventRecorder::default(),
             pod_ips: BTreeMap::new(),
             records: Vec::new(),
@@ -226,7 +254,7 @@ impl World {
         id
     }
 
-    /// Adds a decision record and makes it a cause of what follows in this reaction.
+    /// Adds a record of a decision by a rule of Kubernetes.
     pub fn decide(
         &mut self,
         object: ObjectRef,
@@ -307,56 +335,48 @@ impl World {
         };
         let record = self.record(Some(reference), None, what);
         let stored = self.store.write(self.now, change, object, record);
-        self.notify(&stored, record);
+        self.notify(&stored, change, record);
         stored
     }
 
-    fn notify(&mut self, stored: &Arc<Stored>, record: RecordId) {
+    fn kubelet_of(&self, node: &str) -> Option<Actor> {
+        self.node_names.iter().position(|name| **name == *node).map(Actor::Kubelet)
+    }
+
+    /// The write that a record tells of.
+    pub fn written(&self, record: RecordId) -> Option<&Write> {
+        match self.records.get(usize::try_from(record).ok()?)?.what {
+            // Each write takes the next resourceVersion, so the history is in their order.
+            What::Write { resource_version, .. } => {
+                self.store.history().get(usize::try_from(resource_version.checked_sub(1)?).ok()?)
+            }
+            _ => None,
+        }
+    }
+
+    fn notify(&mut self, stored: &Arc<Stored>, change: Change, record: RecordId) {
         let key = stored.object.key();
         let mut watchers: Vec<Actor> = Vec::new();
-        let controller = |controller| Actor::Controller(controller);
+        let deleted = change == Change::Deleted;
         match &stored.object {
             Object::Pod(pod) => {
                 watchers.push(Actor::Scheduler);
-                match controller_of(&pod.metadata).map(|owner| owner.kind.as_str()) {
-                    Some("ReplicaSet") => watchers.push(controller(Controller::ReplicaSet)),
-                    Some("Job") => watchers.push(controller(Controller::Job)),
-                    Some(_) => {}
-                    None => watchers.push(controller(Controller::ReplicaSet)),
-                }
-                if pod.metadata.owner_references.is_some() {
-                    watchers.push(controller(Controller::GarbageCollector));
-                }
-                if let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) {
-                    if let Some(index) = self.node_names.iter().position(|name| &**name == node) {
-                        watchers.push(Actor::Kubelet(index));
-                    }
-                    watchers.push(controller(Controller::TaintEviction));
-                }
+                let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+                watchers.extend(node.and_then(|node| self.kubelet_of(node)));
             }
             Object::Node(_) => {
                 watchers.push(Actor::Scheduler);
-                watchers.push(controller(Controller::TaintEviction));
-                if let Some(index) = self.node_names.iter().position(|name| **name == *key.name) {
-                    watchers.push(Actor::Kubelet(index));
-                }
+                watchers.extend(self.kubelet_of(&key.name));
             }
-            Object::ReplicaSet(_) => {
-                watchers.push(controller(Controller::ReplicaSet));
-                watchers.push(controller(Controller::Deployment));
-                watchers.push(controller(Controller::GarbageCollector));
-            }
-            Object::Deployment(_) => {
-                watchers.push(controller(Controller::Deployment));
-                watchers.push(controller(Controller::GarbageCollector));
-            }
-            Object::Job(_) => {
-                watchers.push(controller(Controller::Job));
-                watchers.push(controller(Controller::TtlAfterFinished));
-                watchers.push(controller(Controller::GarbageCollector));
-            }
-            Object::Namespace(_) => watchers.push(controller(Controller::Namespace)),
             _ => {}
+        }
+        watchers.extend(controllers::watchers(&stored.object, change).into_iter().map(Actor::Controller));
+        let meta = stored.object.meta();
+        if meta.owner_references.is_some()
+            || meta.deletion_timestamp.is_some() && meta.finalizers.is_some()
+            || deleted && self.store.dependents(stored.object.uid()).next().is_some()
+        {
+            watchers.push(Actor::Controller(Controller::GarbageCollector));
         }
         for to in watchers {
             self.after(
@@ -381,6 +401,14 @@ impl World {
             let prefix: String = prefix.chars().take(58).collect();
             meta.name = Some(format!("{prefix}{}", self.rng.suffix(5)));
         }
+    }
+
+    /// Whether the registry of a repository does not answer now.
+    pub(crate) fn registry_is_down(&self, repository: &str) -> bool {
+        let host = repository.split('/').next().unwrap_or_default();
+        self.registries_down
+            .get(host)
+            .is_some_and(|until| until.is_none_or(|until| self.now < until))
     }
 
     /// The next address of the pod network (10.244.0.0/16), which is never given twice.

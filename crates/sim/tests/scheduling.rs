@@ -1,9 +1,11 @@
 //! Whole scheduling decisions against those of the real kube-scheduler.
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
+use common::{read, vectors};
 use k8s_openapi::api::core::v1 as core;
 use peapod_sim::rng::Rng;
 use peapod_sim::scheduler::cache::Cache;
@@ -13,19 +15,6 @@ use peapod_sim::scheduler::plugins::taint_toleration::tolerates;
 use peapod_sim::scheduler::pod::PodInfo;
 use peapod_sim::scheduler::preemption::{Preemption, preempt};
 use serde_json::{Map, Value, json};
-
-fn vectors(name: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/data/vectors")
-        .join(name);
-    let text = std::fs::read_to_string(&path).expect("the vector file is there");
-    let file: Value = serde_json::from_str(&text).expect("it is JSON");
-    file["cases"].as_array().expect("it has cases").clone()
-}
-
-fn read<T: serde::de::DeserializeOwned>(value: &Value) -> T {
-    serde_json::from_value(value.clone()).expect("an object of that kind")
-}
 
 /// What the scheduler decides, in the form of the vectors.
 fn decide(input: &Value) -> Value {

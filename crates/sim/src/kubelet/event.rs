@@ -1,5 +1,9 @@
 //! The timers of a kubelet, and what it hears from the runtime.
 
+use std::sync::Arc;
+
+use super::worker::ExecPurpose;
+use crate::runtime::host::{NetError, Request, RequestId, Response};
 use crate::runtime::process::ExecId;
 
 /// The three kinds of probe.
@@ -77,17 +81,48 @@ pub enum PodEvent {
     },
     /// A probe's time is over.
     ProbeTimeout {
-        /// Container id.
+        /// Container name.
         container: String,
-        /// The command that the probe runs.
-        exec: ExecId,
+        /// Which probe.
+        kind: ProbeKind,
+        /// Which run of it.
+        run: u64,
+        /// The command that it runs, and in which instance.
+        exec: Option<(String, ExecId)>,
     },
-    /// A command for a probe or hook begins in a container.
+    /// A probe's command begins in a container.
     ProbeExec {
         /// Container id.
         container: String,
         /// Which probe.
         kind: ProbeKind,
+    },
+    /// A hook's command begins in a container.
+    HookExec {
+        /// Container id.
+        container: String,
+        /// Which hook.
+        purpose: ExecPurpose,
+        /// The command.
+        command: Vec<String>,
+    },
+    /// A request arrives at a port of the pod.
+    Request {
+        /// The port.
+        port: u16,
+        /// What is asked.
+        request: Request,
+        /// Where the answer goes.
+        reply: Reply,
+    },
+    /// The answer to a request of one of the pod's processes arrives.
+    Response {
+        /// Container id.
+        container: String,
+        /// Which request.
+        id: RequestId,
+        /// The answer.
+        answer: Result<Response, NetError>,
     },
     /// `activeDeadlineSeconds` may be over.
     ActiveDeadline,
@@ -102,4 +137,34 @@ pub enum NodeEvent {
     Heartbeat,
     /// An image pull ended.
     Pulled,
+}
+
+/// Who waits for the answer to a request.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// A probe of the pod itself.
+    Probe {
+        /// Which probe.
+        kind: ProbeKind,
+        /// Container name.
+        container: String,
+    },
+    /// A hook of the pod itself.
+    Hook {
+        /// Which hook.
+        purpose: ExecPurpose,
+        /// Container id.
+        container: String,
+    },
+    /// A process in some container.
+    Container {
+        /// Index of its node.
+        node: usize,
+        /// UID of its pod.
+        uid: Arc<str>,
+        /// Container id.
+        container: String,
+        /// The request, as its container numbers it.
+        id: RequestId,
+    },
 }

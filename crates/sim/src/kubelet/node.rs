@@ -1,7 +1,8 @@
 //! The kubelet of one node as an actor: it reacts to watch events of its pods and to its own timers. What blocks a
-//! goroutine in the real kubelet (a pull, a hook, a kill with its grace) is a [`worker::Step`] that suspends the pod's sync.
+//! goroutine in the real kubelet (a pull, a hook, a kill with its grace) is a [`Step`](super::worker::Step) that suspends the
+//! pod's sync.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
@@ -9,10 +10,13 @@ use k8s_openapi::api::core::v1 as core;
 use super::backoff::Backoff;
 use super::event::{NodeEvent, PodEvent};
 use super::images::Puller;
-use super::worker::{Work, Worker};
+use super::node_status::node_ip;
+use super::status::active_deadline;
+use super::worker::{PodVersion, Work, Worker};
 use crate::cluster::Event;
 use crate::events::NewEvent;
 use crate::objects::{Key, Kind, is_terminal};
+use crate::runtime::files::Tree;
 use crate::time::{SimDuration, SimTime};
 use crate::trace::RecordId;
 use crate::world::{Actor, World};
@@ -24,6 +28,8 @@ pub enum Health {
     Running,
     /// It does nothing; its containers run on, and what it should have done waits.
     Frozen,
+    /// Its process is gone and with it what it kept in memory; its containers run on.
+    Stopped,
     /// The whole node is gone.
     PoweredOff,
 }
@@ -37,36 +43,58 @@ pub struct Kubelet {
     pub(crate) health: Health,
     /// Whether its messages reach the API server.
     pub(crate) connected: bool,
-    pods: BTreeMap<Arc<str>, Worker>,
+    pub(super) pods: BTreeMap<Arc<str>, Worker>,
+    /// How many of those have one name: a pod may be made anew while the old one still ends here.
+    pub(super) names: BTreeMap<Key, u32>,
     /// Phase of the 1 s PLEG ticker and of the 1 s sync ticker.
-    pleg_phase: SimDuration,
-    tick_phase: SimDuration,
-    relist_planned: bool,
-    crash_backoff: Backoff,
-    puller: Puller,
+    pub(super) pleg_phase: SimDuration,
+    pub(super) tick_phase: SimDuration,
+    pub(super) relist_planned: bool,
+    /// Pods whose runtime state has changed since the last relist.
+    pub(super) changed: BTreeSet<Arc<str>>,
+    pub(super) crash_backoff: Backoff,
+    pub(super) puller: Puller,
+    /// The node's own files, for `hostPath`.
+    pub(super) files: Tree,
+    /// When the kubelet's process started, if it was after the cluster did.
+    pub(super) started_at: Option<SimTime>,
+    /// When the API server last heard of it, while it is not heard.
+    pub(super) silent_since: SimTime,
+    /// Until when it calls itself not ready after it has come back.
+    pub(super) unready_until: Option<SimTime>,
+    /// Since when the container runtime does not answer.
+    pub(super) runtime_down_since: Option<SimTime>,
     deferred: Vec<Event>,
 }
 
 /// The period of the PLEG's relist and of the sync loop's tick.
 const TICK: SimDuration = SimDuration::from_secs(1);
+/// First and longest wait of the back-off of restarts and of image pulls.
+pub(super) const BACKOFF_FIRST: SimDuration = SimDuration::from_secs(10);
+pub(super) const BACKOFF_MAX: SimDuration = SimDuration::from_secs(300);
 
 impl Kubelet {
     /// The kubelet of the node with that index.
     pub(crate) fn new(node: usize, name: Arc<str>, w: &mut World) -> Self {
-        let max = SimDuration::from_secs(300);
-        let initial = SimDuration::from_secs(10);
         Self {
             node,
             name,
-            ip: format!("192.168.0.{}", 10 + node),
+            ip: node_ip(node),
             health: Health::Running,
             connected: true,
             pods: BTreeMap::new(),
+            names: BTreeMap::new(),
             pleg_phase: w.rng.between(SimDuration::ZERO, TICK),
             tick_phase: w.rng.between(SimDuration::ZERO, TICK),
             relist_planned: false,
-            crash_backoff: Backoff::new(initial, max),
-            puller: Puller::new(initial, max),
+            changed: BTreeSet::new(),
+            crash_backoff: Backoff::new(BACKOFF_FIRST, BACKOFF_MAX),
+            puller: Puller::new(BACKOFF_FIRST, BACKOFF_MAX),
+            files: Tree::default(),
+            started_at: None,
+            silent_since: SimTime::ZERO,
+            unready_until: None,
+            runtime_down_since: None,
             deferred: Vec::new(),
         }
     }
@@ -76,31 +104,36 @@ impl Kubelet {
         if key.kind != Kind::Pod {
             return;
         }
-        let newest = w.get(key).cloned();
-        let pod = newest.as_ref().and_then(|stored| stored.object.as_pod());
-        let ours = pod.filter(|pod| {
-            pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(&*self.name)
-        });
-        let uid: Option<Arc<str>> = ours.and_then(|pod| pod.metadata.uid.as_deref()).map(Into::into);
-        let gone: Vec<Arc<str>> = self
-            .pods
-            .iter()
-            .filter(|(known, worker)| worker.key == *key && !worker.removed && Some(*known) != uid.as_ref())
-            .map(|(known, _)| Arc::clone(known))
-            .collect();
-        for gone in gone {
-            self.with_pod(w, &gone, |kubelet, w, worker| kubelet.removed(w, worker, causes));
+        let newest = w.get(key).and_then(PodVersion::new);
+        let ours =
+            newest.filter(|pod| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(&*self.name));
+        let uid: Option<Arc<str>> = ours
+            .as_ref()
+            .and_then(|pod| pod.metadata.uid.as_deref())
+            .map(Into::into);
+        let known = uid.as_ref().is_some_and(|uid| self.pods.contains_key(uid));
+        // Another pod of that name that this node still has is gone from the API.
+        if !known || self.names.get(key).is_some_and(|count| *count > 1) {
+            let gone: Vec<Arc<str>> = self
+                .pods
+                .iter()
+                .filter(|(known, worker)| worker.key == *key && !worker.removed && Some(*known) != uid.as_ref())
+                .map(|(known, _)| Arc::clone(known))
+                .collect();
+            for gone in gone {
+                self.with_pod(w, &gone, |kubelet, w, worker| kubelet.removed(w, worker, causes));
+            }
         }
         let (Some(pod), Some(uid)) = (ours, uid) else { return };
-        if !self.pods.contains_key(&uid) {
-            if is_terminal(pod) {
+        if !known {
+            if is_terminal(&pod) {
                 return;
             }
-            let mut worker = Worker::new(key.clone(), Arc::new(pod.clone()));
-            worker.restore_status(pod);
+            let mut worker = Worker::new(key.clone(), pod.clone(), &self.ip);
+            worker.restore_status(w);
+            *self.names.entry(key.clone()).or_default() += 1;
             self.pods.insert(Arc::clone(&uid), worker);
         }
-        let pod = Arc::new(pod.clone());
         self.with_pod(w, &uid, |kubelet, w, worker| kubelet.updated(w, worker, pod, causes));
     }
 
@@ -108,14 +141,18 @@ impl Kubelet {
     fn removed(&mut self, w: &mut World, worker: &mut Worker, causes: &[RecordId]) {
         worker.removed = true;
         if worker.work == Work::Sync {
-            let grace = worker.pod.metadata.deletion_grace_period_seconds.unwrap_or_else(|| worker.own_grace());
+            let grace = worker
+                .pod
+                .metadata
+                .deletion_grace_period_seconds
+                .unwrap_or_else(|| worker.own_grace());
             worker.work = Work::Terminating;
             worker.shrink_grace(Some(grace));
         }
         self.wake_worker(w, worker, causes);
     }
 
-    fn updated(&mut self, w: &mut World, worker: &mut Worker, pod: Arc<core::Pod>, causes: &[RecordId]) {
+    pub(super) fn updated(&mut self, w: &mut World, worker: &mut Worker, pod: PodVersion, causes: &[RecordId]) {
         let spec_changed = worker.pod.spec != pod.spec || worker.pod.metadata.labels != pod.metadata.labels;
         let deleting = pod.metadata.deletion_timestamp.is_some();
         let shortened = pod.metadata.deletion_grace_period_seconds != worker.pod.metadata.deletion_grace_period_seconds;
@@ -161,7 +198,10 @@ impl Kubelet {
             PodEvent::Resume { token } if token == worker.token => kubelet.resume(w, worker),
             PodEvent::WriteStatus => kubelet.write_status(w, worker),
             PodEvent::Wake { container, token } => {
-                if worker.instance(&container).is_some_and(|instance| instance.wake == token) {
+                if worker
+                    .instance(&container)
+                    .is_some_and(|instance| instance.wake == token)
+                {
                     kubelet.run_processes(w, worker, &container);
                 }
             }
@@ -169,10 +209,29 @@ impl Kubelet {
             PodEvent::KillDeadline { container, token } => kubelet.kill_deadline(w, worker, &container, token),
             PodEvent::PreStopSlept { container, token } => kubelet.pre_stop_slept(w, worker, &container, token),
             PodEvent::PostStartSlept { container } => kubelet.post_start_done(w, worker, &container, None),
+            PodEvent::HookExec {
+                container,
+                purpose,
+                command,
+            } => {
+                kubelet.hook_exec(w, worker, &container, purpose, &command);
+            }
+            PodEvent::Request { port, request, reply } => kubelet.deliver(w, worker, port, request, reply),
+            PodEvent::Response { container, id, answer } => kubelet.response(w, worker, &container, id, answer),
             PodEvent::Probe { container, kind, token } => kubelet.probe_due(w, worker, &container, kind, token),
             PodEvent::ProbeExec { container, kind } => kubelet.probe_exec(w, worker, &container, kind),
-            PodEvent::ProbeTimeout { container, exec } => kubelet.probe_timeout(w, worker, &container, exec),
-            PodEvent::ActiveDeadline => kubelet.active_deadline(w, worker),
+            PodEvent::ProbeTimeout {
+                container,
+                kind,
+                run,
+                exec,
+            } => {
+                kubelet.probe_timeout(w, worker, &container, kind, run, exec);
+            }
+            PodEvent::ActiveDeadline => {
+                let causes = w.causes.clone();
+                kubelet.wake_worker(w, worker, &causes);
+            }
             PodEvent::Start { .. } | PodEvent::Requeue { .. } | PodEvent::Resume { .. } => {}
         });
     }
@@ -199,16 +258,38 @@ impl Kubelet {
             if let Some(ip) = worker.sandboxes.iter().find_map(|sandbox| sandbox.ip.as_ref()) {
                 w.pod_ips.remove(ip);
             }
+            if let Some(count) = self.names.get_mut(&worker.key) {
+                *count -= 1;
+                if *count == 0 {
+                    self.names.remove(&worker.key);
+                }
+            }
         } else {
             self.pods.insert(Arc::clone(uid), worker);
         }
         Some(result)
     }
 
+    /// Plans the sync at which `activeDeadlineSeconds` are found to be over: the sync loop looks once a second.
+    pub(super) fn plan_deadline(&self, w: &mut World, worker: &Worker) {
+        if let Some(deadline) = active_deadline(w, worker) {
+            let at = Self::tick_after(self.tick_phase, SimTime(deadline.0.saturating_sub(1)));
+            self.plan(w, at, worker, PodEvent::ActiveDeadline);
+        }
+    }
+
     /// Plans an event about a pod whose causes are those of the present reaction.
     pub(crate) fn plan(&self, w: &mut World, at: SimTime, worker: &Worker, event: PodEvent) {
         let causes = w.causes.clone();
-        w.schedule(at, Event::Pod { node: self.node, uid: Arc::clone(&worker.uid), event, causes });
+        w.schedule(
+            at,
+            Event::Pod {
+                node: self.node,
+                uid: Arc::clone(&worker.uid),
+                event,
+                causes,
+            },
+        );
     }
 
     /// Records an event about a pod or one of its containers.
@@ -233,37 +314,68 @@ impl Kubelet {
         });
     }
 
-    /// The last instant of a ticker at or before `now`, and the next one after `at`.
-    fn tick_after(phase: SimDuration, at: SimTime) -> SimTime {
-        let since = at.0.saturating_sub(phase.0);
-        if at.0 < phase.0 { SimTime(phase.0) } else { SimTime(phase.0 + (since / TICK.0 + 1) * TICK.0) }
+    /// The next instant of a ticker after `at`.
+    pub(super) fn tick_after(phase: SimDuration, at: SimTime) -> SimTime {
+        if at.0 < phase.0 {
+            return SimTime(phase.0);
+        }
+        SimTime(phase.0 + ((at.0 - phase.0) / TICK.0 + 1) * TICK.0)
     }
 
-    fn tick_before(phase: SimDuration, at: SimTime) -> SimTime {
-        if at.0 < phase.0 { SimTime::ZERO } else { SimTime(phase.0 + (at.0 - phase.0) / TICK.0 * TICK.0) }
+    /// The last instant of a ticker at or before `at`.
+    pub(super) fn tick_before(phase: SimDuration, at: SimTime) -> SimTime {
+        if at.0 < phase.0 {
+            SimTime::ZERO
+        } else {
+            SimTime(phase.0 + (at.0 - phase.0) / TICK.0 * TICK.0)
+        }
     }
 
-    /// What the kubelet should have done while it was frozen is done when it goes on.
+    /// What the kubelet should have done while it does nothing is done when it goes on.
     pub(crate) fn defer(&mut self, event: Event) {
         self.deferred.push(event);
     }
 
-    /// Sets the kubelet's health; on recovery its deferred work comes back.
-    pub(crate) fn set_health(&mut self, w: &mut World, health: Health) {
-        self.health = health;
-        if health == Health::Running {
-            for event in std::mem::take(&mut self.deferred) {
-                w.schedule(w.now, event);
-            }
+    /// Work that comes back now.
+    pub(super) fn resume_deferred(&mut self, w: &mut World) {
+        for event in std::mem::take(&mut self.deferred) {
+            w.schedule(w.now, event);
         }
     }
 
-    /// Whether events of this kind still happen while the kubelet is frozen: containers run on without it.
-    pub(crate) fn runs_without_kubelet(event: &PodEvent) -> bool {
-        matches!(event, PodEvent::Wake { .. } | PodEvent::Exited { .. })
+    /// Forgets work that waited: the process that would have done it is gone.
+    pub(super) fn drop_deferred(&mut self) {
+        self.deferred.clear();
     }
 
-    /// Sets who acts.
+    /// Whether an event of this kind happens without a working kubelet: containers run on, and the network is theirs.
+    pub(crate) fn runs_without_kubelet(event: &PodEvent) -> bool {
+        matches!(
+            event,
+            PodEvent::Wake { .. } | PodEvent::Exited { .. } | PodEvent::Request { .. } | PodEvent::Response { .. }
+        )
+    }
+
+    /// Whether an event about a pod is a periodic look, or stale.
+    pub(crate) fn is_idle(&self, uid: &Arc<str>, event: &PodEvent) -> bool {
+        let Some(worker) = self.pods.get(uid) else { return true };
+        match event {
+            PodEvent::Start { token } | PodEvent::Resume { token } => *token != worker.token,
+            PodEvent::Requeue { token } => *token != worker.requeue || worker.at_rest,
+            PodEvent::Wake { container, token } => worker
+                .instance(container)
+                .is_none_or(|instance| instance.wake != *token),
+            PodEvent::KillDeadline { container, token } | PodEvent::PreStopSlept { container, token } => worker
+                .instance(container)
+                .and_then(|instance| instance.kill.as_ref())
+                .is_none_or(|kill| kill.token != *token),
+            PodEvent::Probe { .. } | PodEvent::ProbeExec { .. } | PodEvent::ProbeTimeout { .. } => true,
+            PodEvent::ActiveDeadline => worker.work != Work::Sync,
+            _ => false,
+        }
+    }
+
+    /// Who acts.
     pub(crate) fn actor(&self) -> Actor {
         Actor::Kubelet(self.node)
     }

@@ -1,8 +1,11 @@
 //! The PLEG: the kubelet learns of the runtime by listing it once a second, and on demand after a sync that did something
 //! (`pkg/kubelet/pleg/generic.go`). Ticks at which nothing can have changed are not simulated.
 
+use super::event::{NodeEvent, PodEvent};
+use super::node::Kubelet;
 use super::worker::{Sync, Wait, Work, Worker};
-use super::{Kubelet, NodeEvent, PodEvent};
+use std::sync::Arc;
+
 use crate::cluster::Event;
 use crate::time::SimTime;
 use crate::trace::RecordId;
@@ -10,38 +13,54 @@ use crate::world::World;
 
 impl Kubelet {
     /// Something changed in the runtime: the next relist will see it.
-    pub(super) fn runtime_changed(&mut self, w: &mut World) {
+    pub(super) fn runtime_changed(&mut self, w: &mut World, worker: &Worker) {
+        self.changed.insert(Arc::clone(&worker.uid));
         if !self.relist_planned {
             self.relist_planned = true;
             let at = Self::tick_after(self.pleg_phase, w.now);
-            let causes = w.causes.clone();
-            w.schedule(at, Event::Node { node: self.node, event: NodeEvent::Relist, causes });
+            w.schedule(
+                at,
+                Event::Node {
+                    node: self.node,
+                    event: NodeEvent::Relist,
+                    causes: Vec::new(),
+                },
+            );
         }
     }
 
     pub(super) fn relist(&mut self, w: &mut World) {
         self.relist_planned = false;
-        let uids: Vec<_> = self.pods.keys().cloned().collect();
-        for uid in uids {
+        for uid in std::mem::take(&mut self.changed) {
             self.with_pod(w, &uid, |kubelet, w, worker| kubelet.relist_pod(w, worker));
         }
     }
 
-    /// Compares the runtime with what was known, and syncs the pod if a container or the sandbox has changed.
+    /// Compares the runtime with what was known, and syncs the pod if a container or the sandbox has changed. Containers that
+    /// were only removed are no reason (`ContainerRemoved`).
     pub(super) fn relist_pod(&mut self, w: &mut World, worker: &mut Worker) {
         let seen = worker.snapshot();
-        if seen == worker.cache {
+        if seen == *worker.cache {
             return;
         }
-        let changed = seen.sandboxes.len() != worker.cache.sandboxes.len()
-            || seen.sandboxes.iter().zip(&worker.cache.sandboxes).any(|(new, old)| new.ready != old.ready || new.id != old.id)
-            || seen.containers.len() != worker.cache.containers.len()
-            || seen.containers.iter().zip(&worker.cache.containers).any(|(new, old)| {
-                new.id != old.id || new.state != old.state
-            });
-        worker.cache = seen;
+        let known = &worker.cache;
+        let changed = seen.sandboxes.iter().any(|new| {
+            known
+                .sandboxes
+                .iter()
+                .find(|old| old.id == new.id)
+                .is_none_or(|old| old.ready != new.ready)
+        }) || seen.containers.iter().any(|new| {
+            known
+                .containers
+                .iter()
+                .find(|old| old.id == new.id)
+                .is_none_or(|old| old.state != new.state)
+        });
+        worker.cache = Arc::new(seen);
         if changed {
-            let causes: Vec<RecordId> = if worker.status_cause.is_empty() { w.causes.clone() } else { std::mem::take(&mut worker.status_cause) };
+            let causes = std::mem::take(&mut worker.runtime_causes);
+            let causes = if causes.is_empty() { w.causes.clone() } else { causes };
             self.wake_worker(w, worker, &causes);
         }
     }
@@ -83,7 +102,8 @@ impl Kubelet {
         // A status newer than the last sync is what the worker waited for.
         let tick = Self::tick_before(self.pleg_phase, w.now);
         if worker.synced_once && tick == w.now {
-            worker.cache = worker.snapshot();
+            worker.cache = Arc::new(worker.snapshot());
+            worker.pending_causes.append(&mut worker.runtime_causes);
         }
         worker.pending = false;
         worker.requeue += 1;
@@ -91,12 +111,15 @@ impl Kubelet {
         if !causes.is_empty() {
             w.causes = causes;
             w.causes.sort_unstable();
+            w.causes.dedup();
         }
         worker.sync = Some(Sync {
             steps: std::collections::VecDeque::new(),
             wait: Wait::Ready,
             did_something: false,
             error: None,
+            seen: Arc::clone(&worker.cache),
+            backoff_expiry: None,
         });
         worker.synced_once = true;
         match worker.work {

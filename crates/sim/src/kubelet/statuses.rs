@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::merge::has_pod_initialized;
 use super::restart::{RESTARTING_ALL, should_container_be_restarted};
 use super::runtime_status::{ContainerRecord, RuntimeStatus, State};
 use crate::resources::is_sidecar;
@@ -283,35 +284,30 @@ impl Conversion<'_> {
     }
 }
 
-/// What `TerminatePod` does to containers that never got a terminated state (`pkg/kubelet/status/status_manager.go`).
-pub fn terminate(status: &mut core::PodStatus, has_initialized: bool) {
+/// The last status of a pod that has ended for good (`status_manager.go TerminatePod`): containers that were never seen to
+/// end count as lost, and the phase is terminal.
+pub fn terminate(spec: &core::PodSpec, status: &mut core::PodStatus, is_static: bool) {
     let end = |status: &mut core::ContainerStatus| {
         if status.state.as_ref().is_none_or(|state| state.terminated.is_none()) {
             status.state = Some(terminated(unknown_end(LOST)));
-            status.ready = false;
-            status.started = Some(false);
         }
     };
-    if has_initialized {
+    if has_pod_initialized(spec, status) {
         status.container_statuses.iter_mut().flatten().for_each(end);
     }
-    // Init containers up to the last one that was started, and at least the first.
+    // Init containers up to the last one that shows signs of a start, and at least the first.
     if let Some(init) = &mut status.init_container_statuses {
         let started = |status: &core::ContainerStatus| {
-            status
-                .state
-                .as_ref()
-                .is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+            status.state.as_ref().is_none_or(|state| state.waiting.is_none())
                 || status
                     .last_state
                     .as_ref()
                     .is_some_and(|state| state.terminated.is_some())
         };
-        let last = if has_initialized {
-            init.len()
-        } else {
-            init.iter().rposition(started).map_or(1, |index| index + 1)
-        };
+        let last = init.iter().rposition(started).map_or(1, |index| index + 1);
         init.iter_mut().take(last).for_each(end);
+    }
+    if !is_static && !matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")) {
+        status.phase = Some("Failed".to_owned());
     }
 }

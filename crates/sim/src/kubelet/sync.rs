@@ -1,9 +1,11 @@
 //! The three syncs of a pod worker as sequences of steps (`pkg/kubelet/kubelet.go SyncPod, SyncTerminatingPod,
 //! SyncTerminatedPod`, `kuberuntime_manager.go SyncPod`), and what comes after each (`pod_workers.go completeWork`).
 
-use super::actions::{KillReason, compute_pod_actions, is_restart_all_source};
+use super::actions::{KillReason, compute_pod_actions};
+use super::event::PodEvent;
+use super::node::Kubelet;
+use super::status::announced_restart;
 use super::worker::{Group, Step, Sync, SyncError, Target, Wait, Work, Worker};
-use super::{Kubelet, PodEvent};
 use crate::latency;
 use crate::registry::DeleteOptions;
 use crate::time::{SimDuration, SimTime};
@@ -35,18 +37,26 @@ impl Kubelet {
             worker.shrink_grace(None);
             return;
         }
-        sync.steps.extend([Step::WaitForVolumes { since: w.now }, Step::ComputeActions, Step::FinishSync]);
+        sync.steps.extend([
+            Step::WaitForVolumes { since: w.now },
+            Step::ComputeActions,
+            Step::FinishSync,
+        ]);
     }
 
     pub(super) fn sync_terminating_pod(&mut self, w: &mut World, worker: &mut Worker) {
         let status = self.generate_status(w, worker, false);
         self.set_status(w, worker, status);
-        self.stop_probes_for_termination(w, worker);
+        self.stop_probes_for_termination(worker);
         let targets = running_targets(worker);
         let grace = worker.grace;
         let Some(sync) = &mut worker.sync else { return };
         sync.steps.extend([
-            Step::Kill { targets, grace_override: Some(grace), whole_pod: true },
+            Step::Kill {
+                targets,
+                grace_override: Some(grace),
+                whole_pod: true,
+            },
             Step::StopSandbox,
             Step::FinishTerminating,
         ]);
@@ -108,7 +118,11 @@ impl Kubelet {
         match step {
             Step::WaitForVolumes { since } => self.wait_for_volumes(w, worker, since),
             Step::ComputeActions => self.compute_actions(w, worker),
-            Step::Kill { targets, grace_override, whole_pod } => {
+            Step::Kill {
+                targets,
+                grace_override,
+                whole_pod,
+            } => {
                 for target in targets {
                     self.kill_container(w, worker, &target, grace_override, whole_pod);
                 }
@@ -136,12 +150,18 @@ impl Kubelet {
                     }
                 }
                 let about = Some(worker.reference());
-                w.record(about, None, What::Runtime { event: RuntimeEvent::SandboxStopped });
-                self.runtime_changed(w);
+                w.record(
+                    about,
+                    None,
+                    What::Runtime {
+                        event: RuntimeEvent::SandboxStopped,
+                    },
+                );
+                self.runtime_changed(w, worker);
             }
             Step::Remove { ids } => {
                 worker.instances.retain(|instance| !ids.contains(&instance.record.id));
-                self.runtime_changed(w);
+                self.runtime_changed(w, worker);
             }
             Step::CreateSandbox { attempt } => {
                 let wait = w.latency(latency::SANDBOX_START);
@@ -150,13 +170,25 @@ impl Kubelet {
             }
             Step::SandboxReady { attempt } => self.sandbox_ready(w, worker, attempt),
             Step::StartContainer { group, index } => self.start_container(w, worker, group, index),
+            // Only the end of the pull takes this step.
+            Step::Pulled { .. } => {}
             Step::CreateContainer { group, index } => self.create_container(w, worker, group, index),
             Step::StartProcess { group, index } => self.start_process(w, worker, group, index),
-            Step::AfterPostStart { group, index, id, failure } => {
+            Step::AfterPostStart {
+                group,
+                index,
+                id,
+                failure,
+            } => {
                 self.after_post_start(w, worker, group, index, &id, failure);
             }
-            Step::FailStart { group, index, reason, message } => {
-                self.fail_start(w, worker, group, index, reason, message);
+            Step::FailStart {
+                group,
+                index,
+                reason,
+                message,
+            } => {
+                self.fail_start(worker, group, index, reason, message);
             }
             Step::FinishSync => self.finish_sync(w, worker),
             Step::FinishTerminating => self.finish_terminating(w, worker),
@@ -190,10 +222,9 @@ impl Kubelet {
 
     /// A pod that is to end does not wait for its volumes any longer.
     pub(super) fn abandon_volume_wait(&mut self, w: &mut World, worker: &mut Worker) {
-        let waits = worker
-            .sync
-            .as_ref()
-            .is_some_and(|sync| matches!(sync.steps.front(), Some(Step::WaitForVolumes { .. })) && sync.wait == Wait::Timer);
+        let waits = worker.sync.as_ref().is_some_and(|sync| {
+            matches!(sync.steps.front(), Some(Step::WaitForVolumes { .. })) && sync.wait == Wait::Timer
+        });
         if waits {
             worker.token += 1;
             if let Some(sync) = &mut worker.sync {
@@ -205,9 +236,8 @@ impl Kubelet {
 
     fn compute_actions(&mut self, w: &mut World, worker: &mut Worker) {
         self.add_probes(w, worker);
-        let restart_all = self.restarts_all(worker);
-        let actions = compute_pod_actions(&worker.pod, &worker.cache, worker, restart_all);
-        worker.actions = actions.clone();
+        let restart_all = announced_restart(worker);
+        let actions = compute_pod_actions(&worker.pod, &worker.seen(), worker, restart_all);
         if actions.is_empty() {
             return;
         }
@@ -215,11 +245,19 @@ impl Kubelet {
         if !actions.containers_to_reset.is_empty() {
             let running: Vec<Target> = running_targets(worker)
                 .into_iter()
-                .map(|target| Target { message: Some("killing".to_owned()), ..target })
+                .map(|target| Target {
+                    message: Some("killing".to_owned()),
+                    ..target
+                })
                 .collect();
-            steps.push(Step::Kill { targets: running, grace_override: Some(0), whole_pod: false });
-            steps.push(Step::Remove { ids: actions.containers_to_reset });
-            worker.restarting_all = true;
+            steps.push(Step::Kill {
+                targets: running,
+                grace_override: Some(0),
+                whole_pod: false,
+            });
+            steps.push(Step::Remove {
+                ids: actions.containers_to_reset,
+            });
             if let Some(sync) = &mut worker.sync {
                 sync.did_something = true;
             }
@@ -234,21 +272,44 @@ impl Kubelet {
             }
             let targets = running_targets(worker);
             if !targets.is_empty() || !worker.sandboxes.is_empty() {
-                steps.push(Step::Kill { targets, grace_override: None, whole_pod: true });
+                steps.push(Step::Kill {
+                    targets,
+                    grace_override: None,
+                    whole_pod: true,
+                });
                 steps.push(Step::StopSandbox);
             }
         } else {
             for kill in &actions.containers_to_kill {
-                let target =
-                    Target { id: kill.id.clone(), message: Some(kill.message.clone()), reason: kill.reason };
+                let target = Target {
+                    id: kill.id.clone(),
+                    message: Some(kill.message.clone()),
+                    reason: kill.reason,
+                };
                 let rule = "pkg/kubelet/kuberuntime/kuberuntime_manager.go computePodActions";
                 let values = [("message", kill.message.as_str())];
                 w.decide(about.clone(), Some(&kill.name), rule, "kill.container", &values);
-                steps.push(Step::Kill { targets: vec![target], grace_override: None, whole_pod: false });
+                steps.push(Step::Kill {
+                    targets: vec![target],
+                    grace_override: None,
+                    whole_pod: false,
+                });
             }
         }
         if actions.create_sandbox {
-            steps.push(Step::CreateSandbox { attempt: actions.attempt });
+            // Init containers run again from the first; only their logs remember how often they have run.
+            let ids: Vec<String> = worker
+                .instances
+                .iter()
+                .filter(|instance| instance.group == Group::Init)
+                .map(|instance| instance.record.id.clone())
+                .collect();
+            if !ids.is_empty() {
+                steps.push(Step::Remove { ids });
+            }
+            steps.push(Step::CreateSandbox {
+                attempt: actions.attempt,
+            });
         }
         let groups = [
             (Group::Ephemeral, &actions.ephemeral_containers_to_start),
@@ -264,28 +325,14 @@ impl Kubelet {
         Self::first(worker, steps);
     }
 
-    /// Whether a container has ended in a way that restarts all of them.
-    pub(super) fn restarts_all(&self, worker: &Worker) -> bool {
-        let spec = worker.spec();
-        spec.init_containers
-            .iter()
-            .flatten()
-            .chain(&spec.containers)
-            .any(|container| is_restart_all_source(container, worker.cache.container(&container.name)))
-    }
-
     fn finish_sync(&mut self, w: &mut World, worker: &mut Worker) {
         let Some(sync) = worker.sync.take() else { return };
         worker.last_sync_end = w.now;
         let now = w.now;
         if worker.work == Work::Terminating {
-            // The pod has come to its end by itself, or was told to end meanwhile.
-            if worker.pod.metadata.deletion_timestamp.is_some() {
-                worker.pending = true;
-            } else {
-                self.requeue(w, worker, now);
-            }
-            self.plan_start(w, worker);
+            // The pod has come to its end by itself, or was told to end meanwhile: the next sync is the terminating one.
+            let causes = w.causes.clone();
+            self.wake_worker(w, worker, &causes);
             return;
         }
         let delay = match sync.error {
@@ -296,32 +343,29 @@ impl Kubelet {
         if sync.did_something && sync.error.is_none() {
             self.plan(w, now + latency::RELIST_ON_DEMAND, worker, PodEvent::Relist);
         }
+        worker.at_rest = sync.error.is_none() && !sync.did_something;
         let delay = w.stretched(delay);
         self.requeue(w, worker, now + delay);
         self.plan_start(w, worker);
     }
 
     fn finish_terminating(&mut self, w: &mut World, worker: &mut Worker) {
-        worker.cache = worker.snapshot();
+        worker.cache = std::sync::Arc::new(worker.snapshot());
         worker.probes.clear();
-        worker.terminated_done = true;
         let status = self.generate_status(w, worker, true);
         self.set_status(w, worker, status);
+        worker.terminated_done = true;
         worker.work = Work::Terminated;
         worker.sync = None;
         worker.last_sync_end = w.now;
-        let now = w.now;
-        self.requeue(w, worker, now);
+        let causes = w.causes.clone();
+        self.wake_worker(w, worker, &causes);
     }
 
     fn finish_terminated(&mut self, w: &mut World, worker: &mut Worker) {
-        let initialized = worker.instances.iter().any(|instance| instance.group == Group::Regular);
         if let Some(mut status) = worker.status.clone() {
-            super::statuses::terminate(&mut status, initialized);
-            if !matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")) {
-                status.phase = Some("Failed".to_owned());
-            }
-            self.set_status(w, worker, status);
+            super::statuses::terminate(worker.spec(), &mut status, worker.is_static());
+            worker.status = Some(status);
         }
         worker.work = Work::Finished;
         worker.sync = None;
@@ -335,8 +379,11 @@ impl Kubelet {
         if worker.removed || worker.pod.metadata.deletion_timestamp.is_none() {
             return;
         }
-        let options =
-            DeleteOptions { grace_period_seconds: Some(0), uid: Some(worker.uid.to_string()), ..Default::default() };
+        let options = DeleteOptions {
+            grace_period_seconds: Some(0),
+            uid: Some(worker.uid.to_string()),
+            ..Default::default()
+        };
         // The object may be gone already, by force.
         if w.delete(&worker.key, &options).is_ok() {
             worker.removed = true;
@@ -350,6 +397,10 @@ fn running_targets(worker: &Worker) -> Vec<Target> {
         .instances
         .iter()
         .filter(|instance| instance.record.state == super::runtime_status::State::Running)
-        .map(|instance| Target { id: instance.record.id.clone(), message: None, reason: KillReason::Other })
+        .map(|instance| Target {
+            id: instance.record.id.clone(),
+            message: None,
+            reason: KillReason::Other,
+        })
         .collect()
 }

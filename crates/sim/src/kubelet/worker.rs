@@ -6,13 +6,17 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
 
-use super::actions::{KillReason, PodActions, ProbeResult, ProbeResults};
-use super::probes::{ProbeKind, ProbeWorker};
-use super::runtime_status::{ContainerRecord, RuntimeStatus, SandboxStatus, State};
+use super::actions::{KillReason, ProbeResult, ProbeResults};
+use super::event::{ProbeKind, Reply};
+use super::probes::ProbeWorker;
+use super::runtime_status::{ContainerRecord, RuntimeStatus, SandboxStatus};
 use super::statuses::ReasonCache;
+use super::volumes::Retry;
 use crate::objects::Key;
+use crate::resources::{Amounts, pod_requests};
 use crate::runtime::files::Tree;
-use crate::runtime::process::{ExecId, Processes};
+use crate::runtime::process::{ExecEnd, ExecId, Exit, Processes, ServeId, Spec};
+use crate::store::Stored;
 use crate::time::SimTime;
 use crate::trace::{ObjectRef, RecordId};
 
@@ -45,7 +49,11 @@ pub(crate) enum Step {
     /// Decide what to do and put the steps for it at the front.
     ComputeActions,
     /// Kill these containers and wait until they are dead.
-    Kill { targets: Vec<Target>, grace_override: Option<i64>, whole_pod: bool },
+    Kill {
+        targets: Vec<Target>,
+        grace_override: Option<i64>,
+        whole_pod: bool,
+    },
     /// Stop the sandbox that is there.
     StopSandbox,
     /// The sandbox is stopped.
@@ -58,14 +66,26 @@ pub(crate) enum Step {
     SandboxReady { attempt: u32 },
     /// Start a container: back-off, image.
     StartContainer { group: Group, index: usize },
+    /// The image is pulled; held back until the pull ends.
+    Pulled { group: Group, index: usize },
     /// The image is there: configuration, creation.
     CreateContainer { group: Group, index: usize },
     /// The runtime starts the process.
     StartProcess { group: Group, index: usize },
     /// The postStart hook has ended.
-    AfterPostStart { group: Group, index: usize, id: String, failure: Option<String> },
+    AfterPostStart {
+        group: Group,
+        index: usize,
+        id: String,
+        failure: Option<String>,
+    },
     /// Report a start that failed.
-    FailStart { group: Group, index: usize, reason: &'static str, message: String },
+    FailStart {
+        group: Group,
+        index: usize,
+        reason: &'static str,
+        message: String,
+    },
     /// End of SyncPod.
     FinishSync,
     /// End of SyncTerminatingPod.
@@ -104,6 +124,10 @@ pub(crate) struct Sync {
     pub wait: Wait,
     pub did_something: bool,
     pub error: Option<SyncError>,
+    /// What the relist before this sync saw; the sync acts on it whatever happens meanwhile.
+    pub seen: Arc<RuntimeStatus>,
+    /// When the restart that was refused just now will be allowed.
+    pub backoff_expiry: Option<SimTime>,
 }
 
 /// Why a sync failed.
@@ -123,22 +147,33 @@ pub(crate) struct Instance {
     /// Index of the container in its group.
     pub index: usize,
     pub processes: Option<Processes>,
+    /// How the runtime is to start it; taken when it does.
+    pub spec: Option<Spec>,
+    pub stop_signal: String,
     pub wake: u64,
     pub woken_at: Option<SimTime>,
     pub kill: Option<Kill>,
-    /// The start of the exit's report, once the main process is gone.
-    pub ending: bool,
+    /// How and when the main process ended, until the runtime reports it.
+    pub exit: Option<(Exit, SimTime)>,
     pub execs: BTreeMap<ExecId, ExecPurpose>,
     pub root: Tree,
-    pub created_from: (String, String),
+    /// The last lines of its log, where they may become its termination message.
+    pub tail: Option<Vec<String>>,
+    pub message_path: String,
+    /// The image as the spec named it.
+    pub created_from: String,
 }
 
 /// Why a command runs in a container.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum ExecPurpose {
+pub enum ExecPurpose {
+    /// A probe.
     Probe(ProbeKind),
+    /// The postStart hook.
     PostStart,
+    /// The preStop hook.
     PreStop,
+    /// `kubectl exec`.
     User,
 }
 
@@ -146,13 +181,18 @@ pub(crate) enum ExecPurpose {
 #[derive(Clone, Debug)]
 pub(crate) struct Kill {
     pub stage: KillStage,
-    /// When the grace is over.
-    pub deadline: SimTime,
+    /// Seconds of grace that were left when the stage began.
+    pub grace: i64,
+    /// When the stage began.
+    pub since: SimTime,
     /// Whether the pod as a whole ends, so that sidecars wait for their turn.
     pub whole_pod: bool,
     pub token: u64,
+    /// Whether the command of a preStop hook runs.
+    pub hook: bool,
 }
 
+/// How far a kill has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KillStage {
     PreStop,
@@ -166,7 +206,7 @@ pub(crate) enum KillStage {
 pub(crate) struct Worker {
     pub key: Key,
     pub uid: Arc<str>,
-    pub pod: Arc<core::Pod>,
+    pub pod: PodVersion,
     pub removed: bool,
     pub work: Work,
     pub sync: Option<Sync>,
@@ -181,12 +221,11 @@ pub(crate) struct Worker {
     pub grace: i64,
     /// Set when the pod was stopped by the node: phase Failed with this reason and message.
     pub verdict: Option<(String, String)>,
-    pub deadline_exceeded: bool,
     pub disruption: Option<core::PodCondition>,
     pub sandboxes: Vec<SandboxStatus>,
     pub instances: Vec<Instance>,
     pub volumes: BTreeMap<String, Tree>,
-    pub cache: RuntimeStatus,
+    pub cache: Arc<RuntimeStatus>,
     pub reasons: ReasonCache,
     pub status: Option<core::PodStatus>,
     pub status_planned: bool,
@@ -194,18 +233,53 @@ pub(crate) struct Worker {
     pub start_time: Option<SimTime>,
     pub restarts_logged: BTreeMap<String, i32>,
     pub probes: Vec<ProbeWorker>,
-    pub results: BTreeMap<(ProbeKind, String), ProbeResult>,
-    pub restarting_all: bool,
-    pub actions: PodActions,
-    pub last_pull: Option<Result<String, (String, String)>>,
+    pub probes_added: bool,
+    pub probe_runs: u64,
+    /// Which instance has which port of the pod.
+    pub ports: BTreeMap<u16, String>,
+    /// Requests that processes of this pod are answering.
+    pub serving: BTreeMap<(String, ServeId), Reply>,
+    pub user_execs: BTreeMap<ExecId, ExecEnd>,
+    pub retries: BTreeMap<String, Retry>,
+    /// Runtime records that the next relist will report.
+    pub runtime_causes: Vec<RecordId>,
     pub admitted: bool,
     pub terminated_done: bool,
+    /// Whether the kubelet found the pod running when it started.
+    pub restored: bool,
+    /// Whether the last sync left nothing to be done: the next one only looks.
+    pub at_rest: bool,
     pub last_phase: &'static str,
+    pub qos: &'static str,
+    pub requests: Amounts,
+    pub node_ip: String,
+}
+
+/// A version of a pod as the store holds it, shared with it.
+#[derive(Clone, Debug)]
+pub(crate) struct PodVersion(Arc<Stored>);
+
+impl PodVersion {
+    /// The version, if it is of a pod.
+    pub(crate) fn new(stored: &Arc<Stored>) -> Option<Self> {
+        stored.object.as_pod().is_some().then(|| Self(Arc::clone(stored)))
+    }
+}
+
+impl std::ops::Deref for PodVersion {
+    type Target = core::Pod;
+
+    fn deref(&self) -> &core::Pod {
+        static EMPTY: std::sync::LazyLock<core::Pod> = std::sync::LazyLock::new(core::Pod::default);
+        self.0.object.as_pod().unwrap_or(&EMPTY)
+    }
 }
 
 impl Worker {
-    pub(crate) fn new(key: Key, pod: Arc<core::Pod>) -> Self {
+    pub(crate) fn new(key: Key, pod: PodVersion, node_ip: &str) -> Self {
         let uid = pod.metadata.uid.as_deref().unwrap_or_default().into();
+        let qos = super::status::qos_of(&pod);
+        let requests = pod.spec.as_ref().map(pod_requests).unwrap_or_default();
         Self {
             key,
             uid,
@@ -223,12 +297,11 @@ impl Worker {
             relisted_at: SimTime::ZERO,
             grace: 0,
             verdict: None,
-            deadline_exceeded: false,
             disruption: None,
             sandboxes: Vec::new(),
             instances: Vec::new(),
             volumes: BTreeMap::new(),
-            cache: RuntimeStatus::default(),
+            cache: Arc::default(),
             reasons: ReasonCache::new(),
             status: None,
             status_planned: false,
@@ -236,13 +309,21 @@ impl Worker {
             start_time: None,
             restarts_logged: BTreeMap::new(),
             probes: Vec::new(),
-            results: BTreeMap::new(),
-            restarting_all: false,
-            actions: PodActions::default(),
-            last_pull: None,
+            probes_added: false,
+            probe_runs: 0,
+            ports: BTreeMap::new(),
+            serving: BTreeMap::new(),
+            user_execs: BTreeMap::new(),
+            retries: BTreeMap::new(),
+            runtime_causes: Vec::new(),
             admitted: false,
             terminated_done: false,
+            restored: false,
+            at_rest: false,
             last_phase: "",
+            qos,
+            requests,
+            node_ip: node_ip.to_owned(),
         }
     }
 
@@ -293,7 +374,10 @@ impl Worker {
 
     /// The newest instance of the container of that name.
     pub(crate) fn newest(&self, name: &str) -> Option<&Instance> {
-        self.instances.iter().rev().find(|instance| instance.record.name == name)
+        self.instances
+            .iter()
+            .rev()
+            .find(|instance| instance.record.name == name)
     }
 
     /// What a relist sees now.
@@ -311,29 +395,64 @@ impl Worker {
                     .flatten()
                     .chain(&spec.containers)
                     .find(|container| container.name == record.name);
-                record.spec_matches =
-                    named.is_none_or(|container| container.image.as_deref().unwrap_or_default() == instance.created_from.1);
+                record.spec_matches = named
+                    .is_none_or(|container| container.image.as_deref().unwrap_or_default() == instance.created_from);
                 record
             })
             .collect();
-        RuntimeStatus { sandboxes: self.sandboxes.iter().rev().cloned().collect(), containers }
+        RuntimeStatus {
+            sandboxes: self.sandboxes.iter().rev().cloned().collect(),
+            containers,
+        }
     }
 
     /// Whether a regular container of the present sandbox has a record, whatever its state
     /// (`container.HasAnyActiveRegularContainerStarted`).
     pub(crate) fn has_initialized(&self) -> bool {
-        let Some(sandbox) = self.cache.ready_sandbox() else { return false };
+        let Some(sandbox) = self.cache.ready_sandbox() else {
+            return false;
+        };
         self.spec().containers.iter().any(|container| {
             self.cache
                 .containers
                 .iter()
-                .any(|record| record.name == container.name && record.sandbox == sandbox.id && record.started_at.is_some())
+                .any(|record| record.name == container.name && record.sandbox == sandbox.id)
         })
     }
 
-    /// Whether any container runs.
-    pub(crate) fn anything_runs(&self) -> bool {
-        self.instances.iter().any(|instance| instance.record.state == State::Running)
+    /// What the present sync acts on.
+    pub(crate) fn seen(&self) -> Arc<RuntimeStatus> {
+        self.sync
+            .as_ref()
+            .map_or_else(|| Arc::clone(&self.cache), |sync| Arc::clone(&sync.seen))
+    }
+
+    /// The address that processes of the pod have now.
+    pub(crate) fn current_address(&self, node_ip: &str) -> String {
+        if self.spec().host_network == Some(true) {
+            return node_ip.to_owned();
+        }
+        self.sandboxes
+            .last()
+            .and_then(|sandbox| sandbox.ip.clone())
+            .unwrap_or_default()
+    }
+
+    /// `spec.containers{app}`, as events name a container.
+    pub(crate) fn field_path(&self, group: Group, name: &str) -> String {
+        let list = match group {
+            Group::Init => "initContainers",
+            Group::Regular => "containers",
+            Group::Ephemeral => "ephemeralContainers",
+        };
+        format!("spec.{list}{{{name}}}")
+    }
+
+    /// A container id without the runtime's name before it.
+    pub(crate) fn bare_id(&self, id: Option<&str>) -> String {
+        id.and_then(|id| id.strip_prefix("containerd://"))
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// Whether containers may still run, as far as the status manager may tell the API.
@@ -346,32 +465,41 @@ impl Worker {
         self.spec().termination_grace_period_seconds.unwrap_or(30)
     }
 
-    /// Takes a new request to end with at most this grace (`calculateEffectiveGracePeriod`): grace only shrinks, and is at
-    /// least one second.
+    /// Takes a new request to end with at most this grace.
     pub(crate) fn shrink_grace(&mut self, requested: Option<i64>) {
-        if let Some(deleting) = self.pod.metadata.deletion_grace_period_seconds
-            && (self.grace == 0 || deleting < self.grace)
-        {
-            self.grace = deleting;
-        }
-        if let Some(requested) = requested
-            && (self.grace == 0 || requested < self.grace)
-        {
-            self.grace = requested;
-        }
-        if self.grace == 0 && self.pod.metadata.deletion_grace_period_seconds.is_none() && requested.is_none() {
-            self.grace = self.own_grace();
-        }
-        self.grace = self.grace.max(1);
+        let deleting = self.pod.metadata.deletion_grace_period_seconds;
+        let own = self.spec().termination_grace_period_seconds;
+        self.grace = effective_grace(self.grace, deleting, own, requested).0;
     }
+}
+
+/// The grace with which a pod ends, and whether it became shorter (`pod_workers.go calculateEffectiveGracePeriod`): what is
+/// in force, then the deletion's, then an override, each only if it is shorter; else the spec's; at least one second.
+pub fn effective_grace(current: i64, deleting: Option<i64>, own: Option<i64>, requested: Option<i64>) -> (i64, bool) {
+    let mut grace = current;
+    let mut replaced = false;
+    for wanted in [deleting, requested].into_iter().flatten() {
+        if grace == 0 || wanted < grace {
+            grace = wanted;
+            replaced = true;
+        }
+    }
+    if !replaced
+        && grace == 0
+        && let Some(own) = own
+    {
+        grace = own;
+    }
+    let grace = grace.max(1);
+    (grace, current != 0 && grace != current)
 }
 
 impl ProbeResults for Worker {
     fn liveness(&self, container_id: &str) -> Option<ProbeResult> {
-        self.results.get(&(ProbeKind::Liveness, container_id.to_owned())).copied()
+        self.result(ProbeKind::Liveness, container_id)
     }
 
     fn startup(&self, container_id: &str) -> Option<ProbeResult> {
-        self.results.get(&(ProbeKind::Startup, container_id.to_owned())).copied()
+        self.result(ProbeKind::Startup, container_id)
     }
 }

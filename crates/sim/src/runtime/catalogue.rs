@@ -64,6 +64,46 @@ pub struct Reference {
     pub digest: Option<String>,
 }
 
+impl Reference {
+    /// Reads a reference as containerd does: the registry, `library/` and the tag `latest` are filled in.
+    ///
+    /// # Errors
+    /// containerd's words for what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (rest, digest) = match text.split_once('@') {
+            Some((rest, digest)) => (rest, Some(digest.to_owned())),
+            None => (text, None),
+        };
+        let (name, tag) = match rest.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, Some(tag.to_owned())),
+            _ => (rest, None),
+        };
+        let (host, path) = match name.split_once('/') {
+            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path.to_owned()),
+            Some(_) => ("docker.io", name.to_owned()),
+            None => ("docker.io", format!("library/{name}")),
+        };
+        if path.is_empty() || path.ends_with('/') {
+            return Err("invalid reference format".to_owned());
+        }
+        if path.chars().any(|c| c.is_ascii_uppercase()) {
+            return Err(format!(
+                "invalid reference format: repository name ({path}) must be lowercase"
+            ));
+        }
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
+        if !path.chars().all(plain) {
+            return Err("invalid reference format".to_owned());
+        }
+        let tag = tag.or_else(|| digest.is_none().then(|| "latest".to_owned()));
+        Ok(Self {
+            repository: format!("{host}/{path}"),
+            tag,
+            digest,
+        })
+    }
+}
+
 impl Catalogue {
     /// What is known of the image of that reference.
     pub fn lookup(&self, reference: &Reference) -> Lookup {

@@ -1,0 +1,292 @@
+//! The ReplicaSet controller: as many pods as wanted (`pkg/controller/replicaset`).
+
+pub mod ranking;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1 as apps;
+use k8s_openapi::api::core::v1 as core;
+
+use self::ranking::Ranked;
+use super::pods::{self, MAX_PER_SYNC};
+use super::workqueue::WorkQueue;
+use super::{ControllerEvent, controller_key, int32, nonzero};
+use crate::objects::{Key, Kind, Object, controller_of, is_terminal, selects};
+use crate::request::Status;
+use crate::store::Stored;
+use crate::trace::RecordId;
+use crate::world::{Controller, World};
+
+/// The name under which it reports events.
+const COMPONENT: &str = "replicaset-controller";
+
+/// The ReplicaSet controller.
+#[derive(Clone)]
+pub struct ReplicaSets {
+    queue: WorkQueue,
+}
+
+impl ReplicaSets {
+    /// With nothing to do.
+    pub fn new() -> Self {
+        Self {
+            queue: WorkQueue::new(Controller::ReplicaSet),
+        }
+    }
+
+    /// Adds the ReplicaSet, or the one that a pod belongs to or could belong to.
+    pub(crate) fn on_notify(&mut self, w: &mut World, key: &Key, record: RecordId) {
+        if key.kind == Kind::ReplicaSet {
+            return self.queue.add(w, key.clone());
+        }
+        let Some(written) = w.written(record).map(|write| Arc::clone(&write.stored)) else {
+            return;
+        };
+        if let Some(owner) = controller_key(&written.object, Kind::ReplicaSet) {
+            if let Some(after) = minimum_ready_seconds(w, &owner)
+                && written.object.as_pod().is_some_and(pods::is_ready)
+            {
+                // The pod becomes available later without any further change of it (`updatePod`).
+                self.queue
+                    .add_after(w, owner.clone(), crate::time::SimDuration::from_secs(after));
+            }
+            return self.queue.add(w, owner);
+        }
+        if controller_of(written.object.meta()).is_none() && w.get(key).is_some() {
+            let labels = written.object.meta().labels.as_ref();
+            let matching: Vec<Key> = w
+                .store
+                .list(Kind::ReplicaSet, Some(&key.namespace))
+                .filter(|stored| match &stored.object {
+                    Object::ReplicaSet(set) => set.spec.as_ref().is_some_and(|spec| selects(&spec.selector, labels)),
+                    _ => false,
+                })
+                .map(|stored| stored.object.key())
+                .collect();
+            for owner in matching {
+                self.queue.add(w, owner);
+            }
+        }
+    }
+
+    /// Reacts to a timer.
+    pub(crate) fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
+        match event {
+            ControllerEvent::Reconcile { key } => {
+                if self.queue.take(w, &key) {
+                    match self.sync(w, &key) {
+                        Ok(()) => self.queue.forget(&key),
+                        Err(_) => self.queue.add_rate_limited(w, key),
+                    }
+                }
+            }
+            ControllerEvent::Wake { key } => self.queue.wake(w, key),
+            ControllerEvent::Round => {}
+        }
+    }
+
+    /// `syncReplicaSet`.
+    fn sync(&mut self, w: &mut World, key: &Key) -> Result<(), Status> {
+        let Some(stored) = w.get(key).cloned() else {
+            return Ok(());
+        };
+        let Object::ReplicaSet(set) = &stored.object else {
+            return Ok(());
+        };
+        let Some(spec) = &set.spec else { return Ok(()) };
+        let claimed = pods::claim(w, &stored.object, Kind::Pod, &spec.selector, |object| {
+            object.as_pod().is_some_and(pods::is_active)
+        });
+        let all: Vec<&core::Pod> = claimed.iter().filter_map(|stored| stored.object.as_pod()).collect();
+        let active: Vec<&core::Pod> = all.iter().copied().filter(|pod| pods::is_active(pod)).collect();
+        let terminating = all
+            .iter()
+            .filter(|pod| pod.metadata.deletion_timestamp.is_some() && !is_terminal(pod))
+            .count();
+        let outcome = if set.metadata.deletion_timestamp.is_none() {
+            manage(w, &stored, spec, &active)
+        } else {
+            Ok(())
+        };
+        let min_ready = spec.min_ready_seconds.unwrap_or(0);
+        let status = status(w, set, &active, terminating, outcome.as_ref().err());
+        let waits = status.ready_replicas != status.available_replicas;
+        write_status(w, key, status);
+        if min_ready > 0 && waits {
+            let next = active
+                .iter()
+                .filter_map(|pod| pods::available_at(w, pod, min_ready))
+                .filter(|at| *at > w.now)
+                .min();
+            if let Some(at) = next {
+                self.queue.add_after(w, key.clone(), at.since(w.now));
+            }
+        }
+        outcome
+    }
+}
+
+impl Default for ReplicaSets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn minimum_ready_seconds(w: &World, key: &Key) -> Option<u64> {
+    match &w.get(key)?.object {
+        Object::ReplicaSet(set) => u64::try_from(set.spec.as_ref()?.min_ready_seconds?)
+            .ok()
+            .filter(|seconds| *seconds > 0),
+        _ => None,
+    }
+}
+
+/// Creates what is missing or deletes what is too much (`manageReplicas`).
+fn manage(w: &mut World, stored: &Stored, spec: &apps::ReplicaSetSpec, active: &[&core::Pod]) -> Result<(), Status> {
+    let wanted = usize::try_from(spec.replicas.unwrap_or(1)).unwrap_or(0);
+    if active.len() == wanted {
+        return Ok(());
+    }
+    let owner = &stored.object;
+    let values = [("wanted", wanted.to_string()), ("active", active.len().to_string())];
+    let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let code = if active.len() < wanted {
+        "replicaset.too-few"
+    } else {
+        "replicaset.too-many"
+    };
+    let rule = "pkg/controller/replicaset/replica_set.go manageReplicas";
+    let decision = w.decide(owner.reference(), None, rule, code, &values);
+    let causes = std::mem::replace(&mut w.causes, vec![decision]);
+    let outcome = if active.len() < wanted {
+        let template = spec.template.clone().unwrap_or_default();
+        pods::slow_start((wanted - active.len()).min(MAX_PER_SYNC), |_| {
+            pods::create(w, COMPONENT, owner, pods::from_template(&template, owner)).map(|_| ())
+        })
+    } else {
+        let count = (active.len() - wanted).min(MAX_PER_SYNC);
+        let mut first = Ok(());
+        for pod in to_delete(w, owner, active, count) {
+            let deleted = pods::delete(w, COMPONENT, owner, pod);
+            if first.is_ok() {
+                first = deleted;
+            }
+        }
+        first
+    };
+    w.causes = causes;
+    outcome
+}
+
+/// The pods to delete first (`getPodsToDelete`).
+fn to_delete<'a>(w: &World, owner: &Object, active: &[&'a core::Pod], count: usize) -> Vec<&'a core::Pod> {
+    let mut pods = active.to_vec();
+    if count < pods.len() {
+        let on_node = related_pods_by_node(w, owner);
+        let mut ranked: Vec<Ranked<'a>> = pods
+            .iter()
+            .map(|pod| {
+                let node = pod
+                    .spec
+                    .as_ref()
+                    .and_then(|spec| spec.node_name.as_deref())
+                    .unwrap_or_default();
+                Ranked {
+                    pod,
+                    rank: on_node.get(node).copied().unwrap_or(0),
+                }
+            })
+            .collect();
+        ranking::sort(&mut ranked, w.wall(w.now));
+        pods = ranked.into_iter().map(|ranked| ranked.pod).collect();
+    }
+    pods.truncate(count);
+    pods
+}
+
+/// How many active pods of the Deployment's ReplicaSets are on each node; a ReplicaSet by itself counts none.
+fn related_pods_by_node(w: &World, owner: &Object) -> BTreeMap<String, usize> {
+    let deployment = controller_of(owner.meta()).map(|reference| reference.uid.as_str());
+    let mut counts = BTreeMap::new();
+    for uid in deployment
+        .into_iter()
+        .flat_map(|uid| w.store.dependents(uid))
+        .map(|stored| stored.object.uid())
+    {
+        for pod in w
+            .store
+            .dependents(uid)
+            .filter_map(|stored| stored.object.as_pod())
+            .filter(|pod| pods::is_active(pod))
+        {
+            let node = pod
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.node_name.clone())
+                .unwrap_or_default();
+            *counts.entry(node).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// `calculateStatus`: of the pods as they were before this sync changed them.
+fn status(
+    w: &World,
+    set: &apps::ReplicaSet,
+    active: &[&core::Pod],
+    terminating: usize,
+    failure: Option<&Status>,
+) -> apps::ReplicaSetStatus {
+    let spec = set.spec.clone().unwrap_or_default();
+    let min_ready = spec.min_ready_seconds.unwrap_or(0);
+    let template_labels = spec
+        .template
+        .and_then(|template| template.metadata)
+        .and_then(|meta| meta.labels)
+        .unwrap_or_default();
+    let labelled = |pod: &core::Pod| {
+        let labels = pod.metadata.labels.as_ref();
+        template_labels
+            .iter()
+            .all(|(key, value)| labels.is_some_and(|labels| labels.get(key) == Some(value)))
+    };
+    let available = |pod: &core::Pod| pods::available_at(w, pod, min_ready).is_some_and(|at| at <= w.now);
+    let count = |holds: &dyn Fn(&core::Pod) -> bool| nonzero(int32(active.iter().filter(|pod| holds(pod)).count()));
+    let old = set.status.clone().unwrap_or_default();
+    let mut conditions = old.conditions.unwrap_or_default();
+    let known = conditions.iter().any(|condition| condition.type_ == "ReplicaFailure");
+    match failure {
+        Some(failure) if !known => {
+            let few = active.len() < usize::try_from(spec.replicas.unwrap_or(1)).unwrap_or(0);
+            conditions.push(apps::ReplicaSetCondition {
+                type_: "ReplicaFailure".to_owned(),
+                status: "True".to_owned(),
+                reason: Some(if few { "FailedCreate" } else { "FailedDelete" }.to_owned()),
+                message: Some(failure.message.clone()),
+                last_transition_time: Some(w.time()),
+            });
+        }
+        None => conditions.retain(|condition| condition.type_ != "ReplicaFailure"),
+        Some(_) => {}
+    }
+    apps::ReplicaSetStatus {
+        replicas: int32(active.len()),
+        fully_labeled_replicas: count(&labelled),
+        ready_replicas: count(&pods::is_ready),
+        available_replicas: count(&available),
+        terminating_replicas: Some(int32(terminating)),
+        observed_generation: set.metadata.generation,
+        conditions: (!conditions.is_empty()).then_some(conditions),
+    }
+}
+
+fn write_status(w: &mut World, key: &Key, status: apps::ReplicaSetStatus) {
+    let Some(Object::ReplicaSet(set)) = w.get(key).map(|stored| &stored.object) else {
+        return;
+    };
+    let mut set = set.clone();
+    set.status = Some(status);
+    w.update(set.into());
+}

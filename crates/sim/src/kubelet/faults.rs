@@ -1,0 +1,278 @@
+//! What faults do to a node: its kubelet freezes, ends or is cut off; its containers die with it or run on without it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::backoff::Backoff;
+use super::node::{BACKOFF_FIRST, BACKOFF_MAX, Health, Kubelet};
+use super::processes::signal_named;
+use super::runtime_status::State;
+use super::worker::{PodVersion, Work, Worker};
+use crate::objects::{Kind, is_terminal};
+use crate::trace::{RuntimeEvent, What};
+use crate::world::World;
+
+/// Exit code of a container whose node lost power under it.
+const KILLED: i32 = 137;
+
+impl Kubelet {
+    /// The kubelet freezes, or goes on with what waited.
+    pub(crate) fn freeze(&mut self, w: &mut World, on: bool) {
+        let heard = self.is_heard();
+        match (on, self.health) {
+            (true, Health::Running) => self.health = Health::Frozen,
+            (false, Health::Frozen) => {
+                self.health = Health::Running;
+                self.resume_deferred(w);
+                self.comes_back(w);
+            }
+            _ => {}
+        }
+        self.silence_changed(w, heard);
+    }
+
+    /// The kubelet's process ends, or starts again.
+    pub(crate) fn stop_process(&mut self, w: &mut World, on: bool) {
+        let heard = self.is_heard();
+        if on && matches!(self.health, Health::Running | Health::Frozen) {
+            self.health = Health::Stopped;
+            self.drop_deferred();
+        } else if !on && self.health == Health::Stopped {
+            self.health = Health::Running;
+            self.start_process_again(w);
+        }
+        self.silence_changed(w, heard);
+    }
+
+    /// The node is cut off from the API server, or joined again.
+    pub(crate) fn partition(&mut self, w: &mut World, on: bool) {
+        if self.connected != on {
+            return;
+        }
+        let heard = self.is_heard();
+        self.connected = !on;
+        self.silence_changed(w, heard);
+        if on {
+            return;
+        }
+        self.resume_deferred(w);
+        self.comes_back(w);
+        let uids: Vec<Arc<str>> = self.pods.keys().cloned().collect();
+        for uid in uids {
+            self.with_pod(w, &uid, |kubelet, w, worker| {
+                if worker.status_planned {
+                    kubelet.write_status(w, worker);
+                }
+                if worker.work == Work::Finished {
+                    kubelet.finish_deletion(w, worker);
+                }
+            });
+        }
+    }
+
+    /// The node loses power.
+    pub(crate) fn power_off(&mut self, w: &mut World) {
+        let heard = self.is_heard();
+        self.kill_everything(w);
+        self.health = Health::PoweredOff;
+        self.drop_deferred();
+        self.silence_changed(w, heard);
+    }
+
+    /// Everything that was done to the node is undone.
+    pub(crate) fn restore(&mut self, w: &mut World) {
+        self.runtime_down_since = None;
+        let heard = self.is_heard();
+        match self.health {
+            Health::Running => {}
+            Health::Frozen => self.freeze(w, false),
+            Health::Stopped => self.stop_process(w, false),
+            Health::PoweredOff => {
+                self.health = Health::Running;
+                self.start_process_again(w);
+            }
+        }
+        self.silence_changed(w, heard);
+        self.partition(w, false);
+    }
+
+    /// Kubelet and containers are killed, and the kubelet starts again.
+    pub(crate) fn crash(&mut self, w: &mut World) {
+        self.power_off(w);
+        self.restore(w);
+    }
+
+    /// The container runtime's daemon stops or starts; containers run on.
+    pub(crate) fn stop_runtime(&mut self, w: &mut World, on: bool) {
+        self.runtime_down_since = on.then_some(w.now);
+        self.heartbeat(w);
+    }
+
+    /// A signal from outside reaches a container's main process.
+    pub(crate) fn kill_from_outside(
+        &mut self,
+        w: &mut World,
+        uid: &Arc<str>,
+        name: &str,
+        signal: &str,
+    ) -> Result<(), String> {
+        if signal_named(signal).is_none() {
+            return Err(format!("there is no signal {signal}"));
+        }
+        let killed = self.with_pod(w, uid, |kubelet, w, worker| {
+            let running = worker
+                .newest(name)
+                .filter(|instance| instance.record.state == State::Running);
+            let id = running.map(|instance| instance.record.id.clone())?;
+            kubelet.signal_container(w, worker, &id, signal);
+            Some(())
+        });
+        killed.flatten().ok_or_else(|| format!("container {name} does not run"))
+    }
+
+    /// The pause process of a pod is killed.
+    pub(crate) fn kill_sandbox(&mut self, w: &mut World, uid: &Arc<str>) -> Result<(), String> {
+        let killed = self.with_pod(w, uid, |kubelet, w, worker| {
+            let sandbox = worker.sandboxes.last_mut().filter(|sandbox| sandbox.ready)?;
+            sandbox.ready = false;
+            if let Some(ip) = &sandbox.ip {
+                w.pod_ips.remove(ip);
+            }
+            let what = What::Runtime {
+                event: RuntimeEvent::SandboxStopped,
+            };
+            let record = w.record(Some(worker.reference()), None, what);
+            worker.runtime_causes.push(record);
+            kubelet.runtime_changed(w, worker);
+            Some(())
+        });
+        killed.flatten().ok_or_else(|| "the pod has no sandbox".to_owned())
+    }
+
+    /// Every process on the node is gone at once.
+    fn kill_everything(&mut self, w: &mut World) {
+        let uids: Vec<Arc<str>> = self.pods.keys().cloned().collect();
+        for uid in uids {
+            self.with_pod(w, &uid, |_, w, worker| {
+                for sandbox in &mut worker.sandboxes {
+                    sandbox.ready = false;
+                    if let Some(ip) = &sandbox.ip {
+                        w.pod_ips.remove(ip);
+                    }
+                }
+                let now = w.now;
+                let mut ended = Vec::new();
+                for instance in &mut worker.instances {
+                    instance.processes = None;
+                    instance.kill = None;
+                    instance.exit = None;
+                    instance.execs.clear();
+                    instance.wake += 1;
+                    if matches!(instance.record.state, State::Running | State::Created) {
+                        instance.record.state = State::Exited;
+                        instance.record.exit_code = KILLED;
+                        instance.record.reason = "Error".to_owned();
+                        instance.record.finished_at = Some(now);
+                        ended.push(instance.record.name.clone());
+                    }
+                }
+                worker.ports.clear();
+                worker.serving.clear();
+                for name in ended {
+                    let event = RuntimeEvent::Exited {
+                        exit_code: KILLED,
+                        reason: "Error".to_owned(),
+                    };
+                    let record = w.record(Some(worker.reference()), Some(&name), What::Runtime { event });
+                    worker.runtime_causes.push(record);
+                }
+            });
+        }
+    }
+
+    /// A kubelet that starts knows nothing but what the runtime and the API server tell it: back-offs, start errors and probe
+    /// results are forgotten.
+    fn start_process_again(&mut self, w: &mut World) {
+        self.started_at = Some(w.now);
+        self.crash_backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_MAX);
+        self.puller.forget(BACKOFF_FIRST, BACKOFF_MAX);
+        self.relist_planned = false;
+        self.changed.clear();
+        let mut known: BTreeMap<Arc<str>, Worker> = std::mem::take(&mut self.pods);
+        self.names.clear();
+        let listed: Vec<_> = w
+            .store
+            .list(Kind::Pod, None)
+            .filter_map(|stored| Some((stored.object.key(), PodVersion::new(stored)?)))
+            .filter(|(_, pod)| {
+                pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(&*self.name) && !is_terminal(pod)
+            })
+            .collect();
+        let causes = w.causes.clone();
+        for (key, pod) in listed {
+            let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
+            let mut worker = Worker::new(key.clone(), pod.clone(), &self.ip);
+            worker.restore_status(w);
+            if let Some(old) = known.remove(&uid) {
+                worker.take_over(old);
+            }
+            *self.names.entry(key).or_default() += 1;
+            self.pods.insert(Arc::clone(&uid), worker);
+            self.with_pod(w, &uid, |kubelet, w, worker| kubelet.updated(w, worker, pod, &causes));
+        }
+        // What runs and belongs to no pod that is known is killed.
+        for (uid, mut worker) in known {
+            if worker.work == Work::Finished {
+                continue;
+            }
+            worker.forget();
+            *self.names.entry(worker.key.clone()).or_default() += 1;
+            self.pods.insert(Arc::clone(&uid), worker);
+            self.with_pod(w, &uid, |kubelet, w, worker| {
+                worker.removed = true;
+                worker.work = Work::Terminating;
+                worker.grace = 1;
+                kubelet.wake_worker(w, worker, &causes);
+            });
+        }
+        self.comes_back(w);
+    }
+}
+
+impl Worker {
+    /// Takes what the runtime and the disk keep of a pod from the worker of a kubelet that is gone.
+    fn take_over(&mut self, old: Self) {
+        self.restored = true;
+        // Tokens go on, so that timers of the old worker stay stale.
+        self.token = old.token + 1;
+        self.requeue = old.requeue + 1;
+        self.probe_runs = old.probe_runs + 1;
+        self.sandboxes = old.sandboxes;
+        self.instances = old.instances;
+        self.volumes = old.volumes;
+        self.ports = old.ports;
+        self.serving = old.serving;
+        self.restarts_logged = old.restarts_logged;
+        self.runtime_causes = old.runtime_causes;
+        self.last_phase = old.last_phase;
+        for instance in &mut self.instances {
+            instance.kill = None;
+            instance.execs.clear();
+        }
+        // A started kubelet has listed the runtime before it syncs any pod.
+        self.cache = Arc::new(self.snapshot());
+    }
+
+    fn forget(&mut self) {
+        self.token += 1;
+        self.requeue += 1;
+        self.sync = None;
+        self.start_planned = false;
+        self.probes.clear();
+        for instance in &mut self.instances {
+            instance.kill = None;
+            instance.execs.clear();
+        }
+        self.cache = Arc::new(self.snapshot());
+    }
+}

@@ -1,0 +1,292 @@
+//! The node's own object and its lease (`pkg/kubelet/kubelet_node_status.go`). While nothing changes a kubelet writes nothing that
+//! anyone sees: it only notes that it is alive.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+
+use super::event::NodeEvent;
+use super::node::{Health, Kubelet};
+use crate::cluster::{Event, NodeConfig};
+use crate::controllers::ControllerEvent;
+use crate::events::NewEvent;
+use crate::objects::{Key, Kind, Object};
+use crate::time::{SimDuration, SimTime};
+use crate::world::{Controller, World};
+
+/// How often a kubelet renews its lease and looks at its node's status.
+pub(crate) const HEARTBEAT: SimDuration = SimDuration::from_secs(10);
+/// Without a successful check of the runtime for this long the node is not ready.
+const RUNTIME_SILENCE: SimDuration = SimDuration::from_secs(30);
+/// Until a kubelet that starts has listed its runtime's containers and calls itself ready.
+const SETTLE: SimDuration = SimDuration::from_secs(10);
+
+/// The Node object of a node that has been up for a while.
+pub(crate) fn node_object(config: &NodeConfig, index: usize, version: &str, now: &Time) -> core::Node {
+    let mut labels: BTreeMap<String, String> = [
+        ("beta.kubernetes.io/arch", "amd64"),
+        ("beta.kubernetes.io/os", "linux"),
+        ("kubernetes.io/arch", "amd64"),
+        ("kubernetes.io/hostname", config.name.as_str()),
+        ("kubernetes.io/os", "linux"),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .collect();
+    labels.extend(config.labels.iter().cloned());
+    let taints: Vec<core::Taint> = config
+        .taints
+        .iter()
+        .map(|(key, value, effect)| core::Taint {
+            key: key.clone(),
+            value: Some(value.clone()).filter(|value| !value.is_empty()),
+            effect: effect.clone(),
+            time_added: None,
+        })
+        .collect();
+    let amounts: BTreeMap<String, Quantity> = [
+        ("cpu", config.cpu.clone()),
+        ("ephemeral-storage", "100Gi".to_owned()),
+        ("hugepages-1Gi", "0".to_owned()),
+        ("hugepages-2Mi", "0".to_owned()),
+        ("memory", config.memory.clone()),
+        ("pods", config.pods.to_string()),
+    ]
+    .into_iter()
+    .map(|(name, amount)| (name.to_owned(), Quantity(amount)))
+    .collect();
+    let address = |kind: &str, address: String| core::NodeAddress {
+        type_: kind.to_owned(),
+        address,
+    };
+    core::Node {
+        metadata: ObjectMeta {
+            name: Some(config.name.clone()),
+            labels: Some(labels),
+            annotations: Some(BTreeMap::from([
+                ("node.alpha.kubernetes.io/ttl".to_owned(), "0".to_owned()),
+                (
+                    "volumes.kubernetes.io/controller-managed-attach-detach".to_owned(),
+                    "true".to_owned(),
+                ),
+            ])),
+            ..Default::default()
+        },
+        spec: Some(core::NodeSpec {
+            taints: (!taints.is_empty()).then_some(taints),
+            pod_cidr: Some(format!("10.244.{index}.0/24")),
+            pod_cidrs: Some(vec![format!("10.244.{index}.0/24")]),
+            ..Default::default()
+        }),
+        status: Some(core::NodeStatus {
+            capacity: Some(amounts.clone()),
+            allocatable: Some(amounts),
+            conditions: Some(healthy_conditions(now)),
+            addresses: Some(vec![
+                address("InternalIP", node_ip(index)),
+                address("Hostname", config.name.clone()),
+            ]),
+            daemon_endpoints: Some(core::NodeDaemonEndpoints {
+                kubelet_endpoint: Some(core::DaemonEndpoint { port: 10250 }),
+            }),
+            node_info: Some(core::NodeSystemInfo {
+                architecture: "amd64".to_owned(),
+                boot_id: format!("00000000-0000-4000-8000-{:012x}", index + 1),
+                container_runtime_version: "containerd://2.1.0".to_owned(),
+                kernel_version: "6.12.0".to_owned(),
+                kube_proxy_version: String::new(),
+                kubelet_version: version.to_owned(),
+                machine_id: format!("{:032x}", index + 1),
+                operating_system: "linux".to_owned(),
+                os_image: "Debian GNU/Linux 13 (trixie)".to_owned(),
+                system_uuid: format!("00000000-0000-4000-8000-{:012x}", index + 1),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }),
+    }
+}
+
+/// The address of the node of that index.
+pub(crate) fn node_ip(index: usize) -> String {
+    format!("192.168.{}.{}", index / 200, 10 + index % 200)
+}
+
+fn condition(kind: &str, status: bool, reason: &str, message: &str, now: &Time) -> core::NodeCondition {
+    core::NodeCondition {
+        type_: kind.to_owned(),
+        status: if status { "True" } else { "False" }.to_owned(),
+        reason: Some(reason.to_owned()),
+        message: Some(message.to_owned()),
+        last_heartbeat_time: Some(now.clone()),
+        last_transition_time: Some(now.clone()),
+    }
+}
+
+fn healthy_conditions(now: &Time) -> Vec<core::NodeCondition> {
+    let none =
+        |kind: &str, reason: &str, what: &str| condition(kind, false, reason, &format!("kubelet has {what}"), now);
+    vec![
+        none(
+            "MemoryPressure",
+            "KubeletHasSufficientMemory",
+            "sufficient memory available",
+        ),
+        none("DiskPressure", "KubeletHasNoDiskPressure", "no disk pressure"),
+        none("PIDPressure", "KubeletHasSufficientPID", "sufficient PID available"),
+        condition("Ready", true, "KubeletReady", "kubelet is posting ready status", now),
+    ]
+}
+
+impl Kubelet {
+    /// Whether the kubelet is heard of by the API server now.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.health == Health::Running && self.connected
+    }
+
+    /// The last renewal of the node's lease; renewals of a kubelet that is well are not simulated one by one.
+    fn beat_before(&self, now: SimTime) -> SimTime {
+        let phase = self.tick_phase.0 % HEARTBEAT.0;
+        if now.0 < phase {
+            SimTime::ZERO
+        } else {
+            SimTime(phase + (now.0 - phase) / HEARTBEAT.0 * HEARTBEAT.0)
+        }
+    }
+
+    /// The kubelet goes silent, or is heard again: the node controller learns of it by the heartbeats.
+    pub(super) fn silence_changed(&mut self, w: &mut World, was_heard: bool) {
+        if was_heard && !self.is_heard() {
+            self.silent_since = self.beat_before(w.now);
+        }
+        if let Some(beat) = w.heartbeats.get_mut(self.node) {
+            *beat = if self.is_heard() { None } else { Some(self.silent_since) };
+        }
+        // The node controller looks at leases only while one of them is overdue.
+        if was_heard != self.is_heard() {
+            let causes = w.causes.clone();
+            let controller = Controller::NodeLifecycle;
+            w.schedule(
+                w.now,
+                Event::Controller {
+                    controller,
+                    event: ControllerEvent::Round,
+                    causes,
+                },
+            );
+        }
+    }
+
+    /// A periodic look at the node's status; planned only while the status may change by itself.
+    pub(super) fn heartbeat(&mut self, w: &mut World) {
+        if !self.is_heard() {
+            return;
+        }
+        let settles = self.unready_until.filter(|until| *until > w.now);
+        let down = self
+            .runtime_down_since
+            .is_some_and(|since| w.now.since(since) >= RUNTIME_SILENCE);
+        let (ready, reason, message) = if settles.is_some() {
+            let message = "PLEG is not healthy: pleg was last seen active long ago; threshold is 3m0s";
+            (false, "KubeletNotReady", message)
+        } else if down {
+            (false, "KubeletNotReady", "container runtime is down")
+        } else {
+            (true, "KubeletReady", "kubelet is posting ready status")
+        };
+        self.write_conditions(w, ready, reason, message);
+        if settles.is_some() || self.runtime_down_since.is_some() {
+            let at = settles.unwrap_or(w.now + HEARTBEAT);
+            let causes = w.causes.clone();
+            w.schedule(
+                at,
+                Event::Node {
+                    node: self.node,
+                    event: NodeEvent::Heartbeat,
+                    causes,
+                },
+            );
+        }
+    }
+
+    /// Writes all conditions as the kubelet sees them, if any is another.
+    fn write_conditions(&mut self, w: &mut World, ready: bool, reason: &str, message: &str) {
+        let now = w.time();
+        let key = Key::new(Kind::Node, "", &self.name);
+        let Some(Object::Node(node)) = w.get(&key).map(|stored| &stored.object) else {
+            return;
+        };
+        let mut node = node.clone();
+        let mut wanted = healthy_conditions(&now);
+        wanted.retain(|condition| condition.type_ != "Ready");
+        wanted.push(condition("Ready", ready, reason, message, &now));
+        let status = node.status.get_or_insert_default();
+        let known = status.conditions.get_or_insert_default();
+        let mut events = Vec::new();
+        for condition in wanted {
+            match known.iter_mut().find(|known| known.type_ == condition.type_) {
+                Some(old) if old.status == condition.status && old.reason == condition.reason => {}
+                Some(old) => {
+                    let turned = old.status != condition.status;
+                    let transition = if turned {
+                        condition.last_transition_time.clone()
+                    } else {
+                        old.last_transition_time.clone()
+                    };
+                    if turned {
+                        events.push(match (condition.type_.as_str(), condition.status.as_str()) {
+                            ("Ready", "True") => "NodeReady",
+                            ("Ready", _) => "NodeNotReady",
+                            ("MemoryPressure", "True") => "NodeHasInsufficientMemory",
+                            ("MemoryPressure", _) => "NodeHasSufficientMemory",
+                            ("DiskPressure", "True") => "NodeHasDiskPressure",
+                            ("DiskPressure", _) => "NodeHasNoDiskPressure",
+                            (_, "True") => "NodeHasInsufficientPID",
+                            _ => "NodeHasSufficientPID",
+                        });
+                    }
+                    *old = core::NodeCondition {
+                        last_transition_time: transition,
+                        ..condition
+                    };
+                }
+                None => known.push(condition),
+            }
+        }
+        let about = Object::from(node.clone()).reference();
+        w.update(node.into());
+        for reason in events {
+            let host = std::sync::Arc::clone(&self.name);
+            let message = format!("Node {} status is now: {reason}", self.name);
+            w.emit(NewEvent {
+                about: about.clone(),
+                field_path: String::new(),
+                kind: "Normal",
+                reason,
+                message,
+                component: "kubelet",
+                host: Some(&host),
+            });
+        }
+    }
+
+    /// A kubelet that was away is back: it calls itself not ready until it has looked at everything again.
+    pub(super) fn comes_back(&mut self, w: &mut World) {
+        let away = w.now.since(self.silent_since);
+        // Only a long absence makes the PLEG look unhealthy.
+        if away > SimDuration::from_secs(180) {
+            self.unready_until = Some(w.now + SETTLE);
+        }
+        let causes = w.causes.clone();
+        w.schedule(
+            w.now,
+            Event::Node {
+                node: self.node,
+                event: NodeEvent::Heartbeat,
+                causes,
+            },
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! The rules of controllers against the real functions.
+
+mod common;
+
+use common::{compare, int, read};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use peapod_sim::controllers::deployment::rolling::{Fences, new_replicas, proportion};
+use peapod_sim::controllers::int_or_percent::{Round, scaled};
+use peapod_sim::controllers::replicaset::ranking::{self, Ranked};
+use peapod_sim::controllers::template_hash::{compute_hash, dump, safe_encode};
+use serde_json::{Value, json};
+
+fn int_or_string(value: &Value) -> IntOrString {
+    match value.as_str() {
+        Some(text) => text
+            .parse()
+            .map_or_else(|_| IntOrString::String(text.to_owned()), IntOrString::Int),
+        None => IntOrString::Int(int(value)),
+    }
+}
+
+#[test]
+fn template_hashes() {
+    for case in common::vectors("control-plane-hash.json") {
+        if !case["id"]
+            .as_str()
+            .is_some_and(|id| id.starts_with("pod-template-hash/"))
+        {
+            continue;
+        }
+        let out = &case["out"];
+        let template: core::PodTemplateSpec = read(&out["template"]);
+        assert_eq!(dump(&template), out["dump"].as_str().expect("a dump"), "{}", case["id"]);
+        assert_eq!(
+            compute_hash(&template, None),
+            out["hash"].as_str().expect("a hash"),
+            "{}",
+            case["id"]
+        );
+        for count in [0, 1, 2, 7, 1000] {
+            let theirs = &out[format!("hashCollision{count}")];
+            assert_eq!(
+                json!(compute_hash(&template, Some(count))),
+                *theirs,
+                "{} collision {count}",
+                case["id"]
+            );
+        }
+    }
+}
+
+#[test]
+fn shares_of_whole_numbers() {
+    compare("control-plane-intorpercent.json", "intorpercent", |input| {
+        let value = int_or_string(&input["value"]);
+        let kind = if matches!(value, IntOrString::Int(_)) {
+            "int"
+        } else {
+            "string"
+        };
+        let total = int(&input["total"]);
+        match (scaled(&value, total, Round::Up), scaled(&value, total, Round::Down)) {
+            (Ok(up), Ok(down)) => json!({"up": up, "down": down, "type": kind}),
+            (Err(error), _) | (_, Err(error)) => json!({"error": error, "type": kind}),
+        }
+    });
+}
+
+#[test]
+fn fences_of_rollouts() {
+    compare("control-plane-deployment.json", "deployment-fenceposts", |input| {
+        let (surge, unavailable) = (
+            int_or_string(&input["maxSurge"]),
+            int_or_string(&input["maxUnavailable"]),
+        );
+        let fences = Fences::resolve(Some(&surge), Some(&unavailable), int(&input["desired"]));
+        json!({
+            "surge": fences.surge, "unavailable": fences.unavailable, "MaxSurge": fences.surge,
+            "MaxUnavailable": fences.max_unavailable(), "MinAvailable": fences.min_available(),
+        })
+    });
+}
+
+#[test]
+fn sizes_of_new_replica_sets() {
+    compare("control-plane-deployment.json", "deployment-newrs", |input| {
+        let (desired, new) = (int(&input["desired"]), int(&input["newRS"]));
+        if input["strategy"] == "Recreate" {
+            return json!(desired);
+        }
+        let surge = scaled(&int_or_string(&input["maxSurge"]), desired, Round::Up).unwrap_or(0);
+        json!(new_replicas(desired, surge, int(&input["oldRSs"]) + new, new))
+    });
+}
+
+#[test]
+fn shares_of_a_new_size() {
+    compare("control-plane-deployment.json", "deployment-proportion", |input| {
+        let surge = int_or_string(&input["maxSurge"]);
+        let fences = Fences::resolve(Some(&surge), Some(&IntOrString::Int(1)), int(&input["desired"]));
+        let annotated = int(&input["maxReplicasAnnotation"]);
+        let before = if annotated == 0 {
+            int(&input["statusReplicas"])
+        } else {
+            annotated
+        };
+        json!(proportion(
+            int(&input["rsReplicas"]),
+            fences,
+            before,
+            int(&input["toAdd"]),
+            int(&input["added"])
+        ))
+    });
+}
+
+#[test]
+fn which_pods_go_first() {
+    let now: Timestamp = "2024-08-10T12:00:00Z".parse().expect("a time");
+    let ago = |seconds: &Value| (now - SignedDuration::from_secs(seconds.as_i64().unwrap_or(0))).to_string();
+    compare("control-plane-replicaset-ranking.json", "replicaset-ranking", |input| {
+        let pods: Vec<(core::Pod, usize)> = input["pods"]
+            .as_array()
+            .expect("pods")
+            .iter()
+            .map(|pod| {
+                let ready = pod["ready"] == true;
+                let mut condition = json!({"type": "Ready", "status": if ready { "True" } else { "False" }});
+                if ready && !pod["readySecondsAgo"].is_null() {
+                    condition["lastTransitionTime"] = json!(ago(&pod["readySecondsAgo"]));
+                }
+                let object = json!({
+                    "metadata": {
+                        "name": pod["name"], "uid": pod["name"], "creationTimestamp": ago(&pod["createdSecondsAgo"]),
+                        "annotations": {"controller.kubernetes.io/pod-deletion-cost": pod["deletionCost"]},
+                    },
+                    "spec": {"nodeName": pod["nodeName"], "containers": [{"name": "c"}]},
+                    "status": {
+                        "phase": pod["phase"], "conditions": [condition],
+                        "containerStatuses": [{"name": "c", "image": "", "imageID": "", "ready": ready, "restartCount": pod["restarts"]}],
+                    },
+                });
+                (read(&object), usize::try_from(int(&pod["rank"])).unwrap_or(0))
+            })
+            .collect();
+        let mut ranked: Vec<Ranked<'_>> = pods.iter().map(|(pod, rank)| Ranked { pod, rank: *rank }).collect();
+        ranking::sort(&mut ranked, now);
+        ranked.iter().map(|ranked| json!(ranked.pod.metadata.name)).collect()
+    });
+}
+
+#[test]
+fn encoded_texts_spell_no_words() {
+    assert_eq!(safe_encode("1234567890"), "56789bcdf4");
+}
