@@ -1,5 +1,8 @@
 //! The command line: one file a subcommand. Without a subcommand the notes are served.
 
+mod export;
+pub mod place;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -13,15 +16,21 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Subcommands {}
+enum Subcommands {
+    Export(export::Export),
+}
 
 /// Runs the command line of this process and gives its exit status.
 ///
 /// Exit codes: 0 done; 1 a claim fails or a case disagrees; 2 the command line or its input is wrong.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match arguments.command {
-        None => ExitCode::SUCCESS,
-        Some(command) => match command {},
-    }
+    let result = match &arguments.command {
+        None => Ok(ExitCode::SUCCESS),
+        Some(Subcommands::Export(arguments)) => export::main(arguments),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
 }

@@ -159,7 +159,10 @@ impl Workspace {
 
     /// What the vault's folder is called; empty if there is only the library.
     pub fn name(&self) -> String {
-        let name = self.root().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let name = self
+            .root()
+            .and_then(Path::file_name)
+            .map(|name| name.to_string_lossy().into_owned());
         name.unwrap_or_default()
     }
 

@@ -3,3 +3,4 @@
 mod cli;
 mod sample;
 mod store;
+mod workspace;

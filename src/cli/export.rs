@@ -1,0 +1,104 @@
+//! `peapod export`: a note with its newest results as a study report.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::place;
+use crate::i18n::Lang;
+use crate::report::{self, Material};
+use crate::store::Store;
+
+/// Write a note and its newest results as a study report.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The note: its path, or its name in the vault.
+    note: String,
+    /// The format of the report.
+    #[arg(long, value_enum, default_value_t = Format::Html)]
+    to: Format,
+    /// Where to write it; `-` writes to standard output. Default: the note's name with the format's extension.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The folder with the notes. Default: the vault around the note, or `notes`.
+    #[arg(long, value_name = "FOLDER")]
+    vault: Option<PathBuf>,
+    /// The language of the report. Default: the note's.
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One file that needs nothing else.
+    Html,
+    /// Markdown for Obsidian.
+    Md,
+}
+
+impl Format {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Md => "md",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Language {
+    /// Korean.
+    Ko,
+    /// English.
+    En,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When there is no such note, its results cannot be read, or the report cannot be written.
+pub fn main(arguments: &Export) -> anyhow::Result<ExitCode> {
+    let place = place::note(&arguments.note, arguments.vault.as_deref())?;
+    let root = place.workspace.root().map(Path::to_owned).unwrap_or_else(place::default_vault);
+    let store = Store::of_vault(&root);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let material = runtime.block_on(Material::gather(&place.workspace, &store, &place.file, Timestamp::now()));
+    runtime.block_on(store.close());
+    let material = material?;
+    let lang = match arguments.lang {
+        Some(Language::Ko) => Lang::Ko,
+        Some(Language::En) => Lang::En,
+        None => material.lang(),
+    };
+    let text = match arguments.to {
+        Format::Html => report::html(&material, lang)?,
+        Format::Md => report::markdown(&material, lang)?,
+    };
+    let output = arguments.output.clone().unwrap_or_else(|| default_output(&place.file.path, arguments.to));
+    if output.as_os_str() == "-" {
+        std::io::stdout().write_all(text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    write(&output, &root, &place.file.path, &text)?;
+    eprintln!("{}", output.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `파드에 대해서.html` in the current folder.
+fn default_output(note: &str, format: Format) -> PathBuf {
+    let name = note.rsplit('/').next().unwrap_or(note);
+    let name = name.rsplit_once('.').map_or(name, |(name, _)| name);
+    let suffix = if format == Format::Md { ".report" } else { "" };
+    PathBuf::from(format!("{name}{suffix}.{}", format.extension()))
+}
+
+/// Writes the report; never over the note that it is of.
+fn write(output: &Path, root: &Path, note: &str, text: &str) -> anyhow::Result<()> {
+    if output.canonicalize().is_ok_and(|real| real == root.join(note)) {
+        anyhow::bail!("{} is the note itself; write the report to another file", output.display());
+    }
+    std::fs::write(output, text).map_err(|error| anyhow::anyhow!("{} cannot be written: {error}", output.display()))
+}
