@@ -62,10 +62,19 @@ enum Language {
 /// When there is no such note, its results cannot be read, or the report cannot be written.
 pub fn main(arguments: &Export) -> anyhow::Result<ExitCode> {
     let place = place::note(&arguments.note, arguments.vault.as_deref())?;
-    let root = place.workspace.root().map(Path::to_owned).unwrap_or_else(place::default_vault);
+    let root = place
+        .workspace
+        .root()
+        .map(Path::to_owned)
+        .unwrap_or_else(place::default_vault);
     let store = Store::of_vault(&root);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let material = runtime.block_on(Material::gather(&place.workspace, &store, &place.file, Timestamp::now()));
+    let material = runtime.block_on(Material::gather(
+        &place.workspace,
+        &store,
+        &place.file,
+        Timestamp::now(),
+    ));
     runtime.block_on(store.close());
     let material = material?;
     let lang = match arguments.lang {
@@ -77,7 +86,10 @@ pub fn main(arguments: &Export) -> anyhow::Result<ExitCode> {
         Format::Html => report::html(&material, lang)?,
         Format::Md => report::markdown(&material, lang)?,
     };
-    let output = arguments.output.clone().unwrap_or_else(|| default_output(&place.file.path, arguments.to));
+    let output = arguments
+        .output
+        .clone()
+        .unwrap_or_else(|| default_output(&place.file.path, arguments.to));
     if output.as_os_str() == "-" {
         std::io::stdout().write_all(text.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
@@ -98,7 +110,10 @@ fn default_output(note: &str, format: Format) -> PathBuf {
 /// Writes the report; never over the note that it is of.
 fn write(output: &Path, root: &Path, note: &str, text: &str) -> anyhow::Result<()> {
     if output.canonicalize().is_ok_and(|real| real == root.join(note)) {
-        anyhow::bail!("{} is the note itself; write the report to another file", output.display());
+        anyhow::bail!(
+            "{} is the note itself; write the report to another file",
+            output.display()
+        );
     }
     std::fs::write(output, text).map_err(|error| anyhow::anyhow!("{} cannot be written: {error}", output.display()))
 }

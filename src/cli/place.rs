@@ -69,12 +69,16 @@ pub fn note(name: &str, vault: Option<&Path>) -> Result<NotePlace, PlaceError> {
 }
 
 fn vault_around(file: &Path) -> PathBuf {
-    let Ok(real) = file.canonicalize() else { return default_vault() };
+    let Ok(real) = file.canonicalize() else {
+        return default_vault();
+    };
     let is_vault = |folder: &&Path| folder.join(".obsidian").is_dir() || folder.join(".peapod").is_dir();
     if let Some(vault) = real.ancestors().skip(1).find(is_vault) {
         return vault.to_owned();
     }
-    if let Ok(vault) = PathBuf::from("notes").canonicalize() && real.starts_with(&vault) {
+    if let Ok(vault) = PathBuf::from("notes").canonicalize()
+        && real.starts_with(&vault)
+    {
         return vault;
     }
     real.parent().map_or_else(default_vault, Path::to_owned)
@@ -85,13 +89,27 @@ fn find(workspace: &Workspace, name: &str) -> Option<FileRef> {
     let vault = &snapshot.vault;
     let in_vault = Path::new(name).canonicalize().ok().and_then(|real| {
         let path = real.strip_prefix(workspace.root()?).ok()?.to_str()?.replace('\\', "/");
-        let file = FileRef { layer: Layer::User, path };
+        let file = FileRef {
+            layer: Layer::User,
+            path,
+        };
         vault.note(&file).map(|_| file)
     });
-    let by_path = || vault.find(name).or_else(|| vault.find(&format!("{name}.md"))).map(|(file, _)| file);
+    let by_path = || {
+        vault
+            .find(name)
+            .or_else(|| vault.find(&format!("{name}.md")))
+            .map(|(file, _)| file)
+    };
     let by_link = || {
-        let from = FileRef { layer: Layer::User, path: String::new() };
-        vault.resolve(&from, name).map(|resolution| resolution.file).filter(|file| vault.note(file).is_some())
+        let from = FileRef {
+            layer: Layer::User,
+            path: String::new(),
+        };
+        vault
+            .resolve(&from, name)
+            .map(|resolution| resolution.file)
+            .filter(|file| vault.note(file).is_some())
     };
     in_vault.or_else(by_path).or_else(by_link)
 }
@@ -99,7 +117,12 @@ fn find(workspace: &Workspace, name: &str) -> Option<FileRef> {
 fn no_such_note(workspace: &Workspace, name: &str, root: &Path, named: bool) -> PlaceError {
     let snapshot = workspace.snapshot();
     let wanted = name.to_lowercase();
-    let wanted = wanted.rsplit('/').next().unwrap_or(&wanted).trim_end_matches(".md").to_owned();
+    let wanted = wanted
+        .rsplit('/')
+        .next()
+        .unwrap_or(&wanted)
+        .trim_end_matches(".md")
+        .to_owned();
     let similar = snapshot.vault.notes().filter(|(_, note)| {
         let known = note.name.to_lowercase();
         !wanted.is_empty() && (known.contains(&wanted) || wanted.contains(&known))
@@ -110,5 +133,9 @@ fn no_such_note(workspace: &Workspace, name: &str, root: &Path, named: bool) -> 
         (true, false) => "; name another vault with --vault".to_owned(),
         (true, true) => String::new(),
     };
-    PlaceError::NoSuchNote { name: name.to_owned(), vault: root.display().to_string(), hint }
+    PlaceError::NoSuchNote {
+        name: name.to_owned(),
+        vault: root.display().to_string(),
+        hint,
+    }
 }

@@ -171,6 +171,7 @@ texts! {
     CopyNotice: "노트의 셀을 고쳐서 실행한 기록이다.", "A run of a changed copy of the note's cell.";
 
     // Trials.
+    OpenTrial: "시행 열기", "Open the trial";
     TrialN: "시행 {n}", "Trial {n}";
     PreviousTrial: "이전 시행", "Previous trial";
     NextTrial: "다음 시행", "Next trial";

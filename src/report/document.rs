@@ -145,7 +145,11 @@ impl Document {
                 experiments.push(experiment(material, cell, results, lang)?);
             }
         }
-        let runs: Vec<&StoredRun> = material.results.iter().filter_map(|results| results.run.as_ref()).collect();
+        let runs: Vec<&StoredRun> = material
+            .results
+            .iter()
+            .filter_map(|results| results.run.as_ref())
+            .collect();
         let mut kubernetes: Vec<String> = runs.iter().map(|run| run.summary.kubernetes.clone()).collect();
         kubernetes.sort();
         kubernetes.dedup();
@@ -158,14 +162,20 @@ impl Document {
             run: runs.len(),
             cells: experiments.len(),
             claims: runs.iter().map(|run| run.result.claims.len()).sum(),
-            as_expected: runs.iter().map(|run| run.result.claims.iter().filter(|claim| claim.as_expected).count()).sum(),
+            as_expected: runs
+                .iter()
+                .map(|run| run.result.claims.iter().filter(|claim| claim.as_expected).count())
+                .sum(),
             experiments,
         })
     }
 
     /// What the report says of the sentence with a block id.
     pub(super) fn claim_of(&self, block: &str) -> Option<(&Experiment, &Claim)> {
-        let all = self.experiments.iter().flat_map(|experiment| experiment.results.iter().map(move |report| (experiment, report)));
+        let all = self
+            .experiments
+            .iter()
+            .flat_map(|experiment| experiment.results.iter().map(move |report| (experiment, report)));
         all.flat_map(|(experiment, report)| report.claims.iter().map(move |claim| (experiment, claim)))
             .find(|(_, claim)| claim.block.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(block)))
     }
@@ -183,36 +193,73 @@ fn experiment(material: &Material, cell: &Cell, results: &Results, lang: Lang) -
         cell: cell.index,
         kind: kind.say(lang),
         title: stated.map_or_else(|| cell.key.clone(), |experiment| experiment.title.clone()),
-        question: stated.and_then(|experiment| experiment.question.clone()).unwrap_or_default(),
-        results: results.run.as_ref().map(|run| report(material, run, results, &anchor, lang)).transpose()?,
+        question: stated
+            .and_then(|experiment| experiment.question.clone())
+            .unwrap_or_default(),
+        results: results
+            .run
+            .as_ref()
+            .map(|run| report(material, run, results, &anchor, lang))
+            .transpose()?,
         damaged: results.damaged.clone(),
         anchor,
     })
 }
 
-fn report(material: &Material, run: &StoredRun, results: &Results, anchor: &str, lang: Lang) -> Result<Report, minijinja::Error> {
+fn report(
+    material: &Material,
+    run: &StoredRun,
+    results: &Results,
+    anchor: &str,
+    lang: Lang,
+) -> Result<Report, minijinja::Error> {
     let result = &run.result;
-    let drawn: BTreeMap<usize, String> = results.traces.iter().map(|(trial, _)| (*trial, format!("{anchor}-trial-{trial}"))).collect();
+    let drawn: BTreeMap<usize, String> = results
+        .traces
+        .iter()
+        .map(|(trial, _)| (*trial, format!("{anchor}-trial-{trial}")))
+        .collect();
     let mut timelines = Vec::new();
     let mut steps = Vec::new();
     for (index, trace) in &results.traces {
-        let Some(trial) = result.trials.iter().find(|trial| trial.trial.index == *index) else { continue };
+        let Some(trial) = result.trials.iter().find(|trial| trial.trial.index == *index) else {
+            continue;
+        };
         let title = trial_title(trial, lang);
         let id = drawn.get(index).cloned().unwrap_or_default();
         let svg = super::svg::timeline(trace, &id, &title, lang)?;
-        steps.push(Steps { title: title.clone(), steps: steps_of(trace) });
-        timelines.push(Timeline { trial: *index, anchor: id, title, svg, changes: changes_of(trace) });
+        steps.push(Steps {
+            title: title.clone(),
+            steps: steps_of(trace),
+        });
+        timelines.push(Timeline {
+            trial: *index,
+            anchor: id,
+            title,
+            svg,
+            changes: changes_of(trace),
+        });
     }
     Ok(Report {
         facts: facts(run, lang),
         outdated: results.outdated,
-        claims: result.claims.iter().enumerate().map(|(index, claim)| self::claim(material, result, index, claim, lang)).collect(),
+        claims: result
+            .claims
+            .iter()
+            .enumerate()
+            .map(|(index, claim)| self::claim(material, result, index, claim, lang))
+            .collect(),
         grid: grid::grid(&result.tables, lang),
         rules: rules(result, lang),
         errors: errors(result),
         timelines,
         trial_columns: trial_columns(result),
-        trials: result.trials.iter().take(MAX_TRIALS).map(|trial| self::trial(result, trial, &drawn, lang)).collect(),
+        trials: result
+            .trials
+            .iter()
+            .take(MAX_TRIALS)
+            .map(|trial| self::trial(result, trial, &drawn, lang))
+            .collect(),
         trials_hidden: result.trials.len().saturating_sub(MAX_TRIALS),
         steps,
         notices: notices(result),
@@ -221,24 +268,38 @@ fn report(material: &Material, run: &StoredRun, results: &Results, anchor: &str,
 
 fn facts(run: &StoredRun, lang: Lang) -> Vec<(String, String)> {
     let result = &run.result;
-    let virtual_time = SimDuration(result.trials.iter().fold(0, |sum, trial| u64::saturating_add(sum, trial.duration.0)));
+    let virtual_time = SimDuration(
+        result
+            .trials
+            .iter()
+            .fold(0, |sum, trial| u64::saturating_add(sum, trial.duration.0)),
+    );
     let mut facts = vec![
         (Text::Kubernetes, run.summary.kubernetes.clone()),
         (Text::Trials, run.summary.total.to_string()),
         (Text::VirtualTime, time::span(lang, virtual_time)),
         (Text::Seed, result.experiment.seed.to_string()),
         (Text::ReportRun, run.summary.id.to_string()),
-        (Text::Started, run.summary.started_at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        (
+            Text::Started,
+            run.summary.started_at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        ),
         (Text::ReportPeapod, run.summary.peapod.clone()),
     ];
     facts.retain(|(_, value)| !value.is_empty());
-    facts.into_iter().map(|(name, value)| (name.say(lang).to_owned(), value)).collect()
+    facts
+        .into_iter()
+        .map(|(name, value)| (name.say(lang).to_owned(), value))
+        .collect()
 }
 
 fn claim(material: &Material, result: &RunResult, index: usize, claim: &ClaimResult, lang: Lang) -> Claim {
     let sentence = match &claim.block {
         _ if !claim.claim.is_empty() => claim.claim.clone(),
-        Some(block) => material.note.block(block).map_or_else(|| format!("^{block}"), |block| block.text.trim().to_owned()),
+        Some(block) => material
+            .note
+            .block(block)
+            .map_or_else(|| format!("^{block}"), |block| block.text.trim().to_owned()),
         None => claim.condition.clone(),
     };
     let (class, verdict) = match claim.verdict {
@@ -248,11 +309,21 @@ fn claim(material: &Material, result: &RunResult, index: usize, claim: &ClaimRes
         Verdict::Unchecked => ("unchecked", Text::Unchecked),
     };
     let all = claim.trials_for + claim.trials_against;
-    let mut evidence = fill(lang, Text::TrialsFor.say(lang), &[("for", claim.trials_for.to_string()), ("all", all.to_string())]);
+    let mut evidence = fill(
+        lang,
+        Text::TrialsFor.say(lang),
+        &[("for", claim.trials_for.to_string()), ("all", all.to_string())],
+    );
     let decided = result.trials.iter().filter_map(|trial| trial.expectations.get(index));
-    let decided = decided.filter(|outcome| outcome.outcome == Outcome::Holds).filter_map(|outcome| outcome.at).max();
+    let decided = decided
+        .filter(|outcome| outcome.outcome == Outcome::Holds)
+        .filter_map(|outcome| outcome.at)
+        .max();
     if let Some(at) = decided.filter(|_| claim.keyword == "eventually") {
-        evidence = format!("{evidence} · {}", fill(lang, Text::AtMost.say(lang), &[("span", span(at, lang))]));
+        evidence = format!(
+            "{evidence} · {}",
+            fill(lang, Text::AtMost.say(lang), &[("span", span(at, lang))])
+        );
     }
     let mut more = Vec::new();
     if let Some(rule) = &claim.rule {
@@ -270,7 +341,11 @@ fn claim(material: &Material, result: &RunResult, index: usize, claim: &ClaimRes
         more.push(fill(lang, Text::CounterExample.say(lang), &[("what", what)]));
     }
     if let Some(of) = &claim.of {
-        more.push(fill(lang, Text::ReportClaimOf.say(lang), &[("note", of.trim_matches(['[', ']']).to_owned())]));
+        more.push(fill(
+            lang,
+            Text::ReportClaimOf.say(lang),
+            &[("note", of.trim_matches(['[', ']']).to_owned())],
+        ));
     }
     let remark = match (claim.as_expected, claim.expected) {
         (true, Verdict::Fails) => Text::MeansToFail.say(lang),
@@ -278,11 +353,26 @@ fn claim(material: &Material, result: &RunResult, index: usize, claim: &ClaimRes
         (false, _) => Text::NotAsExpected.say(lang),
     };
     let condition = match &claim.when {
-        Some(when) => format!("{}: {} · {} {when}", claim.keyword, claim.condition, Text::Where.say(lang)),
+        Some(when) => format!(
+            "{}: {} · {} {when}",
+            claim.keyword,
+            claim.condition,
+            Text::Where.say(lang)
+        ),
         None => format!("{}: {}", claim.keyword, claim.condition),
     };
     let block = claim.block.clone();
-    Claim { block, sentence, class, verdict: verdict.say(lang).to_owned(), evidence, condition, as_expected: claim.as_expected, remark: remark.to_owned(), more }
+    Claim {
+        block,
+        sentence,
+        class,
+        verdict: verdict.say(lang).to_owned(),
+        evidence,
+        condition,
+        as_expected: claim.as_expected,
+        remark: remark.to_owned(),
+        more,
+    }
 }
 
 fn span(at: SimTime, lang: Lang) -> String {
@@ -300,16 +390,33 @@ fn rules(result: &RunResult, lang: Lang) -> Vec<Rules> {
                 class: colors.class(&rule.outcome),
                 conditions: Vec::new(),
             });
-            entry.conditions.push(if rule.terms.is_empty() { Text::RuleAlways.say(lang).to_owned() } else { rule.text.clone() });
+            entry.conditions.push(if rule.terms.is_empty() {
+                Text::RuleAlways.say(lang).to_owned()
+            } else {
+                rule.text.clone()
+            });
         }
-        Rules { outcome: table.outcome.clone(), rules: by_outcome.into_values().collect(), minimal: table.minimal }
+        Rules {
+            outcome: table.outcome.clone(),
+            rules: by_outcome.into_values().collect(),
+            minimal: table.minimal,
+        }
     };
-    result.tables.iter().map(of_table).filter(|rules| !rules.rules.is_empty()).collect()
+    result
+        .tables
+        .iter()
+        .map(of_table)
+        .filter(|rules| !rules.rules.is_empty())
+        .collect()
 }
 
 fn errors(result: &RunResult) -> Vec<String> {
     let run = result.diagnostics.iter().map(ToString::to_string);
-    let trials = result.trials.iter().filter_map(|trial| trial.error.as_ref()).map(ToString::to_string);
+    let trials = result
+        .trials
+        .iter()
+        .filter_map(|trial| trial.error.as_ref())
+        .map(ToString::to_string);
     let mut errors: Vec<String> = Vec::new();
     for error in run.chain(trials) {
         if !errors.contains(&error) {
@@ -320,7 +427,11 @@ fn errors(result: &RunResult) -> Vec<String> {
 }
 
 fn notices(result: &RunResult) -> Vec<String> {
-    let mut notices: Vec<String> = result.trials.iter().flat_map(|trial| trial.notices.iter().cloned()).collect();
+    let mut notices: Vec<String> = result
+        .trials
+        .iter()
+        .flat_map(|trial| trial.notices.iter().cloned())
+        .collect();
     notices.sort();
     notices.dedup();
     notices
@@ -328,26 +439,52 @@ fn notices(result: &RunResult) -> Vec<String> {
 
 /// `시행 3 · restartPolicy = Never, exitCode = 1`.
 fn trial_title(trial: &TrialResult, lang: Lang) -> String {
-    let name = fill(lang, Text::TrialN.say(lang), &[("n", (trial.trial.index + 1).to_string())]);
+    let name = fill(
+        lang,
+        Text::TrialN.say(lang),
+        &[("n", (trial.trial.index + 1).to_string())],
+    );
     let assignment = assignment(&trial.trial.variables, lang);
-    if assignment.is_empty() { name } else { format!("{name} · {assignment}") }
+    if assignment.is_empty() {
+        name
+    } else {
+        format!("{name} · {assignment}")
+    }
 }
 
 fn assignment(variables: &Assignment, lang: Lang) -> String {
-    let pairs = variables.iter().map(|(name, value)| format!("{name} = {}", grid::show(value, lang)));
+    let pairs = variables
+        .iter()
+        .map(|(name, value)| format!("{name} = {}", grid::show(value, lang)));
     pairs.collect::<Vec<_>>().join(", ")
 }
 
 fn trial_columns(result: &RunResult) -> Vec<String> {
     let variables = result.experiment.variables.iter().map(|variable| variable.name.clone());
-    variables.chain(result.experiment.observe.iter().map(|observation| observation.name.clone())).collect()
+    variables
+        .chain(
+            result
+                .experiment
+                .observe
+                .iter()
+                .map(|observation| observation.name.clone()),
+        )
+        .collect()
 }
 
 fn trial(result: &RunResult, trial: &TrialResult, drawn: &BTreeMap<usize, String>, lang: Lang) -> Trial {
     use crate::lab::model::Ended;
     let value = |value: Option<&Value>| grid::show(value.unwrap_or(&Value::Null), lang);
-    let variables = result.experiment.variables.iter().map(|variable| value(trial.trial.variables.get(&variable.name)));
-    let observations = result.experiment.observe.iter().map(|observation| value(trial.observations.get(&observation.name)));
+    let variables = result
+        .experiment
+        .variables
+        .iter()
+        .map(|variable| value(trial.trial.variables.get(&variable.name)));
+    let observations = result
+        .experiment
+        .observe
+        .iter()
+        .map(|observation| value(trial.observations.get(&observation.name)));
     let ended = match trial.ended {
         Ended::Until => Text::EndedUntil,
         Ended::Settled => Text::EndedSettled,
@@ -380,13 +517,29 @@ fn changes_of(trace: &peapod_sim::trace::Trace) -> Vec<Change> {
     use crate::timeline::{LaneKind, Scale, Timeline};
     let timeline = Timeline::new(trace, Scale::Linear);
     let mut changes: Vec<(SimTime, String, String)> = Vec::new();
-    for lane in timeline.lanes.iter().filter(|lane| !matches!(lane.kind, LaneKind::Ready | LaneKind::Events)) {
-        let name = [lane.name.as_str(), lane.part.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-        changes.extend(lane.segments.iter().map(|segment| (segment.from, name.clone(), segment.text.clone())));
+    for lane in timeline
+        .lanes
+        .iter()
+        .filter(|lane| !matches!(lane.kind, LaneKind::Ready | LaneKind::Events))
+    {
+        let name = [lane.name.as_str(), lane.part.as_str()]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ");
+        changes.extend(
+            lane.segments
+                .iter()
+                .map(|segment| (segment.from, name.clone(), segment.text.clone())),
+        );
         changes.extend(lane.marks.iter().map(|mark| (mark.at, name.clone(), mark.text.clone())));
     }
     changes.sort_by_key(|(at, ..)| *at);
     changes.truncate(MAX_CHANGES);
-    let shown = changes.into_iter().map(|(at, what, state)| Change { at: crate::timeline::axis::short(at), what, state });
+    let shown = changes.into_iter().map(|(at, what, state)| Change {
+        at: crate::timeline::axis::short(at),
+        what,
+        state,
+    });
     shown.collect()
 }

@@ -70,22 +70,40 @@ pub(super) fn grid(tables: &[DecisionTable], lang: Lang) -> Option<Grid> {
         heads: row_variables
             .iter()
             .zip(*key)
-            .map(|(variable, index)| variable.values.get(*index).map_or_else(String::new, |value| show(value, lang)))
+            .map(|(variable, index)| {
+                variable
+                    .values
+                    .get(*index)
+                    .map_or_else(String::new, |value| show(value, lang))
+            })
             .collect(),
         cells: (0..columns.len())
             .map(|column| {
                 let here = |cell: &&Cell| {
                     row_key(cell, has_columns) == *key && (!has_columns || cell.values.last() == Some(&column))
                 };
-                table.cells.iter().find(here).map(|cell| outcome(cell, table, others, &colors, lang))
+                table
+                    .cells
+                    .iter()
+                    .find(here)
+                    .map(|cell| outcome(cell, table, others, &colors, lang))
             })
             .collect(),
     });
     Some(Grid {
         outcome: table.outcome.clone(),
         row_variables: row_variables.iter().map(|variable| variable.name.clone()).collect(),
-        column_variable: table.variables.last().filter(|_| has_columns).map(|variable| variable.name.clone()).unwrap_or_default(),
-        columns: if has_columns { columns.iter().map(|value| show(value, lang)).collect() } else { vec![table.outcome.clone()] },
+        column_variable: table
+            .variables
+            .last()
+            .filter(|_| has_columns)
+            .map(|variable| variable.name.clone())
+            .unwrap_or_default(),
+        columns: if has_columns {
+            columns.iter().map(|value| show(value, lang)).collect()
+        } else {
+            vec![table.outcome.clone()]
+        },
         rows: rows.collect(),
         hidden,
     })
@@ -101,14 +119,21 @@ fn row_key(cell: &Cell, has_columns: bool) -> &[usize] {
 fn outcome(cell: &Cell, table: &DecisionTable, others: &[DecisionTable], colors: &Colors, lang: Lang) -> Outcome {
     let values = |table: &DecisionTable, cell: &Cell| -> Vec<(String, Value)> {
         let pairs = table.variables.iter().zip(&cell.values);
-        pairs.filter_map(|(variable, index)| Some((variable.name.clone(), variable.values.get(*index)?.clone()))).collect()
+        pairs
+            .filter_map(|(variable, index)| Some((variable.name.clone(), variable.values.get(*index)?.clone())))
+            .collect()
     };
     let own = values(table, cell);
     let more = others.iter().filter_map(|other| {
         let same = other.cells.iter().find(|candidate| values(other, candidate) == own)?;
         (!same.outcome.is_null()).then(|| format!("{} {}", other.outcome, show(&same.outcome, lang)))
     });
-    Outcome { text: show_outcome(&cell.outcome, lang), class: colors.class(&cell.outcome), more: more.collect(), trials: cell.trials.clone() }
+    Outcome {
+        text: show_outcome(&cell.outcome, lang),
+        class: colors.class(&cell.outcome),
+        more: more.collect(),
+        trials: cell.trials.clone(),
+    }
 }
 
 /// Which color an outcome has: that of its state, or else one by its place among the outcomes.
@@ -134,7 +159,12 @@ impl Colors {
         if outcome.is_null() {
             return "empty".to_owned();
         }
-        let place = self.0.iter().filter(|known| !known.is_null()).position(|known| known == outcome).unwrap_or(0);
+        let place = self
+            .0
+            .iter()
+            .filter(|known| !known.is_null())
+            .position(|known| known == outcome)
+            .unwrap_or(0);
         format!("v-{}", place % 6)
     }
 }
@@ -167,12 +197,22 @@ mod tests {
 
     fn table(variables: &[(&str, Vec<Value>)], outcome: &str, cells: &[(&[usize], Value)]) -> DecisionTable {
         DecisionTable {
-            variables: variables.iter().map(|(name, values)| Variable { name: (*name).to_owned(), values: values.clone() }).collect(),
+            variables: variables
+                .iter()
+                .map(|(name, values)| Variable {
+                    name: (*name).to_owned(),
+                    values: values.clone(),
+                })
+                .collect(),
             outcome: outcome.to_owned(),
             cells: cells
                 .iter()
                 .enumerate()
-                .map(|(index, (values, outcome))| Cell { values: values.to_vec(), outcome: outcome.clone(), trials: vec![index] })
+                .map(|(index, (values, outcome))| Cell {
+                    values: values.to_vec(),
+                    outcome: outcome.clone(),
+                    trials: vec![index],
+                })
                 .collect(),
             rules: Vec::new(),
             minimal: true,
@@ -182,7 +222,10 @@ mod tests {
     /// The grid as lines of text.
     fn drawn(grid: &Grid) -> Vec<String> {
         let rows = grid.rows.iter().map(|row| {
-            let cells = row.cells.iter().map(|cell| cell.as_ref().map_or("-".to_owned(), |cell| format!("{}:{}", cell.text, cell.class)));
+            let cells = row.cells.iter().map(|cell| {
+                cell.as_ref()
+                    .map_or("-".to_owned(), |cell| format!("{}:{}", cell.text, cell.class))
+            });
             format!("{} | {}", row.heads.join(","), cells.collect::<Vec<_>>().join(" "))
         });
         rows.collect()
@@ -195,20 +238,44 @@ mod tests {
         let phases = table(
             &[policy.clone(), code.clone()],
             "phase",
-            &[(&[0, 0], json!("Running")), (&[0, 1], json!("Running")), (&[1, 1], json!("Failed"))],
+            &[
+                (&[0, 0], json!("Running")),
+                (&[0, 1], json!("Running")),
+                (&[1, 1], json!("Failed")),
+            ],
         );
-        let restarts = table(&[policy, code], "restarts", &[(&[0, 0], json!(7)), (&[1, 1], Value::Null)]);
+        let restarts = table(
+            &[policy, code],
+            "restarts",
+            &[(&[0, 0], json!(7)), (&[1, 1], Value::Null)],
+        );
         let grid = grid(&[phases, restarts], Lang::Ko).expect("a grid");
-        assert_eq!((grid.row_variables.as_slice(), grid.columns.as_slice()), (&["policy".to_owned()][..], &["0".to_owned(), "1".to_owned()][..]));
-        assert_eq!(drawn(&grid), ["Always | Running:s-running Running:s-running", "Never | - Failed:s-failed"]);
+        assert_eq!(
+            (grid.row_variables.as_slice(), grid.columns.as_slice()),
+            (&["policy".to_owned()][..], &["0".to_owned(), "1".to_owned()][..])
+        );
+        assert_eq!(
+            drawn(&grid),
+            [
+                "Always | Running:s-running Running:s-running",
+                "Never | - Failed:s-failed"
+            ]
+        );
         assert_eq!(grid.rows[0].cells[0].as_ref().expect("there").more, ["restarts 7"]);
         assert!(grid.rows[1].cells[1].as_ref().expect("there").more.is_empty());
     }
 
     #[test]
     fn one_variable_heads_the_rows_and_none_gives_one_cell() {
-        let one = table(&[("way", vec![json!("a"), json!("b")])], "ok", &[(&[0], json!(true)), (&[1], json!([true, false]))]);
-        assert_eq!(drawn(&grid(&[one], Lang::En).expect("a grid")), ["a | true:v-0", "b | mixed: true / false:v-1"]);
+        let one = table(
+            &[("way", vec![json!("a"), json!("b")])],
+            "ok",
+            &[(&[0], json!(true)), (&[1], json!([true, false]))],
+        );
+        assert_eq!(
+            drawn(&grid(&[one], Lang::En).expect("a grid")),
+            ["a | true:v-0", "b | mixed: true / false:v-1"]
+        );
         let none = table(&[], "phase", &[(&[], Value::Null)]);
         assert_eq!(drawn(&grid(&[none], Lang::En).expect("a grid")), [" | none:empty"]);
         assert!(grid(&[], Lang::En).is_none());

@@ -104,8 +104,17 @@ impl Words {
 pub fn html(material: &Material, lang: Lang) -> Result<String, ReportError> {
     let document = Document::new(material, lang)?;
     let words = Words::new(lang);
-    let mut cells = Cells { document: &document, words: words.clone(), lang, error: None };
-    let options = render::Options { omit_title: true, korean: lang == Lang::Ko, ..render::Options::default() };
+    let mut cells = Cells {
+        document: &document,
+        words: words.clone(),
+        lang,
+        error: None,
+    };
+    let options = render::Options {
+        omit_title: true,
+        korean: lang == Lang::Ko,
+        ..render::Options::default()
+    };
     let resolver = Embedded { material };
     let text = render::note_with(&material.note, &material.file, &resolver, &mut cells, options);
     if let Some(error) = cells.error {
@@ -130,7 +139,11 @@ pub(super) fn summary(document: &Document, lang: Lang) -> String {
         ("claims", document.claims.to_string()),
         ("expected", document.as_expected.to_string()),
     ];
-    let text = if document.claims == 0 { Text::ReportSummaryNoClaims } else { Text::ReportSummary };
+    let text = if document.claims == 0 {
+        Text::ReportSummaryNoClaims
+    } else {
+        Text::ReportSummary
+    };
     fill(lang, text.say(lang), &values)
 }
 
@@ -164,9 +177,19 @@ impl Cells<'_> {
 impl CellRenderer for Cells<'_> {
     fn cell(&mut self, _note: &Note, cell: &Cell, source: &str) -> Option<String> {
         let document = self.document;
-        let experiment = document.experiments.iter().find(|experiment| experiment.cell == cell.index)?;
+        let experiment = document
+            .experiments
+            .iter()
+            .find(|experiment| experiment.cell == cell.index)?;
         let words = self.words.clone();
-        self.render("cell.html", CellPage { experiment, source, t: &words })
+        self.render(
+            "cell.html",
+            CellPage {
+                experiment,
+                source,
+                t: &words,
+            },
+        )
     }
 
     fn badge(&mut self, _note: &Note, block: &Block) -> Option<String> {
@@ -204,14 +227,26 @@ impl Resolver for Embedded<'_> {
         let vault = &self.material.snapshot.vault;
         let file = vault.resolve(from, target)?.file;
         if file == self.material.file {
-            return Some(Destination { file, href: String::new(), title: None });
+            return Some(Destination {
+                file,
+                href: String::new(),
+                title: None,
+            });
         }
         if vault.note(&file).is_some() {
             // An embedded note needs its file; a link to it is made plain afterwards.
-            return Some(Destination { title: None, href: ELSEWHERE.to_owned(), file });
+            return Some(Destination {
+                title: None,
+                href: ELSEWHERE.to_owned(),
+                file,
+            });
         }
         let href = data_address(self.material, &file)?;
-        Some(Destination { file, href, title: None })
+        Some(Destination {
+            file,
+            href,
+            title: None,
+        })
     }
 
     fn note(&self, file: &FileRef) -> Option<&Note> {
@@ -236,10 +271,16 @@ fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().enumerate().fold(0_u32, |group, (index, byte)| group | u32::from(*byte) << (16 - 8 * index));
+        let group = chunk.iter().enumerate().fold(0_u32, |group, (index, byte)| {
+            group | u32::from(*byte) << (16 - 8 * index)
+        });
         for place in 0..4 {
             let digit = (group >> (18 - 6 * place)) & 63;
-            text.push(if place <= chunk.len() { char::from(DIGITS[digit as usize]) } else { '=' });
+            text.push(if place <= chunk.len() {
+                char::from(DIGITS[digit as usize])
+            } else {
+                '='
+            });
         }
     }
     text
@@ -258,7 +299,12 @@ fn without_requests(html: &str) -> String {
         let end = tag_end(tag_on);
         let (tag, after) = tag_on.split_at(end);
         rest = after;
-        let name: String = tag.trim_start_matches(['<', '/']).chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+        let name: String = tag
+            .trim_start_matches(['<', '/'])
+            .chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_lowercase();
         match name.as_str() {
             "a" if tag.starts_with("</") && dropped_link => {
                 out.push_str("</span>");
@@ -273,7 +319,9 @@ fn without_requests(html: &str) -> String {
                 if tag.starts_with("</") || source.starts_with("data:") || source.is_empty() {
                     out.push_str(tag);
                 } else if source.starts_with("http:") || source.starts_with("https:") {
-                    out.push_str(&format!("<a class=\"external\" href=\"{source}\" rel=\"noopener nofollow\">{source}</a>"));
+                    out.push_str(&format!(
+                        "<a class=\"external\" href=\"{source}\" rel=\"noopener nofollow\">{source}</a>"
+                    ));
                 }
             }
             _ => out.push_str(tag),
@@ -310,7 +358,13 @@ mod tests {
 
     #[test]
     fn base64_is_padded() {
-        for (text, expected) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+        for (text, expected) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(base64(text.as_bytes()), expected);
         }
         assert_eq!(base64(&[0xff, 0xfe, 0xfd]), "//79");
@@ -319,14 +373,23 @@ mod tests {
     #[test]
     fn nothing_is_fetched() {
         for (html, expected) in [
-            ("<p>a <img src=\"data:image/png;base64,AA\" alt=\"x\"></p>", "<p>a <img src=\"data:image/png;base64,AA\" alt=\"x\"></p>"),
+            (
+                "<p>a <img src=\"data:image/png;base64,AA\" alt=\"x\"></p>",
+                "<p>a <img src=\"data:image/png;base64,AA\" alt=\"x\"></p>",
+            ),
             (
                 "<img alt=\"a > b\" src=\"https://x.y/z.png?a&amp;b\">",
                 "<a class=\"external\" href=\"https://x.y/z.png?a&amp;b\" rel=\"noopener nofollow\">https://x.y/z.png?a&amp;b</a>",
             ),
             ("<img src=\"/files/a.png\">", ""),
-            ("<a class=\"x\" href=\"about:blank#h\">kubelet</a> <a href=\"#h\">h</a>", "<span class=\"elsewhere\">kubelet</span> <a href=\"#h\">h</a>"),
-            ("<iframe src=\"http://x\"></iframe>", "<a class=\"external\" href=\"http://x\" rel=\"noopener nofollow\">http://x</a></iframe>"),
+            (
+                "<a class=\"x\" href=\"about:blank#h\">kubelet</a> <a href=\"#h\">h</a>",
+                "<span class=\"elsewhere\">kubelet</span> <a href=\"#h\">h</a>",
+            ),
+            (
+                "<iframe src=\"http://x\"></iframe>",
+                "<a class=\"external\" href=\"http://x\" rel=\"noopener nofollow\">http://x</a></iframe>",
+            ),
             ("1 < 2 <b", "1 < 2 <b"),
         ] {
             assert_eq!(without_requests(html), expected);

@@ -20,7 +20,9 @@ pub fn markdown(material: &Material, lang: Lang) -> Result<String, ReportError> 
     out.push_str(&text[..at]);
     out.push_str(&head(&document, lang));
     for experiment in &document.experiments {
-        let Some(cell) = note.cells.get(experiment.cell) else { continue };
+        let Some(cell) = note.cells.get(experiment.cell) else {
+            continue;
+        };
         let end = cell.place.end.min(text.len());
         if end < at {
             continue;
@@ -67,13 +69,19 @@ fn body_start(text: &str) -> usize {
             }
         }
     }
-    let title = text[at..].split_inclusive('\n').next().filter(|line| line.starts_with("# "));
+    let title = text[at..]
+        .split_inclusive('\n')
+        .next()
+        .filter(|line| line.starts_with("# "));
     at + title.map_or(0, str::len)
 }
 
 /// What the lines under a fence begin with: the marks of quotes, and spaces for the marks of list items.
 fn container_prefix(before: &str) -> String {
-    before.chars().map(|c| if c == '>' || c == '\t' { c } else { ' ' }).collect()
+    before
+        .chars()
+        .map(|c| if c == '>' || c == '\t' { c } else { ' ' })
+        .collect()
 }
 
 fn head(document: &Document, lang: Lang) -> String {
@@ -81,17 +89,35 @@ fn head(document: &Document, lang: Lang) -> String {
     let _ = writeln!(out, "> [!abstract] {}", Text::ReportKind.say(lang));
     let _ = writeln!(out, "> {}", super::html::summary(document, lang));
     let kubernetes = document.kubernetes.join(", ");
-    let mut facts = vec![(Text::ReportMadeAt, document.made_at.as_str()), (Text::Kubernetes, &kubernetes), (Text::ReportPeapod, &document.peapod)];
+    let mut facts = vec![
+        (Text::ReportMadeAt, document.made_at.as_str()),
+        (Text::Kubernetes, &kubernetes),
+        (Text::ReportPeapod, &document.peapod),
+    ];
     facts.retain(|(_, value)| !value.is_empty());
-    let facts: Vec<String> = facts.into_iter().map(|(name, value)| format!("{} {value}", name.say(lang))).collect();
+    let facts: Vec<String> = facts
+        .into_iter()
+        .map(|(name, value)| format!("{} {value}", name.say(lang)))
+        .collect();
     let _ = writeln!(out, "> {}\n", facts.join(" · "));
     out
 }
 
 fn write_results(out: &mut String, experiment: &Experiment, report: &Report, lang: Lang) {
     let good = report.claims.iter().all(|claim| claim.as_expected) && report.errors.is_empty();
-    let kind = if report.outdated { "warning" } else if good { "success" } else { "failure" };
-    let _ = writeln!(out, "> [!{kind}] {}: {}", Text::Results.say(lang), line(&experiment.title));
+    let kind = if report.outdated {
+        "warning"
+    } else if good {
+        "success"
+    } else {
+        "failure"
+    };
+    let _ = writeln!(
+        out,
+        "> [!{kind}] {}: {}",
+        Text::Results.say(lang),
+        line(&experiment.title)
+    );
     if report.outdated {
         let _ = writeln!(out, "> **{}**", Text::Stale.say(lang));
     }
@@ -115,7 +141,13 @@ fn write_results(out: &mut String, experiment: &Experiment, report: &Report, lan
         for rule in &rules.rules {
             let or = format!(" {} ", Text::RuleOr.say(lang));
             let conditions: Vec<String> = rule.conditions.iter().map(|condition| escape(condition)).collect();
-            let _ = writeln!(out, "> - {} = **{}** ⇔ {}", escape(&rules.outcome), escape(&rule.outcome), conditions.join(&or));
+            let _ = writeln!(
+                out,
+                "> - {} = **{}** ⇔ {}",
+                escape(&rules.outcome),
+                escape(&rule.outcome),
+                conditions.join(&or)
+            );
         }
         if !rules.minimal {
             let _ = writeln!(out, "> - {}", Text::RuleNotMinimal.say(lang));
@@ -123,18 +155,40 @@ fn write_results(out: &mut String, experiment: &Experiment, report: &Report, lan
     }
     for timeline in &report.timelines {
         let _ = writeln!(out, ">\n> > [!example]- {}", escape(&timeline.title));
-        let _ = writeln!(out, "> > | {} | {} | {} |\n> > |---|---|---|", Text::Instant.say(lang), Text::What.say(lang), Text::State.say(lang));
+        let _ = writeln!(
+            out,
+            "> > | {} | {} | {} |\n> > |---|---|---|",
+            Text::Instant.say(lang),
+            Text::What.say(lang),
+            Text::State.say(lang)
+        );
         for change in &timeline.changes {
-            let _ = writeln!(out, "> > | {} | {} | {} |", change.at, escape(&change.what), escape(&change.state));
+            let _ = writeln!(
+                out,
+                "> > | {} | {} | {} |",
+                change.at,
+                escape(&change.what),
+                escape(&change.state)
+            );
         }
     }
 }
 
 fn write_grid(out: &mut String, grid: &Grid, lang: Lang) {
     let columns = grid.columns.iter().map(|column| {
-        if grid.column_variable.is_empty() { column.clone() } else { format!("{} = {column}", grid.column_variable) }
+        if grid.column_variable.is_empty() {
+            column.clone()
+        } else {
+            format!("{} = {column}", grid.column_variable)
+        }
     });
-    let mut heads: Vec<String> = grid.row_variables.iter().cloned().chain(columns).map(|head| escape(&head)).collect();
+    let mut heads: Vec<String> = grid
+        .row_variables
+        .iter()
+        .cloned()
+        .chain(columns)
+        .map(|head| escape(&head))
+        .collect();
     if heads.is_empty() {
         heads.push(escape(&grid.outcome));
     }
@@ -158,7 +212,12 @@ fn appendix(document: &Document, lang: Lang) -> String {
     if document.run == 0 {
         return out;
     }
-    let _ = writeln!(out, "\n---\n\n## {}\n\n{}", Text::ReportAppendix.say(lang), Text::ReportAppendixHint.say(lang));
+    let _ = writeln!(
+        out,
+        "\n---\n\n## {}\n\n{}",
+        Text::ReportAppendix.say(lang),
+        Text::ReportAppendixHint.say(lang)
+    );
     for experiment in &document.experiments {
         let Some(report) = &experiment.results else { continue };
         let _ = writeln!(out, "\n### {}\n", line(&experiment.title));
@@ -167,7 +226,11 @@ fn appendix(document: &Document, lang: Lang) -> String {
         }
         let mut heads = vec![Text::Trials.say(lang).to_owned()];
         heads.extend(report.trial_columns.iter().map(|column| escape(column)));
-        heads.extend([Text::Ended.say(lang).to_owned(), Text::Seed.say(lang).to_owned(), Text::Digest.say(lang).to_owned()]);
+        heads.extend([
+            Text::Ended.say(lang).to_owned(),
+            Text::Seed.say(lang).to_owned(),
+            Text::Digest.say(lang).to_owned(),
+        ]);
         let _ = writeln!(out, "\n| {} |\n|{}", heads.join(" | "), "---|".repeat(heads.len()));
         for trial in &report.trials {
             let mut cells = vec![trial.index.to_string()];
@@ -180,7 +243,12 @@ fn appendix(document: &Document, lang: Lang) -> String {
             let _ = writeln!(out, "\n… + {}", report.trials_hidden);
         }
         for steps in &report.steps {
-            let _ = writeln!(out, "\n> [!note]- {} · {}", Text::ReportSteps.say(lang), escape(&steps.title));
+            let _ = writeln!(
+                out,
+                "\n> [!note]- {} · {}",
+                Text::ReportSteps.say(lang),
+                escape(&steps.title)
+            );
             for (at, text) in &steps.steps {
                 let fence = fence(text);
                 let _ = writeln!(out, "> {at}\n> {fence}text");
@@ -224,7 +292,11 @@ fn claim_line(claim: &Claim) -> String {
 
 /// A fence that is longer than any in the text.
 fn fence(text: &str) -> String {
-    let longest = text.lines().map(|line| line.trim_start().chars().take_while(|c| *c == '`').count()).max().unwrap_or(0);
+    let longest = text
+        .lines()
+        .map(|line| line.trim_start().chars().take_while(|c| *c == '`').count())
+        .max()
+        .unwrap_or(0);
     "`".repeat(longest.max(2) + 1)
 }
 

@@ -77,31 +77,60 @@ impl Material {
     ///
     /// # Errors
     /// When there is no such note, or the results cannot be read. A damaged trace is said in the report.
-    pub async fn gather(workspace: &Workspace, store: &Store, file: &FileRef, made_at: Timestamp) -> Result<Self, ReportError> {
+    pub async fn gather(
+        workspace: &Workspace,
+        store: &Store,
+        file: &FileRef,
+        made_at: Timestamp,
+    ) -> Result<Self, ReportError> {
         let snapshot = workspace.snapshot();
-        let note = snapshot.vault.note(file).ok_or_else(|| ReportError::NoSuchNote(file.path.clone()))?.clone();
+        let note = snapshot
+            .vault
+            .note(file)
+            .ok_or_else(|| ReportError::NoSuchNote(file.path.clone()))?
+            .clone();
         let mut results = Vec::new();
         for cell in &note.cells {
             let run = store.newest_run(&note.path, &cell.key).await?;
             let outdated = run.as_ref().is_some_and(|run| run.summary.is_outdated(&cell.text));
             let (mut traces, mut damaged) = (Vec::new(), Vec::new());
-            for trial in run.iter().flat_map(|run| representative(&run.result).into_iter().map(|trial| (run.summary.id, trial))) {
+            for trial in run.iter().flat_map(|run| {
+                representative(&run.result)
+                    .into_iter()
+                    .map(|trial| (run.summary.id, trial))
+            }) {
                 match store.trace(trial.0, trial.1).await {
                     Ok(trace) => traces.extend(trace.map(|trace| (trial.1, trace))),
                     Err(error @ StoreError::DamagedTrace { .. }) => damaged.push(error.to_string()),
                     Err(error) => return Err(error.into()),
                 }
             }
-            results.push(Results { cell: cell.index, run, outdated, traces, damaged });
+            results.push(Results {
+                cell: cell.index,
+                run,
+                outdated,
+                traces,
+                damaged,
+            });
         }
-        Ok(Self { workspace: workspace.clone(), snapshot, file: file.clone(), note, results, made_at })
+        Ok(Self {
+            workspace: workspace.clone(),
+            snapshot,
+            file: file.clone(),
+            note,
+            results,
+            made_at,
+        })
     }
 
     /// The language of the note: what its property `lang` says, or else Korean if it has Hangul.
     pub fn lang(&self) -> Lang {
-        let said = self.note.properties.get("lang").and_then(|value| value.as_str()).and_then(|tag| {
-            Lang::named(tag.split('-').next().unwrap_or(tag))
-        });
+        let said = self
+            .note
+            .properties
+            .get("lang")
+            .and_then(|value| value.as_str())
+            .and_then(|tag| Lang::named(tag.split('-').next().unwrap_or(tag)));
         let hangul = || self.note.text.chars().any(|c| ('가'..='힣').contains(&c));
         said.unwrap_or_else(|| if hangul() { Lang::Ko } else { Lang::En })
     }
@@ -109,7 +138,11 @@ impl Material {
 
 /// The trials that show what a run is about: the first of each outcome, and those that disagree with a claim.
 fn representative(result: &RunResult) -> Vec<usize> {
-    let mut trials: Vec<usize> = result.claims.iter().filter_map(|claim| Some(claim.counter_example.as_ref()?.trial)).collect();
+    let mut trials: Vec<usize> = result
+        .claims
+        .iter()
+        .filter_map(|claim| Some(claim.counter_example.as_ref()?.trial))
+        .collect();
     let mut outcomes = Vec::new();
     for cell in result.tables.first().map_or(&[][..], |table| &table.cells) {
         if !outcomes.contains(&&cell.outcome) {

@@ -86,18 +86,39 @@ pub(super) fn timeline(trace: &Trace, id: &str, title: &str, lang: Lang) -> Resu
         let (height, bar) = if thin { (16.0, 8.0) } else { (24.0, 17.0) };
         let segments = lane.segments.iter().map(|segment| {
             let width = round(place(segment.x + segment.width) - place(segment.x)).max(1.2);
-            let word = if !thin && text_width(&segment.text) + 10.0 <= width { segment.text.clone() } else { String::new() };
+            let word = if !thin && text_width(&segment.text) + 10.0 <= width {
+                segment.text.clone()
+            } else {
+                String::new()
+            };
             let title = format!("{} – {} · {}", segment.from, segment.to, segment.text);
-            Segment { x: place(segment.x), width, class: segment.state.class(), word, title }
+            Segment {
+                x: place(segment.x),
+                width,
+                class: segment.state.class(),
+                word,
+                title,
+            }
         });
         let marks = lane.marks.iter().map(|mark| {
-            let more = if mark.more.is_empty() || mark.state == State::Step { String::new() } else { format!(": {}", mark.more) };
-            Mark { x: place(mark.x), class: mark.state.class(), title: format!("{} · {}{more}", mark.at, mark.text) }
+            let more = if mark.more.is_empty() || mark.state == State::Step {
+                String::new()
+            } else {
+                format!(": {}", mark.more)
+            };
+            Mark {
+                x: place(mark.x),
+                class: mark.state.class(),
+                title: format!("{} · {}{more}", mark.at, mark.text),
+            }
         });
         let (name, part) = match lane.kind {
             LaneKind::Steps => (Text::LaneSteps.say(lang).to_owned(), String::new()),
             LaneKind::Events => (Text::LaneEvents.say(lang).to_owned(), String::new()),
-            _ => (if first { short(&lane.name, 14) } else { String::new() }, short(&lane.part, 14)),
+            _ => (
+                if first { short(&lane.name, 14) } else { String::new() },
+                short(&lane.part, 14),
+            ),
         };
         lanes.push(Lane {
             y,
@@ -120,10 +141,25 @@ pub(super) fn timeline(trace: &Trace, id: &str, title: &str, lang: Lang) -> Resu
         width: WIDTH,
         height: y + 4.0,
         left: LABELS,
-        ticks: timeline.ticks.iter().map(|tick| Label { x: place(tick.x), text: tick.text.clone() }).collect(),
-        folds: timeline.folds.iter().map(|fold| Label { x: place(fold.x), text: format!("⋯ {}", fold.text) }).collect(),
+        ticks: timeline
+            .ticks
+            .iter()
+            .map(|tick| Label {
+                x: place(tick.x),
+                text: tick.text.clone(),
+            })
+            .collect(),
+        folds: timeline
+            .folds
+            .iter()
+            .map(|fold| Label {
+                x: place(fold.x),
+                text: format!("⋯ {}", fold.text),
+            })
+            .collect(),
         bottom: y,
-        hidden: (hidden > 0).then(|| crate::i18n::fill(lang, Text::LanesHidden.say(lang), &[("n", hidden.to_string())])),
+        hidden: (hidden > 0)
+            .then(|| crate::i18n::fill(lang, Text::LanesHidden.say(lang), &[("n", hidden.to_string())])),
         lanes,
     };
     templates::render("timeline.svg", &drawing)
