@@ -363,7 +363,7 @@ async fn snippets_show_where_it_stands() {
     assert_eq!(&text[snippet.source.clone()], "쿼카");
     assert_eq!(snippet.line, 6);
     assert!(
-        snippet.text.starts_with('…') && snippet.text.ends_with('…'),
+        snippet.text.starts_with('…') && snippet.text.ends_with("쓴다. 끝"),
         "{}",
         snippet.text
     );
