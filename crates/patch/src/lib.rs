@@ -2,6 +2,7 @@
 //! and by the server (`peapod-sim`) alike.
 
 pub mod json;
+pub mod rfc6902;
 pub mod schema;
 pub mod strategic;
 pub mod threeway;

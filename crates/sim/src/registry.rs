@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
+use crate::apiserver::{admission, defaults, strategy};
 use crate::objects::{Key, Kind, Object, is_terminal};
 use crate::request::Status;
 use crate::store::Stored;
@@ -70,61 +71,61 @@ pub fn failure(code: u16, reason: &str, message: String, kind: Kind, name: &str)
 }
 
 impl World {
-    /// Stores a new object: uid, creationTimestamp, generated name, generation, initial status.
+    /// Stores a new object after the whole path of a creation: defaults, metadata of the system, admission, what the
+    /// registry of its kind fills in, and validation.
     ///
     /// # Errors
-    /// `AlreadyExists` when the name is taken.
-    pub fn create(&mut self, mut object: Object) -> Result<Arc<Stored>, Status> {
-        let kind = object.kind();
-        if kind.resource().namespaced && object.namespace().is_empty() {
-            object.meta_mut().namespace = Some("default".to_owned());
-        }
-        let mut meta = std::mem::take(object.meta_mut());
-        self.stamp(&mut meta);
-        *object.meta_mut() = meta;
-        let key = object.key();
-        if self.get(&key).is_some() {
-            let message = format!("{} \"{}\" already exists", kind.resource().qualified(), key.name);
-            return Err(failure(409, "AlreadyExists", message, kind, &key.name));
-        }
-        if matches!(kind, Kind::Pod | Kind::Deployment | Kind::ReplicaSet | Kind::Job) {
-            object.meta_mut().generation = Some(1);
-        }
-        match &mut object {
-            Object::Pod(pod) => prepare_pod(pod),
-            Object::Namespace(namespace) => {
-                namespace.status = Some(core::NamespaceStatus {
-                    phase: Some("Active".to_owned()),
-                    conditions: None,
-                });
-            }
-            _ => {}
+    /// `AlreadyExists` when the name is taken, `Forbidden` or `NotFound` by an admission plugin, `Invalid`.
+    pub fn create(&mut self, object: Object) -> Result<Arc<Stored>, Status> {
+        let object = self.prepare(object)?;
+        let (kind, name) = (object.kind(), object.name());
+        if self.get(&object.key()).is_some() {
+            let message = format!("{} \"{name}\" already exists", kind.resource().qualified());
+            return Err(failure(409, "AlreadyExists", message, kind, name));
         }
         Ok(self.put(Change::Added, object))
     }
 
-    /// Stores a new state of an object that exists; nothing happens when it is the same. An object that waits for its
-    /// last finalizer is removed with it.
-    pub fn update(&mut self, object: Object) -> Option<Arc<Stored>> {
-        let current = self.get(&object.key())?;
-        if current.object == object {
-            return Some(Arc::clone(current));
+    /// What [`World::create`] would store.
+    ///
+    /// # Errors
+    /// As for a creation, but for a name that is taken.
+    pub(crate) fn prepare(&mut self, mut object: Object) -> Result<Object, Status> {
+        if object.kind().resource().namespaced && object.namespace().is_empty() {
+            object.meta_mut().namespace = Some("default".to_owned());
         }
-        let meta = object.meta();
-        let finalized = meta.finalizers.as_ref().is_none_or(Vec::is_empty);
-        if meta.deletion_timestamp.is_some() && finalized && meta.deletion_grace_period_seconds.unwrap_or(0) == 0 {
+        defaults::default(&mut object);
+        let mut meta = std::mem::take(object.meta_mut());
+        meta.resource_version = None;
+        meta.deletion_timestamp = None;
+        meta.deletion_grace_period_seconds = None;
+        meta.self_link = None;
+        self.stamp(&mut meta);
+        *object.meta_mut() = meta;
+        admission::admit(self, &mut object)?;
+        strategy::prepare_for_create(self, &mut object);
+        Ok(object)
+    }
+
+    /// Stores a new state of an object that exists; nothing happens when it is the same. The generation counts changes of
+    /// the spec. An object that waits for its last finalizer is removed with it.
+    pub fn update(&mut self, mut object: Object) -> Option<Arc<Stored>> {
+        let current = Arc::clone(self.get(&object.key())?);
+        object.meta_mut().resource_version.clone_from(&current.object.meta().resource_version);
+        if current.object == object {
+            return Some(current);
+        }
+        if strategy::has_generation(object.kind()) && strategy::counts_as_change(&current.object, &object) {
+            object.meta_mut().generation = Some(current.object.meta().generation.unwrap_or(0) + 1);
+        }
+        if is_gone(&object) {
             return Some(self.put(Change::Deleted, object));
         }
         Some(self.put(Change::Modified, object))
     }
 
-    /// Stores a new state of an object whose spec may have changed, which raises its generation.
-    pub fn update_spec(&mut self, mut object: Object) -> Option<Arc<Stored>> {
-        let current = self.get(&object.key())?;
-        if !current.object.same_spec(&object) {
-            let generation = current.object.meta().generation;
-            object.meta_mut().generation = generation.map(|generation| generation + 1);
-        }
+    /// Stores a new state of an object whose spec may have changed.
+    pub fn update_spec(&mut self, object: Object) -> Option<Arc<Stored>> {
         self.update(object)
     }
 
@@ -317,49 +318,15 @@ fn pod_grace(pod: &core::Pod, asked: Option<i64>) -> i64 {
     if grace < 0 { 1 } else { grace }
 }
 
-/// `podStrategy.PrepareForCreate` and the admission plugins that are always on: phase, QoS class, priority, the default
-/// service account and the two default tolerations (`DefaultTolerationSeconds`).
-fn prepare_pod(pod: &mut core::Pod) {
-    let qos = crate::kubelet::qos::qos_class(pod);
-    pod.status = Some(core::PodStatus {
-        phase: Some("Pending".to_owned()),
-        qos_class: Some(qos.to_owned()),
-        ..Default::default()
-    });
-    let Some(spec) = &mut pod.spec else { return };
-    spec.priority.get_or_insert(0);
-    spec.preemption_policy
-        .get_or_insert_with(|| "PreemptLowerPriority".to_owned());
-    spec.service_account_name.get_or_insert_with(|| "default".to_owned());
-    spec.service_account.get_or_insert_with(|| "default".to_owned());
-    let tolerations = spec.tolerations.get_or_insert_default();
-    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
-        let covered = tolerations.iter().any(|toleration| {
-            toleration.key.as_deref().is_none_or(|own| own == key)
-                && toleration
-                    .effect
-                    .as_deref()
-                    .is_none_or(|effect| effect == "NoExecute" || effect.is_empty())
-        });
-        if !covered {
-            tolerations.push(core::Toleration {
-                effect: Some("NoExecute".to_owned()),
-                key: Some(key.to_owned()),
-                operator: Some("Exists".to_owned()),
-                toleration_seconds: Some(300),
-                value: None,
-            });
+/// Whether an object that is being deleted waits for nothing more.
+fn is_gone(object: &Object) -> bool {
+    let meta = object.meta();
+    let waits = match object {
+        Object::Namespace(namespace) => {
+            namespace.spec.as_ref().and_then(|spec| spec.finalizers.as_ref()).is_some_and(|list| !list.is_empty())
         }
-    }
-    if spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty())
-        && let Some(status) = &mut pod.status
-    {
-        status.conditions = Some(vec![core::PodCondition {
-            type_: "PodScheduled".to_owned(),
-            status: "False".to_owned(),
-            reason: Some("SchedulingGated".to_owned()),
-            message: Some("Scheduling is blocked due to non-empty scheduling gates".to_owned()),
-            ..Default::default()
-        }]);
-    }
+        _ => false,
+    };
+    let finalized = meta.finalizers.as_ref().is_none_or(Vec::is_empty);
+    meta.deletion_timestamp.is_some() && finalized && !waits && meta.deletion_grace_period_seconds.unwrap_or(0) == 0
 }

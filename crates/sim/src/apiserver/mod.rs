@@ -1,12 +1,33 @@
 //! The path of a request: find the resource, decode strictly, default, admit, validate, store.
+//!
+//! - [`decode`] listens to the types of `k8s-openapi` and says what does not fit;
+//! - `defaults`, `admission`, `strategy` and `validation` are the steps of a write, in this order;
+//! - `write`, `read`, `delete`, `patch` and `subresource` are the verbs.
+//!
+//! What is accepted and has no effect in the simulation is named in the world's notices.
 
+pub(crate) mod admission;
 pub mod decode;
+pub(crate) mod defaults;
+mod delete;
+pub(crate) mod field;
 mod go_types;
 pub(crate) mod hint;
+mod names;
+mod notices;
+mod patch;
+mod read;
+mod refusal;
+pub mod selector;
+pub(crate) mod strategy;
+mod subresource;
+pub(crate) mod validation;
+mod write;
 
 use serde_json::Value;
 
-use crate::request::{Request, Status};
+use crate::objects::{Key, Kind};
+use crate::request::{Request, Status, Verb};
 use crate::world::World;
 
 /// Answers one request of a client.
@@ -14,11 +35,65 @@ use crate::world::World;
 /// # Errors
 /// The `Status` with which the API server refuses.
 pub fn handle(w: &mut World, request: &Request) -> Result<Value, Status> {
-    let _ = (w, request);
-    Err(Status {
-        code: 501,
-        reason: "NotImplemented".to_owned(),
-        message: String::new(),
-        details: Value::Null,
-    })
+    let known = Kind::of_resource(&request.group, &request.resource)
+        .filter(|kind| kind.resource().version == request.version);
+    let Some(kind) = known else { return Err(refusal::no_such_resource()) };
+    let dry_run = dry_run(request)?;
+    if !dry_run {
+        return answer(w, kind, request);
+    }
+    // A dry run does everything and leaves nothing behind.
+    let mut copy = w.clone();
+    let answered = answer(&mut copy, kind, request);
+    for notice in &copy.notices {
+        w.notice(notice);
+    }
+    answered
+}
+
+fn answer(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
+    if !request.subresource.is_empty() {
+        return subresource::handle(w, kind, request);
+    }
+    match (request.verb, request.name.is_empty()) {
+        (Verb::Get, false) => read::get(w, &key(kind, request)),
+        (Verb::List, true) => read::list(w, kind, request),
+        (Verb::Create, true) => write::create(w, kind, request),
+        (Verb::Update, false) => write::update(w, kind, request),
+        (Verb::Patch, false) => patch::patch(w, kind, request),
+        (Verb::Delete, false) => delete::delete(w, kind, request),
+        (Verb::DeleteCollection, true) => delete::collection(w, kind, request),
+        _ => Err(refusal::method_not_allowed()),
+    }
+}
+
+/// Where the object of a request is kept.
+fn key(kind: Kind, request: &Request) -> Key {
+    Key::new(kind, &request.namespace, &request.name)
+}
+
+/// A parameter of a request's query, empty if it is not there.
+fn query<'a>(request: &'a Request, name: &str) -> &'a str {
+    request.query.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+}
+
+fn dry_run(request: &Request) -> Result<bool, Status> {
+    let given: Vec<&str> =
+        request.query.iter().filter(|(name, value)| name == "dryRun" && !value.is_empty()).map(|(_, value)| value.as_str()).collect();
+    let in_body = request.verb == Verb::Delete
+        && request.body.as_ref().and_then(|body| body.get("dryRun")).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    match given.as_slice() {
+        [] => Ok(in_body),
+        ["All"] => Ok(true),
+        other => Err(refusal::bad_option(options_of(request.verb), "dryRun", &field::shown(&other), &["All"])),
+    }
+}
+
+fn options_of(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Create => "CreateOptions",
+        Verb::Update => "UpdateOptions",
+        Verb::Patch => "PatchOptions",
+        _ => "DeleteOptions",
+    }
 }

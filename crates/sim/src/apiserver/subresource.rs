@@ -1,0 +1,386 @@
+//! `status`, `scale`, `binding`, `eviction`, `ephemeralcontainers`, `resize`.
+
+use serde_json::{Value, json};
+
+use k8s_openapi::api::policy::v1 as policy;
+
+use super::delete::{options, remove};
+use super::{defaults, field, key, notices, patch, read, refusal, strategy, write};
+use crate::objects::{Kind, Object, selects};
+use crate::registry::{failure, not_found};
+use crate::request::{PatchKind, Request, Status, Verb};
+use crate::world::World;
+
+pub(super) fn handle(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
+    if request.name.is_empty() {
+        return Err(refusal::method_not_allowed());
+    }
+    match (request.subresource.as_str(), request.verb) {
+        ("status" | "ephemeralcontainers" | "resize", Verb::Get) => read::get(w, &key(kind, request)),
+        ("status", Verb::Update | Verb::Patch) => status(w, kind, request),
+        ("scale", Verb::Get) => scale_of(w, kind, request),
+        ("scale", Verb::Update | Verb::Patch) => scale(w, kind, request),
+        ("binding", Verb::Create) if kind == Kind::Pod => bind(w, request),
+        ("eviction", Verb::Create) if kind == Kind::Pod => evict(w, request),
+        ("ephemeralcontainers", Verb::Update | Verb::Patch) if kind == Kind::Pod => {
+            w.notice("not simulated: ephemeral containers (they are stored and never start)");
+            pod_part(w, request, |pod, new| pod.ephemeral_containers.clone_from(&new.ephemeral_containers))
+        }
+        ("resize", Verb::Update | Verb::Patch) if kind == Kind::Pod => {
+            w.notice("not simulated: resizing a running pod (the new resources are stored and have no effect)");
+            pod_part(w, request, |pod, new| {
+                for (old, new) in pod.containers.iter_mut().zip(&new.containers) {
+                    old.resources.clone_from(&new.resources);
+                }
+            })
+        }
+        ("status" | "scale" | "binding" | "eviction" | "ephemeralcontainers" | "resize", _) => {
+            Err(refusal::method_not_allowed())
+        }
+        _ => Err(refusal::no_such_resource()),
+    }
+}
+
+/// The new state that a subresource was given, by a whole object or a patch.
+fn wanted(w: &World, kind: Kind, request: &Request) -> Result<Object, Status> {
+    if request.verb == Verb::Patch {
+        return patch::patched(w, kind, request);
+    }
+    write::object(kind, request, request.body.as_ref().unwrap_or(&Value::Null))
+}
+
+fn status(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
+    let new = wanted(w, kind, request)?;
+    let current = w.get(&key(kind, request)).cloned().ok_or_else(|| not_found(kind, &request.name))?;
+    write::check_preconditions(kind, &current.object, &new)?;
+    let Some(object) = strategy::with_status_of(&current.object, &new) else {
+        return Err(refusal::no_such_resource());
+    };
+    let stored = w.update(object).ok_or_else(|| not_found(kind, &request.name))?;
+    Ok((*stored.json()).clone())
+}
+
+/// Writes one part of a pod's spec.
+fn pod_part(
+    w: &mut World,
+    request: &Request,
+    change: impl FnOnce(&mut k8s_openapi::api::core::v1::PodSpec, &k8s_openapi::api::core::v1::PodSpec),
+) -> Result<Value, Status> {
+    let mut new = wanted(w, Kind::Pod, request)?;
+    let current = w.get(&key(Kind::Pod, request)).cloned().ok_or_else(|| not_found(Kind::Pod, &request.name))?;
+    write::check_preconditions(Kind::Pod, &current.object, &new)?;
+    defaults::default(&mut new);
+    let mut object = current.object.clone();
+    if let (Object::Pod(pod), Object::Pod(new)) = (&mut object, &new)
+        && let (Some(spec), Some(new)) = (&mut pod.spec, &new.spec)
+    {
+        change(spec, new);
+    }
+    notices::of(w, &object);
+    let stored = w.update(object).ok_or_else(|| not_found(Kind::Pod, &request.name))?;
+    Ok((*stored.json()).clone())
+}
+
+/// Replicas asked for, replicas there are, and the selector as text.
+fn scale_parts(object: &Object) -> Option<(i32, i32, String)> {
+    let label_selector = |selector: Option<&k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector>| {
+        selector.map(format_selector).unwrap_or_default()
+    };
+    Some(match object {
+        Object::Deployment(object) => {
+            let spec = object.spec.as_ref()?;
+            let have = object.status.as_ref().and_then(|status| status.replicas);
+            (spec.replicas.unwrap_or(1), have.unwrap_or(0), label_selector(Some(&spec.selector)))
+        }
+        Object::ReplicaSet(object) => {
+            let spec = object.spec.as_ref()?;
+            let have = object.status.as_ref().map(|status| status.replicas);
+            (spec.replicas.unwrap_or(1), have.unwrap_or(0), label_selector(Some(&spec.selector)))
+        }
+        Object::StatefulSet(object) => {
+            let spec = object.spec.as_ref()?;
+            let have = object.status.as_ref().map(|status| status.replicas);
+            (spec.replicas.unwrap_or(1), have.unwrap_or(0), label_selector(Some(&spec.selector)))
+        }
+        Object::ReplicationController(object) => {
+            let spec = object.spec.as_ref()?;
+            let have = object.status.as_ref().map(|status| status.replicas);
+            let pairs = spec.selector.iter().flatten().map(|(key, value)| format!("{key}={value}"));
+            (spec.replicas.unwrap_or(1), have.unwrap_or(0), pairs.collect::<Vec<_>>().join(","))
+        }
+        _ => return None,
+    })
+}
+
+/// `metav1.LabelSelectorAsSelector(…).String()`
+fn format_selector(selector: &k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector) -> String {
+    let mut parts: Vec<(String, String)> = selector
+        .match_labels
+        .iter()
+        .flatten()
+        .map(|(key, value)| (key.clone(), format!("{key}={value}")))
+        .collect();
+    for expression in selector.match_expressions.iter().flatten() {
+        let mut values = expression.values.clone().unwrap_or_default();
+        values.sort();
+        let (key, values) = (&expression.key, values.join(","));
+        let shown = match expression.operator.as_str() {
+            "In" => format!("{key} in ({values})"),
+            "NotIn" => format!("{key} notin ({values})"),
+            "DoesNotExist" => format!("!{key}"),
+            _ => key.clone(),
+        };
+        parts.push((key.clone(), shown));
+    }
+    parts.sort();
+    parts.into_iter().map(|(_, shown)| shown).collect::<Vec<_>>().join(",")
+}
+
+fn scale_of(w: &World, kind: Kind, request: &Request) -> Result<Value, Status> {
+    let stored = w.get(&key(kind, request)).ok_or_else(|| not_found(kind, &request.name))?;
+    let (wanted, have, selector) = scale_parts(&stored.object).ok_or_else(refusal::no_such_resource)?;
+    let meta = stored.object.meta();
+    let mut status = json!({ "replicas": have });
+    if !selector.is_empty() {
+        status["selector"] = Value::from(selector);
+    }
+    let mut spec = json!({});
+    if wanted != 0 {
+        spec["replicas"] = Value::from(wanted);
+    }
+    Ok(json!({
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {
+            "name": meta.name,
+            "namespace": meta.namespace,
+            "uid": meta.uid,
+            "resourceVersion": meta.resource_version,
+            "creationTimestamp": meta.creation_timestamp,
+        },
+        "spec": spec,
+        "status": status,
+    }))
+}
+
+fn scale(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
+    let current = scale_of(w, kind, request)?;
+    let body = request.body.clone().unwrap_or(Value::Null);
+    let mut new = match (request.verb, request.patch) {
+        (Verb::Patch, Some(PatchKind::Json)) => {
+            peapod_patch::rfc6902::apply(&current, &body).map_err(|_| refusal::rejected())?
+        }
+        (Verb::Patch, _) => peapod_patch::json::apply(&current, &body),
+        _ => body.clone(),
+    };
+    if request.verb == Verb::Patch && body.pointer("/metadata/resourceVersion").is_none() {
+        new["metadata"]["resourceVersion"] = Value::Null;
+    }
+    let replicas = match new.pointer("/spec/replicas") {
+        None | Some(Value::Null) => 0,
+        Some(value) => match value.as_i64() {
+            Some(replicas) => replicas,
+            None => {
+                let message =
+                    format!("json: cannot unmarshal {} into Go struct field ScaleSpec.spec.replicas of type int32", kind_of(value));
+                let message = format!("Scale in version \"v1\" cannot be handled as a Scale: {message}");
+                return Err(refusal::bad_request(&message));
+            }
+        },
+    };
+    let wanted_version = new.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
+    let stored = w.get(&key(kind, request)).cloned().ok_or_else(|| not_found(kind, &request.name))?;
+    if !wanted_version.is_empty() && stored.object.meta().resource_version.as_deref() != Some(wanted_version) {
+        return Err(refusal::modified(kind, &request.name));
+    }
+    if replicas < 0 {
+        let path = field::Path::root("spec");
+        let mut errors = field::Errors::default();
+        errors.nonnegative(&path.child("replicas"), replicas);
+        return Err(scale_invalid(&request.name, errors));
+    }
+    let mut object = stored.object.clone();
+    let replicas = i32::try_from(replicas).ok();
+    match &mut object {
+        Object::Deployment(object) => object.spec.get_or_insert_default().replicas = replicas,
+        Object::ReplicaSet(object) => object.spec.get_or_insert_default().replicas = replicas,
+        Object::StatefulSet(object) => object.spec.get_or_insert_default().replicas = replicas,
+        Object::ReplicationController(object) => object.spec.get_or_insert_default().replicas = replicas,
+        _ => return Err(refusal::no_such_resource()),
+    }
+    w.update(object).ok_or_else(|| not_found(kind, &request.name))?;
+    scale_of(w, kind, request)
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "string",
+        Value::Bool(_) => "bool",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+        Value::Number(_) => "number",
+        Value::Null => "null",
+    }
+}
+
+fn scale_invalid(name: &str, errors: field::Errors) -> Status {
+    let said: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
+    let causes: Vec<Value> = errors
+        .0
+        .iter()
+        .map(|error| json!({ "reason": error.reason, "message": error.message, "field": error.field }))
+        .collect();
+    Status {
+        code: 422,
+        reason: "Invalid".to_owned(),
+        message: format!("Scale.autoscaling \"{name}\" is invalid: {}", said.join(", ")),
+        details: json!({ "name": name, "group": "autoscaling", "kind": "Scale", "causes": causes }),
+    }
+}
+
+fn success() -> Value {
+    json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 })
+}
+
+fn bind(w: &mut World, request: &Request) -> Result<Value, Status> {
+    let body = request.body.as_ref().unwrap_or(&Value::Null);
+    let target = body.pointer("/target/name").and_then(Value::as_str).unwrap_or_default();
+    if target.is_empty() {
+        let path = field::Path::root("target");
+        let mut errors = field::Errors::default();
+        errors.required(&path.child("name"), "");
+        let said = errors.0.first().map(ToString::to_string).unwrap_or_default();
+        return Err(Status {
+            code: 422,
+            reason: "Invalid".to_owned(),
+            message: format!("Binding \"{}\" is invalid: {said}", request.name),
+            details: json!({ "name": request.name, "kind": "Binding" }),
+        });
+    }
+    let key = key(Kind::Pod, request);
+    let uid = w.get(&key).map(|stored| stored.object.uid().to_owned());
+    let Some(uid) = uid else { return Err(not_found(Kind::Pod, &key.name)) };
+    let wanted = body.pointer("/metadata/uid").and_then(Value::as_str).filter(|uid| !uid.is_empty());
+    w.bind(&key, wanted.unwrap_or(&uid), target).map_err(|mut status| {
+        if status.code == 409 {
+            status.details = json!({ "name": request.name, "kind": "pods/binding" });
+        }
+        status
+    })?;
+    Ok(success())
+}
+
+/// `EvictionREST.Create` (`pkg/registry/core/pod/storage/eviction.go`).
+fn evict(w: &mut World, request: &Request) -> Result<Value, Status> {
+    let key = key(Kind::Pod, request);
+    let Some(pod) = w.get(&key).and_then(|stored| stored.object.as_pod()).cloned() else {
+        return Err(not_found(Kind::Pod, &key.name));
+    };
+    let inner = Request {
+        body: request.body.as_ref().and_then(|body| body.get("deleteOptions")).cloned(),
+        ..request.clone()
+    };
+    let options = options(&inner)?;
+    let free = crate::objects::is_terminal(&pod)
+        || crate::objects::phase(&pod) == "Pending"
+        || pod.metadata.deletion_timestamp.is_some();
+    if free {
+        remove(w, &key, &options)?;
+        return Ok(success());
+    }
+    let budgets: Vec<policy::PodDisruptionBudget> = w
+        .store
+        .list(Kind::PodDisruptionBudget, Some(&request.namespace))
+        .filter_map(|stored| match &stored.object {
+            Object::PodDisruptionBudget(budget) => Some(budget.clone()),
+            _ => None,
+        })
+        .filter(|budget| {
+            let selector = budget.spec.as_ref().and_then(|spec| spec.selector.as_ref());
+            selector.is_some_and(|selector| selects(selector, pod.metadata.labels.as_ref()))
+        })
+        .collect();
+    match budgets.as_slice() {
+        [] => {}
+        [budget] => check_budget(w, &pod, budget)?,
+        _ => {
+            let message =
+                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+            return Err(refusal::internal(message));
+        }
+    }
+    mark_as_disrupted(w, &key, &pod);
+    remove(w, &key, &options)?;
+    Ok(success())
+}
+
+/// `checkAndDecrement`: takes one of the disruptions that the budget allows.
+fn check_budget(
+    w: &mut World,
+    pod: &k8s_openapi::api::core::v1::Pod,
+    budget: &policy::PodDisruptionBudget,
+) -> Result<(), Status> {
+    let name = budget.metadata.name.clone().unwrap_or_default();
+    let status = budget.status.clone().unwrap_or_default();
+    let desired = status.desired_healthy.unwrap_or(0);
+    let healthy = status.current_healthy.unwrap_or(0);
+    let allowed = status.disruptions_allowed.unwrap_or(0);
+    let always = budget.spec.as_ref().and_then(|spec| spec.unhealthy_pod_eviction_policy.as_deref()) == Some("AlwaysAllow");
+    let ready = pod.status.iter().flat_map(|status| status.conditions.iter().flatten()).any(|c| c.type_ == "Ready" && c.status == "True");
+    if !ready && (always || (desired > 0 && healthy >= desired)) {
+        return Ok(());
+    }
+    let too_many = |cause: String, retry: Option<i64>| {
+        let message = "Cannot evict pod as it would violate the pod's disruption budget.".to_owned();
+        let mut details = json!({ "causes": [{ "reason": "DisruptionBudget", "message": cause }] });
+        if let Some(seconds) = retry {
+            details["retryAfterSeconds"] = Value::from(seconds);
+        }
+        Err(Status { code: 429, reason: "TooManyRequests".to_owned(), message, details })
+    };
+    if status.observed_generation.unwrap_or(0) < budget.metadata.generation.unwrap_or(0) {
+        return too_many(format!("The disruption budget {name} is still being processed by the server."), Some(10));
+    }
+    if allowed < 0 {
+        return Err(failure(
+            403,
+            "Forbidden",
+            format!("poddisruptionbudgets.policy \"{name}\" is forbidden: pdb disruptions allowed is negative"),
+            Kind::PodDisruptionBudget,
+            &name,
+        ));
+    }
+    if allowed == 0 {
+        let cause = format!("The disruption budget {name} needs {desired} healthy pods and has {healthy} currently");
+        return too_many(cause, None);
+    }
+    let mut budget = budget.clone();
+    let time = w.time();
+    let status = budget.status.get_or_insert_default();
+    status.disruptions_allowed = Some(allowed - 1);
+    let pod_name = pod.metadata.name.clone().unwrap_or_default();
+    status.disrupted_pods.get_or_insert_default().insert(pod_name, time);
+    w.update(budget.into());
+    Ok(())
+}
+
+/// The condition by which a pod's owner can tell that it was evicted (`addConditionAndDeletePod`).
+fn mark_as_disrupted(w: &mut World, key: &crate::objects::Key, pod: &k8s_openapi::api::core::v1::Pod) {
+    let (time, uid) = (w.time(), pod.metadata.uid.clone().unwrap_or_default());
+    w.update_pod(key, &uid, |pod| {
+        let condition = k8s_openapi::api::core::v1::PodCondition {
+            type_: "DisruptionTarget".to_owned(),
+            status: "True".to_owned(),
+            reason: Some("EvictionByEvictionAPI".to_owned()),
+            message: Some("Eviction API: evicting".to_owned()),
+            last_transition_time: Some(time),
+            observed_generation: pod.metadata.generation,
+            ..Default::default()
+        };
+        let conditions = pod.status.get_or_insert_default().conditions.get_or_insert_default();
+        match conditions.iter_mut().find(|known| known.type_ == condition.type_) {
+            Some(known) => *known = condition,
+            None => conditions.push(condition),
+        }
+    });
+}

@@ -1,0 +1,133 @@
+//! `create` and `update`: from a body to a stored object.
+
+use serde_json::Value;
+
+use super::decode::{Flaw, FlawKind};
+use super::{defaults, key, notices, query, refusal, strategy, validation};
+use crate::objects::{Kind, Object};
+use crate::registry::not_found;
+use crate::request::{Request, Status};
+use crate::world::World;
+
+/// The object of a body, as a write takes it: decoded as `fieldValidation` says, with the path's namespace.
+///
+/// # Errors
+/// `BadRequest` for another kind, a value of a wrong type, an unknown field under strict validation.
+pub(super) fn object(kind: Kind, request: &Request, body: &Value) -> Result<Object, Status> {
+    let resource = kind.resource();
+    let text = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default();
+    let (version, given) = (text("apiVersion"), text("kind"));
+    if !body.is_object() {
+        let message = format!("the object provided is unrecognized (must be of type {})", resource.name);
+        return Err(refusal::bad_request(&message));
+    }
+    if !version.is_empty() && version != resource.api_version() {
+        let message = format!(
+            "the API version in the data ({version}) does not match the expected API version ({})",
+            resource.api_version()
+        );
+        return Err(refusal::bad_request(&message));
+    }
+    if !given.is_empty() && given != resource.name {
+        let group = if resource.group.is_empty() { "core" } else { resource.group };
+        let message = format!(
+            "{given} in version \"{}\" cannot be handled as a {}: converting (v1.{given}) to ({group}.{}): unknown conversion",
+            resource.version, resource.name, resource.name
+        );
+        return Err(refusal::bad_request(&message));
+    }
+    let (object, flaws) = Object::decode(kind, body);
+    if let Some(flaw) = flaws.iter().find(|flaw| flaw.kind == FlawKind::WrongType) {
+        return Err(refusal::cannot_be_handled(kind, &flaw.message));
+    }
+    if query(request, "fieldValidation") == "Strict" && !flaws.is_empty() {
+        return Err(refusal::cannot_be_handled(kind, &format!("strict decoding error: {}", said(&flaws))));
+    }
+    let Some(mut object) = object else {
+        return Err(refusal::cannot_be_handled(kind, "it cannot be decoded"));
+    };
+    if resource.namespaced {
+        if object.namespace().is_empty() {
+            object.meta_mut().namespace = Some(request.namespace.clone());
+        } else if object.namespace() != request.namespace {
+            let message = "the namespace of the provided object does not match the namespace sent on the request";
+            return Err(refusal::bad_request(message));
+        }
+    }
+    Ok(object)
+}
+
+fn said(flaws: &[Flaw]) -> String {
+    flaws.iter().map(|flaw| flaw.message.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn create(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
+    let body = request.body.as_ref().unwrap_or(&Value::Null);
+    let object = object(kind, request, body)?;
+    notices::of(w, &object);
+    w.create(object).map(|stored| (*stored.json()).clone())
+}
+
+pub(super) fn update(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
+    let body = request.body.as_ref().unwrap_or(&Value::Null);
+    let new = object(kind, request, body)?;
+    if new.name() != request.name {
+        let message = format!(
+            "the name of the object ({}) does not match the name on the URL ({})",
+            new.name(),
+            request.name
+        );
+        return Err(refusal::bad_request(&message));
+    }
+    replace(w, kind, request, new)
+}
+
+/// Puts a new state in the place of an object's current one, as its main resource takes it.
+pub(super) fn replace(w: &mut World, kind: Kind, request: &Request, mut new: Object) -> Result<Value, Status> {
+    let current = w.get(&key(kind, request)).cloned().ok_or_else(|| not_found(kind, &request.name))?;
+    check_preconditions(kind, &current.object, &new)?;
+    defaults::default(&mut new);
+    keep_system_metadata(&current.object, &mut new);
+    strategy::prepare_for_update(w, &current.object, &mut new);
+    if let Some(status) = validation::update(&current.object, &new).into_status(kind, new.name()) {
+        return Err(status);
+    }
+    notices::of(w, &new);
+    let stored = w.update(new).ok_or_else(|| not_found(kind, &request.name))?;
+    Ok((*stored.json()).clone())
+}
+
+/// A resourceVersion or a uid in the new state must be the current one's.
+pub(super) fn check_preconditions(kind: Kind, current: &Object, new: &Object) -> Result<(), Status> {
+    let wanted = new.meta().resource_version.as_deref().unwrap_or_default();
+    if !wanted.is_empty() && Some(wanted) != current.meta().resource_version.as_deref() {
+        return Err(refusal::modified(kind, new.name()));
+    }
+    if !new.uid().is_empty() && new.uid() != current.uid() {
+        let why = format!(
+            "Precondition failed: UID in precondition: {}, UID in object meta: {}",
+            new.uid(),
+            current.uid()
+        );
+        return Err(refusal::conflict(kind, new.name(), &why));
+    }
+    Ok(())
+}
+
+/// What no client may change in the metadata (`rest.BeforeUpdate`).
+pub(super) fn keep_system_metadata(current: &Object, new: &mut Object) {
+    let old = current.meta().clone();
+    let meta = new.meta_mut();
+    meta.name = old.name;
+    meta.namespace = old.namespace;
+    meta.uid = old.uid;
+    meta.creation_timestamp = old.creation_timestamp;
+    meta.deletion_timestamp = old.deletion_timestamp;
+    meta.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
+    meta.generation = old.generation;
+    meta.self_link = old.self_link;
+    meta.managed_fields = old.managed_fields;
+    if meta.generate_name.is_none() {
+        meta.generate_name = old.generate_name;
+    }
+}
