@@ -72,7 +72,9 @@ pub fn apply(original: &Value, patch: &Value) -> Result<Value, Error> {
 }
 
 fn missing(operation: &str, path: &str) -> Error {
-    Error::Failed(format!("{operation} operation does not apply: doc is missing path: {path}: missing value"))
+    Error::Failed(format!(
+        "{operation} operation does not apply: doc is missing path: {path}: missing value"
+    ))
 }
 
 fn token(text: &str) -> String {
@@ -106,7 +108,11 @@ fn index(text: &str, length: usize, insert: bool) -> Option<usize> {
     let length = i64::try_from(length).ok()?;
     let end = if insert { length + 1 } else { length };
     let number = if number < 0 { number + end } else { number };
-    if (0..end).contains(&number) { usize::try_from(number).ok() } else { None }
+    if (0..end).contains(&number) {
+        usize::try_from(number).ok()
+    } else {
+        None
+    }
 }
 
 fn get<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
@@ -164,12 +170,30 @@ mod tests {
     fn operations_are_applied_in_order_or_not_at_all() {
         let document = json!({ "a": [1, 2, 3], "b": { "c/d": 1 } });
         for (patch, expected) in [
-            (json!([{ "op": "add", "path": "/a/-", "value": 4 }]), Some(json!({ "a": [1, 2, 3, 4], "b": { "c/d": 1 } }))),
-            (json!([{ "op": "add", "path": "/a/0", "value": 0 }]), Some(json!({ "a": [0, 1, 2, 3], "b": { "c/d": 1 } }))),
-            (json!([{ "op": "remove", "path": "/b/c~1d" }]), Some(json!({ "a": [1, 2, 3], "b": {} }))),
-            (json!([{ "op": "replace", "path": "/a/1", "value": 9 }]), Some(json!({ "a": [1, 9, 3], "b": { "c/d": 1 } }))),
-            (json!([{ "op": "move", "from": "/a", "path": "/e" }]), Some(json!({ "b": { "c/d": 1 }, "e": [1, 2, 3] }))),
-            (json!([{ "op": "copy", "from": "/a/0", "path": "/b/x" }]), Some(json!({ "a": [1, 2, 3], "b": { "c/d": 1, "x": 1 } }))),
+            (
+                json!([{ "op": "add", "path": "/a/-", "value": 4 }]),
+                Some(json!({ "a": [1, 2, 3, 4], "b": { "c/d": 1 } })),
+            ),
+            (
+                json!([{ "op": "add", "path": "/a/0", "value": 0 }]),
+                Some(json!({ "a": [0, 1, 2, 3], "b": { "c/d": 1 } })),
+            ),
+            (
+                json!([{ "op": "remove", "path": "/b/c~1d" }]),
+                Some(json!({ "a": [1, 2, 3], "b": {} })),
+            ),
+            (
+                json!([{ "op": "replace", "path": "/a/1", "value": 9 }]),
+                Some(json!({ "a": [1, 9, 3], "b": { "c/d": 1 } })),
+            ),
+            (
+                json!([{ "op": "move", "from": "/a", "path": "/e" }]),
+                Some(json!({ "b": { "c/d": 1 }, "e": [1, 2, 3] })),
+            ),
+            (
+                json!([{ "op": "copy", "from": "/a/0", "path": "/b/x" }]),
+                Some(json!({ "a": [1, 2, 3], "b": { "c/d": 1, "x": 1 } })),
+            ),
             (json!([{ "op": "test", "path": "/a/0", "value": 2 }]), None),
             (json!([{ "op": "replace", "path": "/nope", "value": 2 }]), None),
             (json!([{ "op": "remove", "path": "/a/7" }]), None),

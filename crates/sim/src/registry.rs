@@ -111,7 +111,10 @@ impl World {
     /// the spec. An object that waits for its last finalizer is removed with it.
     pub fn update(&mut self, mut object: Object) -> Option<Arc<Stored>> {
         let current = Arc::clone(self.get(&object.key())?);
-        object.meta_mut().resource_version.clone_from(&current.object.meta().resource_version);
+        object
+            .meta_mut()
+            .resource_version
+            .clone_from(&current.object.meta().resource_version);
         if current.object == object {
             return Some(current);
         }
@@ -322,9 +325,11 @@ fn pod_grace(pod: &core::Pod, asked: Option<i64>) -> i64 {
 fn is_gone(object: &Object) -> bool {
     let meta = object.meta();
     let waits = match object {
-        Object::Namespace(namespace) => {
-            namespace.spec.as_ref().and_then(|spec| spec.finalizers.as_ref()).is_some_and(|list| !list.is_empty())
-        }
+        Object::Namespace(namespace) => namespace
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.finalizers.as_ref())
+            .is_some_and(|list| !list.is_empty()),
         _ => false,
     };
     let finalized = meta.finalizers.as_ref().is_none_or(Vec::is_empty);

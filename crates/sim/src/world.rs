@@ -10,9 +10,9 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use crate::cluster::Event;
+use crate::controllers;
 use crate::events::EventRecorder;
 use crate::latency;
-use crate::controllers;
 use crate::objects::{Key, Kind, Object};
 use crate::queue::Queue;
 use crate::rng::Rng;
@@ -340,16 +340,20 @@ impl World {
     }
 
     fn kubelet_of(&self, node: &str) -> Option<Actor> {
-        self.node_names.iter().position(|name| **name == *node).map(Actor::Kubelet)
+        self.node_names
+            .iter()
+            .position(|name| **name == *node)
+            .map(Actor::Kubelet)
     }
 
     /// The write that a record tells of.
     pub fn written(&self, record: RecordId) -> Option<&Write> {
         match self.records.get(usize::try_from(record).ok()?)?.what {
             // Each write takes the next resourceVersion, so the history is in their order.
-            What::Write { resource_version, .. } => {
-                self.store.history().get(usize::try_from(resource_version.checked_sub(1)?).ok()?)
-            }
+            What::Write { resource_version, .. } => self
+                .store
+                .history()
+                .get(usize::try_from(resource_version.checked_sub(1)?).ok()?),
             _ => None,
         }
     }
@@ -370,7 +374,11 @@ impl World {
             }
             _ => {}
         }
-        watchers.extend(controllers::watchers(&stored.object, change).into_iter().map(Actor::Controller));
+        watchers.extend(
+            controllers::watchers(&stored.object, change)
+                .into_iter()
+                .map(Actor::Controller),
+        );
         let meta = stored.object.meta();
         if meta.owner_references.is_some()
             || meta.deletion_timestamp.is_some() && meta.finalizers.is_some()

@@ -14,8 +14,10 @@ const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// Marks the pod of a file on a node; no service account may come with it.
 const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";
 /// The classes that exist without an object.
-const SYSTEM_CLASSES: [(&str, i32); 2] =
-    [("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000)];
+const SYSTEM_CLASSES: [(&str, i32); 2] = [
+    ("system-node-critical", 2_000_001_000),
+    ("system-cluster-critical", 2_000_000_000),
+];
 
 /// `pods "p" is forbidden: …`
 pub(crate) fn forbidden(kind: Kind, name: &str, reason: &str) -> Status {
@@ -52,10 +54,15 @@ fn namespace_lifecycle(w: &World, object: &Object) -> Result<(), Status> {
         return Ok(());
     }
     let name = object.namespace();
-    let Some(Object::Namespace(namespace)) =
-        w.get(&Key::new(Kind::Namespace, "", name)).map(|stored| &stored.object)
+    let Some(Object::Namespace(namespace)) = w.get(&Key::new(Kind::Namespace, "", name)).map(|stored| &stored.object)
     else {
-        return Err(failure(404, "NotFound", format!("namespaces \"{name}\" not found"), Kind::Namespace, name));
+        return Err(failure(
+            404,
+            "NotFound",
+            format!("namespaces \"{name}\" not found"),
+            Kind::Namespace,
+            name,
+        ));
     };
     let phase = namespace.status.as_ref().and_then(|status| status.phase.as_deref());
     if namespace.metadata.deletion_timestamp.is_some() || phase == Some("Terminating") {
@@ -71,13 +78,25 @@ fn namespace_lifecycle(w: &World, object: &Object) -> Result<(), Status> {
 
 /// `ServiceAccount`: every pod has an account that exists, and its token is mounted unless someone says no.
 fn service_account(w: &mut World, pod: &mut core::Pod) -> Result<(), Status> {
-    let mirror = pod.metadata.annotations.as_ref().is_some_and(|map| map.contains_key(MIRROR_ANNOTATION));
+    let mirror = pod
+        .metadata
+        .annotations
+        .as_ref()
+        .is_some_and(|map| map.contains_key(MIRROR_ANNOTATION));
     let pod_name = pod.metadata.name.clone().unwrap_or_default();
     let namespace = pod.metadata.namespace.clone().unwrap_or_default();
     let Some(spec) = &mut pod.spec else { return Ok(()) };
     if mirror {
-        if spec.service_account_name.as_deref().is_some_and(|name| !name.is_empty()) {
-            return Err(forbidden(Kind::Pod, &pod_name, "a mirror pod may not reference service accounts"));
+        if spec
+            .service_account_name
+            .as_deref()
+            .is_some_and(|name| !name.is_empty())
+        {
+            return Err(forbidden(
+                Kind::Pod,
+                &pod_name,
+                "a mirror pod may not reference service accounts",
+            ));
         }
         return Ok(());
     }
@@ -86,7 +105,10 @@ fn service_account(w: &mut World, pod: &mut core::Pod) -> Result<(), Status> {
     }
     spec.service_account.clone_from(&spec.service_account_name);
     let name = spec.service_account_name.clone().unwrap_or_default();
-    let account = match w.get(&Key::new(Kind::ServiceAccount, &namespace, &name)).map(|stored| &stored.object) {
+    let account = match w
+        .get(&Key::new(Kind::ServiceAccount, &namespace, &name))
+        .map(|stored| &stored.object)
+    {
         Some(Object::ServiceAccount(account)) => Some(account.clone()),
         _ if !has_namespaces(w) => None,
         _ => {
@@ -95,7 +117,9 @@ fn service_account(w: &mut World, pod: &mut core::Pod) -> Result<(), Status> {
             return Err(forbidden(Kind::Pod, &pod_name, &reason));
         }
     };
-    let own_choice = account.as_ref().and_then(|account| account.automount_service_account_token);
+    let own_choice = account
+        .as_ref()
+        .and_then(|account| account.automount_service_account_token);
     if spec.automount_service_account_token.or(own_choice).unwrap_or(true) && account.is_some() {
         mount_token(w, spec);
     }
@@ -107,9 +131,15 @@ fn service_account(w: &mut World, pod: &mut core::Pod) -> Result<(), Status> {
 
 /// `mountServiceAccountToken`: a projected volume with the token, the cluster's root certificate and the namespace.
 fn mount_token(w: &mut World, spec: &mut core::PodSpec) {
-    let existing = spec.volumes.iter().flatten().find(|volume| volume.name.starts_with("kube-api-access-"));
+    let existing = spec
+        .volumes
+        .iter()
+        .flatten()
+        .find(|volume| volume.name.starts_with("kube-api-access-"));
     let existing = existing.map(|volume| volume.name.clone());
-    let name = existing.clone().unwrap_or_else(|| format!("kube-api-access-{}", w.rng.suffix(5)));
+    let name = existing
+        .clone()
+        .unwrap_or_else(|| format!("kube-api-access-{}", w.rng.suffix(5)));
     let mut needed = false;
     for container in spec.init_containers.iter_mut().flatten().chain(&mut spec.containers) {
         let mounts = container.volume_mounts.get_or_insert_default();
@@ -139,7 +169,11 @@ fn token_volume(name: String) -> core::Volume {
     };
     let certificate = core::ConfigMapProjection {
         name: "kube-root-ca.crt".to_owned(),
-        items: Some(vec![core::KeyToPath { key: "ca.crt".to_owned(), path: "ca.crt".to_owned(), mode: None }]),
+        items: Some(vec![core::KeyToPath {
+            key: "ca.crt".to_owned(),
+            path: "ca.crt".to_owned(),
+            mode: None,
+        }]),
         optional: None,
     };
     let namespace = core::DownwardAPIVolumeFile {
@@ -151,16 +185,27 @@ fn token_volume(name: String) -> core::Volume {
         ..Default::default()
     };
     let sources = vec![
-        core::VolumeProjection { service_account_token: Some(token), ..Default::default() },
-        core::VolumeProjection { config_map: Some(certificate), ..Default::default() },
         core::VolumeProjection {
-            downward_api: Some(core::DownwardAPIProjection { items: Some(vec![namespace]) }),
+            service_account_token: Some(token),
+            ..Default::default()
+        },
+        core::VolumeProjection {
+            config_map: Some(certificate),
+            ..Default::default()
+        },
+        core::VolumeProjection {
+            downward_api: Some(core::DownwardAPIProjection {
+                items: Some(vec![namespace]),
+            }),
             ..Default::default()
         },
     ];
     core::Volume {
         name,
-        projected: Some(core::ProjectedVolumeSource { default_mode: Some(0o644), sources: Some(sources) }),
+        projected: Some(core::ProjectedVolumeSource {
+            default_mode: Some(0o644),
+            sources: Some(sources),
+        }),
         ..Default::default()
     }
 }
@@ -170,17 +215,26 @@ fn priority(w: &World, pod: &mut core::Pod) -> Result<(), Status> {
     let name = pod.metadata.name.clone().unwrap_or_default();
     let Some(spec) = &mut pod.spec else { return Ok(()) };
     let classes = || {
-        w.store.list(Kind::PriorityClass, None).filter_map(|stored| match &stored.object {
-            Object::PriorityClass(class) => Some(class),
-            _ => None,
-        })
+        w.store
+            .list(Kind::PriorityClass, None)
+            .filter_map(|stored| match &stored.object {
+                Object::PriorityClass(class) => Some(class),
+                _ => None,
+            })
     };
     let value_of = |class: &scheduling::PriorityClass| class.value.unwrap_or_default();
     let wanted = spec.priority_class_name.clone().unwrap_or_default();
     let (class, computed, policy) = if wanted.is_empty() {
         // Of several global defaults the smallest counts.
-        match classes().filter(|class| class.global_default == Some(true)).min_by_key(|class| value_of(class)) {
-            Some(class) => (class.metadata.name.clone(), value_of(class), class.preemption_policy.clone()),
+        match classes()
+            .filter(|class| class.global_default == Some(true))
+            .min_by_key(|class| value_of(class))
+        {
+            Some(class) => (
+                class.metadata.name.clone(),
+                value_of(class),
+                class.preemption_policy.clone(),
+            ),
             None => (None, 0, None),
         }
     } else if let Some((_, value)) = SYSTEM_CLASSES.iter().find(|(class, _)| *class == wanted) {
@@ -188,7 +242,11 @@ fn priority(w: &World, pod: &mut core::Pod) -> Result<(), Status> {
     } else if let Some(class) = classes().find(|class| class.metadata.name.as_deref() == Some(&wanted)) {
         (Some(wanted), value_of(class), class.preemption_policy.clone())
     } else {
-        return Err(forbidden(Kind::Pod, &name, &format!("no PriorityClass with name {wanted} was found")));
+        return Err(forbidden(
+            Kind::Pod,
+            &name,
+            &format!("no PriorityClass with name {wanted} was found"),
+        ));
     };
     if let Some(given) = spec.priority.filter(|given| *given != computed) {
         let reason = format!(

@@ -15,9 +15,15 @@ pub(super) fn delete(w: &mut World, kind: Kind, request: &Request) -> Result<Val
     let options = options(request)?;
     let key = key(kind, request);
     if kind == Kind::Namespace && KEPT.contains(&&*key.name) {
-        return Err(admission::forbidden(kind, &key.name, "this namespace may not be deleted"));
+        return Err(admission::forbidden(
+            kind,
+            &key.name,
+            "this namespace may not be deleted",
+        ));
     }
-    let Some(stored) = w.get(&key).cloned() else { return Err(not_found(kind, &key.name)) };
+    let Some(stored) = w.get(&key).cloned() else {
+        return Err(not_found(kind, &key.name));
+    };
     check_preconditions(&stored.object, request)?;
     remove(w, &key, &options)
 }
@@ -58,7 +64,10 @@ pub(super) fn remove(w: &mut World, key: &Key, options: &DeleteOptions) -> Resul
 pub(super) fn options(request: &Request) -> Result<DeleteOptions, Status> {
     const POLICIES: [&str; 4] = ["Foreground", "Background", "Orphan", "nil"];
     let body = request.body.as_ref();
-    let from_body = |pointer: &str| body.and_then(|body| body.pointer(pointer)).filter(|value| !value.is_null());
+    let from_body = |pointer: &str| {
+        body.and_then(|body| body.pointer(pointer))
+            .filter(|value| !value.is_null())
+    };
     let grace = match from_body("/gracePeriodSeconds") {
         Some(seconds) => seconds.as_i64(),
         None => query(request, "gracePeriodSeconds").parse().ok(),
@@ -73,7 +82,12 @@ pub(super) fn options(request: &Request) -> Result<DeleteOptions, Status> {
             "Invalid value: {}: orphanDependents and deletionPropagation cannot be both set",
             field::quoted(policy)
         );
-        return Err(refusal::wrong_option("DeleteOptions", "propagationPolicy", "FieldValueInvalid", message));
+        return Err(refusal::wrong_option(
+            "DeleteOptions",
+            "propagationPolicy",
+            "FieldValueInvalid",
+            message,
+        ));
     }
     let propagation = match (policy, orphan) {
         ("" | "Background", None | Some(false)) => Propagation::Background,
@@ -81,18 +95,31 @@ pub(super) fn options(request: &Request) -> Result<DeleteOptions, Status> {
         ("Orphan", _) | (_, Some(true)) => Propagation::Orphan,
         _ => {
             let value = field::quoted(policy);
-            return Err(refusal::bad_option("DeleteOptions", "propagationPolicy", &value, &POLICIES));
+            return Err(refusal::bad_option(
+                "DeleteOptions",
+                "propagationPolicy",
+                &value,
+                &POLICIES,
+            ));
         }
     };
-    let uid = from_body("/preconditions/uid").and_then(Value::as_str).map(str::to_owned);
-    Ok(DeleteOptions { grace_period_seconds: grace, uid, propagation })
+    let uid = from_body("/preconditions/uid")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
+    Ok(DeleteOptions {
+        grace_period_seconds: grace,
+        uid,
+        propagation,
+    })
 }
 
 /// `preconditions` of a deletion: uid and resourceVersion.
 fn check_preconditions(object: &Object, request: &Request) -> Result<(), Status> {
     let wanted = |field: &str| {
         let body = request.body.as_ref()?;
-        body.pointer(&format!("/preconditions/{field}")).and_then(Value::as_str).map(str::to_owned)
+        body.pointer(&format!("/preconditions/{field}"))
+            .and_then(Value::as_str)
+            .map(str::to_owned)
     };
     let kind = object.kind().resource();
     let refuse = |what: &str, wanted: &str, own: &str, ending: &str| {
@@ -106,7 +133,12 @@ fn check_preconditions(object: &Object, request: &Request) -> Result<(), Status>
         if !kind.group.is_empty() {
             details["group"] = Value::from(kind.group);
         }
-        Err(Status { code: 409, reason: "Conflict".to_owned(), message, details })
+        Err(Status {
+            code: 409,
+            reason: "Conflict".to_owned(),
+            message,
+            details,
+        })
     };
     if let Some(uid) = wanted("uid").filter(|uid| uid != object.uid()) {
         return refuse("UID", &uid, object.uid(), "deleted and then recreated");

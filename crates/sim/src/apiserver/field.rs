@@ -25,19 +25,31 @@ enum Step<'a> {
 
 impl<'a> Path<'a> {
     pub(crate) const fn root(name: &'a str) -> Self {
-        Self { parent: None, step: Step::Child(name) }
+        Self {
+            parent: None,
+            step: Step::Child(name),
+        }
     }
 
     pub(crate) const fn child(&'a self, name: &'a str) -> Self {
-        Self { parent: Some(self), step: Step::Child(name) }
+        Self {
+            parent: Some(self),
+            step: Step::Child(name),
+        }
     }
 
     pub(crate) const fn index(&'a self, index: usize) -> Self {
-        Self { parent: Some(self), step: Step::Index(index) }
+        Self {
+            parent: Some(self),
+            step: Step::Index(index),
+        }
     }
 
     pub(crate) const fn key(&'a self, key: &'a str) -> Self {
-        Self { parent: Some(self), step: Step::Key(key) }
+        Self {
+            parent: Some(self),
+            step: Step::Key(key),
+        }
     }
 }
 
@@ -86,7 +98,8 @@ pub(crate) fn shown<T: Serialize>(value: &T) -> String {
     fn sorted(value: Value) -> Value {
         match value {
             Value::Object(map) => {
-                let mut entries: Vec<(String, Value)> = map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+                let mut entries: Vec<(String, Value)> =
+                    map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
                 entries.sort_by(|left, right| left.0.cmp(&right.0));
                 Value::Object(entries.into_iter().collect())
             }
@@ -94,13 +107,23 @@ pub(crate) fn shown<T: Serialize>(value: &T) -> String {
             other => other,
         }
     }
-    serde_json::to_value(value).map(|value| sorted(value).to_string()).unwrap_or_default()
+    serde_json::to_value(value)
+        .map(|value| sorted(value).to_string())
+        .unwrap_or_default()
 }
 
 impl Errors {
     fn push(&mut self, path: &Path<'_>, reason: &'static str, head: String, detail: &str) {
-        let message = if detail.is_empty() { head } else { format!("{head}: {detail}") };
-        self.0.push(FieldError { field: path.to_string(), reason, message });
+        let message = if detail.is_empty() {
+            head
+        } else {
+            format!("{head}: {detail}")
+        };
+        self.0.push(FieldError {
+            field: path.to_string(),
+            reason,
+            message,
+        });
     }
 
     pub(crate) fn required(&mut self, path: &Path<'_>, detail: &str) {
@@ -127,11 +150,21 @@ impl Errors {
     pub(crate) fn unsupported(&mut self, path: &Path<'_>, value: &str, supported: &[&str]) {
         let supported: Vec<String> = supported.iter().map(|value| quoted(value)).collect();
         let detail = format!("supported values: {}", supported.join(", "));
-        self.push(path, "FieldValueNotSupported", format!("Unsupported value: {}", quoted(value)), &detail);
+        self.push(
+            path,
+            "FieldValueNotSupported",
+            format!("Unsupported value: {}", quoted(value)),
+            &detail,
+        );
     }
 
     pub(crate) fn duplicate(&mut self, path: &Path<'_>, value: &str) {
-        self.push(path, "FieldValueDuplicate", format!("Duplicate value: {}", quoted(value)), "");
+        self.push(
+            path,
+            "FieldValueDuplicate",
+            format!("Duplicate value: {}", quoted(value)),
+            "",
+        );
     }
 
     pub(crate) fn forbidden(&mut self, path: &Path<'_>, detail: &str) {
@@ -143,7 +176,12 @@ impl Errors {
     }
 
     pub(crate) fn too_long(&mut self, path: &Path<'_>, limit: usize) {
-        self.push(path, "FieldValueTooLong", "Too long".to_owned(), &format!("may not be more than {limit} bytes"));
+        self.push(
+            path,
+            "FieldValueTooLong",
+            "Too long".to_owned(),
+            &format!("may not be more than {limit} bytes"),
+        );
     }
 
     pub(crate) fn too_many(&mut self, path: &Path<'_>, count: usize, limit: usize) {
@@ -208,7 +246,11 @@ mod tests {
         let first = containers.index(0);
         let mut errors = Errors::default();
         errors.required(&first.child("image"), "");
-        errors.unsupported(&spec.child("restartPolicy"), "Sometimes", &["Always", "OnFailure", "Never"]);
+        errors.unsupported(
+            &spec.child("restartPolicy"),
+            "Sometimes",
+            &["Always", "OnFailure", "Never"],
+        );
         let limits = first.child("limits");
         errors.invalid_text(&limits.key("cpu"), "-1", "must be greater than or equal to 0");
         let status = errors.into_status(Kind::Pod, "x").expect("there are errors");

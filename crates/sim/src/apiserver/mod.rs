@@ -35,9 +35,11 @@ use crate::world::World;
 /// # Errors
 /// The `Status` with which the API server refuses.
 pub fn handle(w: &mut World, request: &Request) -> Result<Value, Status> {
-    let known = Kind::of_resource(&request.group, &request.resource)
-        .filter(|kind| kind.resource().version == request.version);
-    let Some(kind) = known else { return Err(refusal::no_such_resource()) };
+    let known =
+        Kind::of_resource(&request.group, &request.resource).filter(|kind| kind.resource().version == request.version);
+    let Some(kind) = known else {
+        return Err(refusal::no_such_resource());
+    };
     let dry_run = dry_run(request)?;
     if !dry_run {
         return answer(w, kind, request);
@@ -74,18 +76,36 @@ fn key(kind: Kind, request: &Request) -> Key {
 
 /// A parameter of a request's query, empty if it is not there.
 fn query<'a>(request: &'a Request, name: &str) -> &'a str {
-    request.query.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    request
+        .query
+        .iter()
+        .find(|(known, _)| known == name)
+        .map_or("", |(_, value)| value)
 }
 
 fn dry_run(request: &Request) -> Result<bool, Status> {
-    let given: Vec<&str> =
-        request.query.iter().filter(|(name, value)| name == "dryRun" && !value.is_empty()).map(|(_, value)| value.as_str()).collect();
+    let given: Vec<&str> = request
+        .query
+        .iter()
+        .filter(|(name, value)| name == "dryRun" && !value.is_empty())
+        .map(|(_, value)| value.as_str())
+        .collect();
     let in_body = request.verb == Verb::Delete
-        && request.body.as_ref().and_then(|body| body.get("dryRun")).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        && request
+            .body
+            .as_ref()
+            .and_then(|body| body.get("dryRun"))
+            .and_then(Value::as_array)
+            .is_some_and(|list| !list.is_empty());
     match given.as_slice() {
         [] => Ok(in_body),
         ["All"] => Ok(true),
-        other => Err(refusal::bad_option(options_of(request.verb), "dryRun", &field::shown(&other), &["All"])),
+        other => Err(refusal::bad_option(
+            options_of(request.verb),
+            "dryRun",
+            &field::shown(&other),
+            &["All"],
+        )),
     }
 }
 

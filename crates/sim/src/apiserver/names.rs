@@ -70,7 +70,9 @@ pub(super) fn dns1035_label(text: &str) -> Vec<String> {
 fn is_qualified_part(text: &str) -> bool {
     let bytes = text.as_bytes();
     matches!((bytes.first(), bytes.last()), (Some(first), Some(last)) if first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric())
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 /// `IsQualifiedName`: a name, perhaps behind a DNS subdomain and a slash.
@@ -82,7 +84,11 @@ pub(super) fn label_key(text: &str) -> Vec<String> {
             if prefix.is_empty() {
                 reasons.push("prefix part must be non-empty".to_owned());
             } else {
-                reasons.extend(dns1123_subdomain(prefix).into_iter().map(|reason| format!("prefix part {reason}")));
+                reasons.extend(
+                    dns1123_subdomain(prefix)
+                        .into_iter()
+                        .map(|reason| format!("prefix part {reason}")),
+                );
             }
             *name
         }
@@ -148,7 +154,11 @@ pub(super) fn config_key(text: &str) -> Vec<String> {
     if text.len() > 253 {
         reasons.push(too_long(253, "characters"));
     }
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')) {
+    if text.is_empty()
+        || !text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+    {
         reasons.push(CONFIG_KEY.to_owned());
     }
     if text == "." {
@@ -170,7 +180,8 @@ pub(super) fn env_name(text: &str) -> Vec<String> {
     }
     if text.chars().any(|c| !(' '..='~').contains(&c) || c == '=') {
         reasons.push(
-            "a valid environment variable name must consist only of printable ASCII characters other than '='".to_owned(),
+            "a valid environment variable name must consist only of printable ASCII characters other than '='"
+                .to_owned(),
         );
     }
     reasons

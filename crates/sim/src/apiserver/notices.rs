@@ -62,13 +62,22 @@ fn spec(w: &mut World, spec: Option<&core::PodSpec>) {
     say(spec.host_users == Some(false), "hostUsers: false");
     say(spec.runtime_class_name.is_some(), "runtimeClassName");
     say(spec.dns_config.is_some(), "dnsConfig");
-    say(spec.host_aliases.as_ref().is_some_and(|list| !list.is_empty()), "hostAliases");
-    say(spec.resource_claims.as_ref().is_some_and(|list| !list.is_empty()), "resourceClaims");
+    say(
+        spec.host_aliases.as_ref().is_some_and(|list| !list.is_empty()),
+        "hostAliases",
+    );
+    say(
+        spec.resource_claims.as_ref().is_some_and(|list| !list.is_empty()),
+        "resourceClaims",
+    );
     if let Some(security) = &spec.security_context {
         say(security.seccomp_profile.is_some(), "seccompProfile");
         say(security.app_armor_profile.is_some(), "appArmorProfile");
         say(security.se_linux_options.is_some(), "seLinuxOptions");
-        say(security.sysctls.as_ref().is_some_and(|list| !list.is_empty()), "sysctls");
+        say(
+            security.sysctls.as_ref().is_some_and(|list| !list.is_empty()),
+            "sysctls",
+        );
         say(security.fs_group.is_some(), "fsGroup");
     }
     for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
@@ -79,7 +88,10 @@ fn spec(w: &mut World, spec: Option<&core::PodSpec>) {
             say(security.capabilities.is_some(), "capabilities");
             say(security.privileged == Some(true), "privileged");
         }
-        say(container.volume_devices.as_ref().is_some_and(|list| !list.is_empty()), "volumeDevices");
+        say(
+            container.volume_devices.as_ref().is_some_and(|list| !list.is_empty()),
+            "volumeDevices",
+        );
     }
     for volume in spec.volumes.iter().flatten() {
         let simulated = volume.empty_dir.is_some()
@@ -89,6 +101,9 @@ fn spec(w: &mut World, spec: Option<&core::PodSpec>) {
             || volume.downward_api.is_some()
             || volume.projected.is_some()
             || volume.persistent_volume_claim.is_some();
-        say(!simulated, "volumes other than emptyDir, hostPath, configMap, secret, downwardAPI and projected");
+        say(
+            !simulated,
+            "volumes other than emptyDir, hostPath, configMap, secret, downwardAPI and projected",
+        );
     }
 }

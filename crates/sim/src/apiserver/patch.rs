@@ -19,7 +19,10 @@ pub(super) fn patch(w: &mut World, kind: Kind, request: &Request) -> Result<Valu
 
 /// The object that a patch makes of the current one.
 pub(super) fn patched(w: &World, kind: Kind, request: &Request) -> Result<Object, Status> {
-    let current = w.get(&key(kind, request)).ok_or_else(|| not_found(kind, &request.name))?.json();
+    let current = w
+        .get(&key(kind, request))
+        .ok_or_else(|| not_found(kind, &request.name))?
+        .json();
     let body = request.body.as_ref().unwrap_or(&Value::Null);
     let wanted = match request.patch.unwrap_or(PatchKind::Strategic) {
         PatchKind::Json => rfc6902::apply(&current, body).map_err(|error| match error {
@@ -47,7 +50,10 @@ pub(super) fn patched(w: &World, kind: Kind, request: &Request) -> Result<Object
 /// A patched object is decoded like a new one; that its version is the stored one is known already.
 fn object_of(kind: Kind, request: &Request, wanted: &Value) -> Result<Object, Status> {
     let mut wanted = wanted.clone();
-    let versioned = request.body.as_ref().and_then(|body| body.pointer("/metadata/resourceVersion"));
+    let versioned = request
+        .body
+        .as_ref()
+        .and_then(|body| body.pointer("/metadata/resourceVersion"));
     if versioned.is_none()
         && request.patch != Some(PatchKind::Json)
         && let Some(meta) = wanted.get_mut("metadata").and_then(Value::as_object_mut)
@@ -62,12 +68,22 @@ fn object_of(kind: Kind, request: &Request, wanted: &Value) -> Result<Object, St
 fn apply(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
     if query(request, "fieldManager").is_empty() {
         let message = "Required value: is required for apply patch".to_owned();
-        return Err(refusal::wrong_option("PatchOptions", "fieldManager", "FieldValueRequired", message));
+        return Err(refusal::wrong_option(
+            "PatchOptions",
+            "fieldManager",
+            "FieldValueRequired",
+            message,
+        ));
     }
     w.notice("not simulated: the owners of fields in a server-side apply (there are no conflicts, and a field that is left out stays)");
     let body = request.body.clone().unwrap_or(Value::Null);
     let Some(current) = w.get(&key(kind, request)).map(|stored| stored.json()) else {
-        let mut creation = Request { verb: Verb::Create, name: String::new(), patch: None, ..request.clone() };
+        let mut creation = Request {
+            verb: Verb::Create,
+            name: String::new(),
+            patch: None,
+            ..request.clone()
+        };
         let mut body = body;
         if let Some(meta) = body.get_mut("metadata").and_then(Value::as_object_mut) {
             meta.entry("name").or_insert_with(|| Value::from(request.name.as_str()));

@@ -13,7 +13,9 @@ use crate::store::{Stored, list_meta};
 use crate::world::World;
 
 pub(super) fn get(w: &World, key: &Key) -> Result<Value, Status> {
-    w.get(key).map(|stored| (*stored.json()).clone()).ok_or_else(|| not_found(key.kind, &key.name))
+    w.get(key)
+        .map(|stored| (*stored.json()).clone())
+        .ok_or_else(|| not_found(key.kind, &key.name))
 }
 
 pub(super) fn list(w: &World, kind: Kind, request: &Request) -> Result<Value, Status> {
@@ -30,10 +32,9 @@ pub(super) fn list(w: &World, kind: Kind, request: &Request) -> Result<Value, St
 
 /// The objects of a kind that a request's namespace and selectors choose.
 pub(super) fn selected(w: &World, kind: Kind, request: &Request) -> Result<Vec<Arc<Stored>>, Status> {
-    let labels = LabelSelector::parse(query(request, "labelSelector"))
-        .map_err(|error| refusal::bad_request(&error))?;
-    let fields = FieldSelector::parse(query(request, "fieldSelector"), kind)
-        .map_err(|error| refusal::bad_request(&error))?;
+    let labels = LabelSelector::parse(query(request, "labelSelector")).map_err(|error| refusal::bad_request(&error))?;
+    let fields =
+        FieldSelector::parse(query(request, "fieldSelector"), kind).map_err(|error| refusal::bad_request(&error))?;
     let namespace = Some(request.namespace.as_str()).filter(|namespace| !namespace.is_empty());
     Ok(w.store
         .list(kind, namespace)

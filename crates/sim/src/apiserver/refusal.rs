@@ -8,15 +8,30 @@ use crate::registry::failure;
 use crate::request::Status;
 
 fn plain(code: u16, reason: &str, message: &str, details: Value) -> Status {
-    Status { code, reason: reason.to_owned(), message: message.to_owned(), details }
+    Status {
+        code,
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        details,
+    }
 }
 
 pub(super) fn no_such_resource() -> Status {
-    plain(404, "NotFound", "the server could not find the requested resource", json!({}))
+    plain(
+        404,
+        "NotFound",
+        "the server could not find the requested resource",
+        json!({}),
+    )
 }
 
 pub(super) fn method_not_allowed() -> Status {
-    plain(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", json!({}))
+    plain(
+        405,
+        "MethodNotAllowed",
+        "the server does not allow this method on the requested resource",
+        json!({}),
+    )
 }
 
 pub(super) fn bad_request(message: &str) -> Status {
@@ -25,7 +40,12 @@ pub(super) fn bad_request(message: &str) -> Status {
 
 /// A patch that cannot be applied (`errors.NewGenericServerResponse` for 422).
 pub(super) fn rejected() -> Status {
-    plain(422, "Invalid", "the server rejected our request due to an error in our request", json!({}))
+    plain(
+        422,
+        "Invalid",
+        "the server rejected our request due to an error in our request",
+        json!({}),
+    )
 }
 
 pub(super) fn internal(message: &str) -> Status {
@@ -35,16 +55,28 @@ pub(super) fn internal(message: &str) -> Status {
 /// `Pod in version "v1" cannot be handled as a Pod: …`
 pub(super) fn cannot_be_handled(kind: Kind, why: &str) -> Status {
     let resource = kind.resource();
-    bad_request(&format!("{} in version {} cannot be handled as a {}: {why}", resource.name, quoted(resource.version), resource.name))
+    bad_request(&format!(
+        "{} in version {} cannot be handled as a {}: {why}",
+        resource.name,
+        quoted(resource.version),
+        resource.name
+    ))
 }
 
 /// The object has been changed since it was read.
 pub(super) fn modified(kind: Kind, name: &str) -> Status {
-    conflict(kind, name, "the object has been modified; please apply your changes to the latest version and try again")
+    conflict(
+        kind,
+        name,
+        "the object has been modified; please apply your changes to the latest version and try again",
+    )
 }
 
 pub(super) fn conflict(kind: Kind, name: &str, why: &str) -> Status {
-    let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", kind.resource().qualified());
+    let message = format!(
+        "Operation cannot be fulfilled on {} \"{name}\": {why}",
+        kind.resource().qualified()
+    );
     failure(409, "Conflict", message, kind, name)
 }
 

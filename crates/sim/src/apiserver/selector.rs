@@ -68,7 +68,9 @@ fn tokens(text: &str) -> Vec<Token> {
             rest = &rest[symbol.len()..];
             continue;
         }
-        let end = rest.find(|c: char| c.is_ascii_whitespace() || "=!(),<>".contains(c)).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c.is_ascii_whitespace() || "=!(),<>".contains(c))
+            .unwrap_or(rest.len());
         tokens.push(Token::Word(rest[..end].to_owned()));
         rest = &rest[end..];
     }
@@ -96,21 +98,30 @@ impl Parser {
         loop {
             match self.peek() {
                 Token::Word(_) | Token::Symbol("!") => {
-                    let requirement =
-                        self.requirement().map_err(|error| format!("unable to parse requirement: {error}"))?;
+                    let requirement = self
+                        .requirement()
+                        .map_err(|error| format!("unable to parse requirement: {error}"))?;
                     requirements.push(requirement);
                     match self.take() {
                         Token::End => return Ok(requirements),
                         Token::Symbol(",") => {
                             if !matches!(self.peek(), Token::Word(_) | Token::Symbol("!")) {
-                                return Err(format!("found '{}', expected: identifier after ','", self.peek().literal()));
+                                return Err(format!(
+                                    "found '{}', expected: identifier after ','",
+                                    self.peek().literal()
+                                ));
                             }
                         }
                         other => return Err(format!("found '{}', expected: ',' or 'end of string'", other.literal())),
                     }
                 }
                 Token::End => return Ok(requirements),
-                other => return Err(format!("found '{}', expected: !, identifier, or 'end of string'", other.literal())),
+                other => {
+                    return Err(format!(
+                        "found '{}', expected: !, identifier, or 'end of string'",
+                        other.literal()
+                    ));
+                }
             }
         }
     }
@@ -129,8 +140,16 @@ impl Parser {
             return Err(invalid("<nil>", &key, &reasons));
         }
         if matches!(self.peek(), Token::End | Token::Symbol(",")) {
-            let operator = if absent { Operator::DoesNotExist } else { Operator::Exists };
-            return Ok(Requirement { key, operator, values: Vec::new() });
+            let operator = if absent {
+                Operator::DoesNotExist
+            } else {
+                Operator::Exists
+            };
+            return Ok(Requirement {
+                key,
+                operator,
+                values: Vec::new(),
+            });
         }
         let token = self.take();
         let operator = match &token {
@@ -141,7 +160,12 @@ impl Parser {
             Token::Symbol("!=") => Operator::NotEquals,
             Token::Symbol(">") => Operator::GreaterThan,
             Token::Symbol("<") => Operator::LessThan,
-            other => return Err(format!("found '{}', expected: in, notin, =, ==, !=, gt, lt", other.literal())),
+            other => {
+                return Err(format!(
+                    "found '{}', expected: in, notin, =, ==, !=, gt, lt",
+                    other.literal()
+                ));
+            }
         };
         let mut values = match operator {
             Operator::In | Operator::NotIn => self.values()?,
@@ -241,7 +265,11 @@ impl LabelSelector {
     /// # Errors
     /// What the API server says of one that cannot be read.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut requirements = Parser { tokens: tokens(text), next: 0 }.parse()?;
+        let mut requirements = Parser {
+            tokens: tokens(text),
+            next: 0,
+        }
+        .parse()?;
         requirements.sort_by(|left, right| left.key.cmp(&right.key));
         Ok(Self(requirements))
     }
@@ -253,7 +281,9 @@ impl LabelSelector {
             let value = value_of(&requirement.key);
             let listed = || value.is_some_and(|value| requirement.values.contains(value));
             let compared = |by: fn(&i64, &i64) -> bool| {
-                let pair = value.and_then(|value| value.parse::<i64>().ok()).zip(requirement.values.first());
+                let pair = value
+                    .and_then(|value| value.parse::<i64>().ok())
+                    .zip(requirement.values.first());
                 pair.is_some_and(|(value, limit)| limit.parse::<i64>().is_ok_and(|limit| by(&value, &limit)))
             };
             match requirement.operator {
@@ -306,9 +336,13 @@ impl FieldSelector {
             if term.is_empty() {
                 continue;
             }
-            let (field, equal, value) = term_of(&term)
-                .ok_or_else(|| format!("invalid selector: '{text}'; can't understand '{term}'"))?;
-            let field = if field == "spec.host" && kind == Kind::Pod { "spec.nodeName".to_owned() } else { field };
+            let (field, equal, value) =
+                term_of(&term).ok_or_else(|| format!("invalid selector: '{text}'; can't understand '{term}'"))?;
+            let field = if field == "spec.host" && kind == Kind::Pod {
+                "spec.nodeName".to_owned()
+            } else {
+                field
+            };
             if !selectable(kind, &field) {
                 return Err(unsupported(kind, &field));
             }
@@ -319,7 +353,9 @@ impl FieldSelector {
 
     /// Whether an object satisfies it.
     pub fn matches(&self, object: &Value) -> bool {
-        self.0.iter().all(|(field, equal, wanted)| (field_of(object, field) == *wanted) == *equal)
+        self.0
+            .iter()
+            .all(|(field, equal, wanted)| (field_of(object, field) == *wanted) == *equal)
     }
 }
 
@@ -347,7 +383,11 @@ fn term_of(term: &str) -> Option<(String, bool, String)> {
     } else {
         (true, rest.strip_prefix('=')?)
     };
-    Some((field.to_owned(), equal, value.replace("\\,", ",").replace("\\=", "=").replace("\\\\", "\\")))
+    Some((
+        field.to_owned(),
+        equal,
+        value.replace("\\,", ",").replace("\\=", "=").replace("\\\\", "\\"),
+    ))
 }
 
 fn selectable(kind: Kind, field: &str) -> bool {
@@ -400,7 +440,10 @@ fn unsupported(kind: Kind, field: &str) -> String {
         | Kind::Service => {
             format!("field label not supported: {field}")
         }
-        _ => format!("{} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"", quoted(field)),
+        _ => format!(
+            "{} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+            quoted(field)
+        ),
     }
 }
 
@@ -408,17 +451,27 @@ fn field_of(object: &Value, field: &str) -> String {
     if field == "source" {
         // The component, or who reports it.
         let source = text_at(object, "/source/component");
-        return if source.is_empty() { text_at(object, "/reportingComponent") } else { source };
+        return if source.is_empty() {
+            text_at(object, "/reportingComponent")
+        } else {
+            source
+        };
     }
     if field == "status.successful" {
-        return object.pointer("/status/succeeded").and_then(Value::as_i64).unwrap_or(0).to_string();
+        return object
+            .pointer("/status/succeeded")
+            .and_then(Value::as_i64)
+            .unwrap_or(0)
+            .to_string();
     }
     let pointer = format!("/{}", field.replace('.', "/"));
     match object.pointer(&pointer) {
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => {
-            items.iter().filter_map(|item| item.get("ip").and_then(Value::as_str)).collect::<Vec<_>>().join(",")
-        }
+        Some(Value::Array(items)) => items
+            .iter()
+            .filter_map(|item| item.get("ip").and_then(Value::as_str))
+            .collect::<Vec<_>>()
+            .join(","),
         Some(Value::Null) | None => match field {
             "spec.unschedulable" | "spec.hostNetwork" => "false".to_owned(),
             _ => String::new(),
@@ -428,7 +481,11 @@ fn field_of(object: &Value, field: &str) -> String {
 }
 
 fn text_at(object: &Value, pointer: &str) -> String {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 impl FieldSelector {

@@ -43,8 +43,11 @@ pub(crate) fn prepare_for_create(w: &mut World, object: &mut Object) {
     match object {
         Object::Pod(pod) => {
             let phase = Some("Pending".to_owned());
-            let mut status =
-                core::PodStatus { phase, qos_class: Some(qos_class(pod).to_owned()), ..Default::default() };
+            let mut status = core::PodStatus {
+                phase,
+                qos_class: Some(qos_class(pod).to_owned()),
+                ..Default::default()
+            };
             let gated = pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_ref());
             if gated.is_some_and(|gates| !gates.is_empty()) {
                 status.conditions = Some(vec![core::PodCondition {
@@ -59,8 +62,15 @@ pub(crate) fn prepare_for_create(w: &mut World, object: &mut Object) {
             pod.status = Some(status);
         }
         Object::Namespace(namespace) => {
-            namespace.status = Some(core::NamespaceStatus { phase: Some("Active".to_owned()), conditions: None });
-            let finalizers = namespace.spec.get_or_insert_default().finalizers.get_or_insert_default();
+            namespace.status = Some(core::NamespaceStatus {
+                phase: Some("Active".to_owned()),
+                conditions: None,
+            });
+            let finalizers = namespace
+                .spec
+                .get_or_insert_default()
+                .finalizers
+                .get_or_insert_default();
             if !finalizers.iter().any(|finalizer| finalizer == "kubernetes") {
                 finalizers.push("kubernetes".to_owned());
             }
@@ -71,7 +81,10 @@ pub(crate) fn prepare_for_create(w: &mut World, object: &mut Object) {
             controller.status = Some(core::ReplicationControllerStatus::default());
         }
         Object::StatefulSet(set) => {
-            set.status = Some(apps::StatefulSetStatus { available_replicas: Some(0), ..Default::default() });
+            set.status = Some(apps::StatefulSetStatus {
+                available_replicas: Some(0),
+                ..Default::default()
+            });
         }
         Object::DaemonSet(set) => {
             set.status = Some(apps::DaemonSetStatus::default());
@@ -93,8 +106,10 @@ pub(crate) fn prepare_for_create(w: &mut World, object: &mut Object) {
             });
         }
         Object::Service(service) => {
-            service.status =
-                Some(core::ServiceStatus { load_balancer: Some(core::LoadBalancerStatus::default()), conditions: None });
+            service.status = Some(core::ServiceStatus {
+                load_balancer: Some(core::LoadBalancerStatus::default()),
+                conditions: None,
+            });
             allocate(w, service, None);
         }
         Object::ResourceQuota(quota) => quota.status = Some(core::ResourceQuotaStatus::default()),
@@ -105,13 +120,20 @@ pub(crate) fn prepare_for_create(w: &mut World, object: &mut Object) {
 
 /// `jobStrategy.generateSelector`: unless the selector is chosen by hand, the Job's uid.
 fn generate_selector(job: &mut batch::Job) {
-    let (uid, name) =
-        (job.metadata.uid.clone().unwrap_or_default(), job.metadata.name.clone().unwrap_or_default());
+    let (uid, name) = (
+        job.metadata.uid.clone().unwrap_or_default(),
+        job.metadata.name.clone().unwrap_or_default(),
+    );
     let Some(spec) = &mut job.spec else { return };
     if spec.manual_selector == Some(true) {
         return;
     }
-    let labels = spec.template.metadata.get_or_insert_default().labels.get_or_insert_default();
+    let labels = spec
+        .template
+        .metadata
+        .get_or_insert_default()
+        .labels
+        .get_or_insert_default();
     for (key, value) in [
         ("batch.kubernetes.io/controller-uid", &uid),
         ("batch.kubernetes.io/job-name", &name),
@@ -135,7 +157,11 @@ pub(crate) fn prepare_for_update(w: &mut World, old: &Object, new: &mut Object) 
         (Object::DaemonSet(old), Object::DaemonSet(new)) => {
             let template = |set: &apps::DaemonSet| set.spec.as_ref().map(|spec| spec.template.clone());
             let count = |set: &apps::DaemonSet| -> i64 {
-                let annotation = set.metadata.annotations.as_ref().and_then(|map| map.get(TEMPLATE_GENERATION));
+                let annotation = set
+                    .metadata
+                    .annotations
+                    .as_ref()
+                    .and_then(|map| map.get(TEMPLATE_GENERATION));
                 annotation.and_then(|count| count.parse().ok()).unwrap_or(1)
             };
             let count = count(old) + i64::from(template(old) != template(new));
@@ -219,14 +245,18 @@ pub(crate) fn counts_as_change(old: &Object, new: &Object) -> bool {
             }
             (old, new) => old != new,
         },
-        _ => specs!(Deployment ReplicaSet StatefulSet DaemonSet ReplicationController Job CronJob PodDisruptionBudget Ingress
-            IngressClass NetworkPolicy),
+        _ => {
+            specs!(Deployment ReplicaSet StatefulSet DaemonSet ReplicationController Job CronJob PodDisruptionBudget Ingress
+            IngressClass NetworkPolicy)
+        }
     }
 }
 
 /// An update that leaves the addresses out keeps them (`patchAllocatedValues`).
 fn keep_addresses(old: &core::Service, new: &mut core::Service) {
-    let (Some(old), Some(new)) = (&old.spec, &mut new.spec) else { return };
+    let (Some(old), Some(new)) = (&old.spec, &mut new.spec) else {
+        return;
+    };
     let has_cluster_ip = |spec: &core::ServiceSpec| spec.type_.as_deref() != Some("ExternalName");
     if has_cluster_ip(old) && has_cluster_ip(new) {
         if new.cluster_ip.as_deref().unwrap_or_default().is_empty() {
@@ -304,10 +334,12 @@ fn allocate(w: &mut World, service: &mut core::Service, old: Option<&core::Servi
 }
 
 fn services(w: &World) -> impl Iterator<Item = &core::ServiceSpec> {
-    w.store.list(Kind::Service, None).filter_map(|stored| match &stored.object {
-        Object::Service(service) => service.spec.as_ref(),
-        _ => None,
-    })
+    w.store
+        .list(Kind::Service, None)
+        .filter_map(|stored| match &stored.object {
+            Object::Service(service) => service.spec.as_ref(),
+            _ => None,
+        })
 }
 
 fn free_cluster_ip(w: &mut World) -> String {
@@ -331,5 +363,8 @@ fn free_node_port(w: &mut World, own: &[i32]) -> i32 {
         .collect();
     let drawn = 30_000 + i32::try_from(w.rng.below(2768)).unwrap_or(0);
     // The next free one from there on.
-    (0..2768).map(|step| 30_000 + (drawn - 30_000 + step) % 2768).find(|port| !taken.contains(port)).unwrap_or(drawn)
+    (0..2768)
+        .map(|step| 30_000 + (drawn - 30_000 + step) % 2768)
+        .find(|port| !taken.contains(port))
+        .unwrap_or(drawn)
 }

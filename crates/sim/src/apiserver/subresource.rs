@@ -24,7 +24,9 @@ pub(super) fn handle(w: &mut World, kind: Kind, request: &Request) -> Result<Val
         ("eviction", Verb::Create) if kind == Kind::Pod => evict(w, request),
         ("ephemeralcontainers", Verb::Update | Verb::Patch) if kind == Kind::Pod => {
             w.notice("not simulated: ephemeral containers (they are stored and never start)");
-            pod_part(w, request, |pod, new| pod.ephemeral_containers.clone_from(&new.ephemeral_containers))
+            pod_part(w, request, |pod, new| {
+                pod.ephemeral_containers.clone_from(&new.ephemeral_containers)
+            })
         }
         ("resize", Verb::Update | Verb::Patch) if kind == Kind::Pod => {
             w.notice("not simulated: resizing a running pod (the new resources are stored and have no effect)");
@@ -51,7 +53,10 @@ fn wanted(w: &World, kind: Kind, request: &Request) -> Result<Object, Status> {
 
 fn status(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
     let new = wanted(w, kind, request)?;
-    let current = w.get(&key(kind, request)).cloned().ok_or_else(|| not_found(kind, &request.name))?;
+    let current = w
+        .get(&key(kind, request))
+        .cloned()
+        .ok_or_else(|| not_found(kind, &request.name))?;
     write::check_preconditions(kind, &current.object, &new)?;
     let Some(object) = strategy::with_status_of(&current.object, &new) else {
         return Err(refusal::no_such_resource());
@@ -67,7 +72,10 @@ fn pod_part(
     change: impl FnOnce(&mut k8s_openapi::api::core::v1::PodSpec, &k8s_openapi::api::core::v1::PodSpec),
 ) -> Result<Value, Status> {
     let mut new = wanted(w, Kind::Pod, request)?;
-    let current = w.get(&key(Kind::Pod, request)).cloned().ok_or_else(|| not_found(Kind::Pod, &request.name))?;
+    let current = w
+        .get(&key(Kind::Pod, request))
+        .cloned()
+        .ok_or_else(|| not_found(Kind::Pod, &request.name))?;
     write::check_preconditions(Kind::Pod, &current.object, &new)?;
     defaults::default(&mut new);
     let mut object = current.object.clone();
@@ -90,23 +98,43 @@ fn scale_parts(object: &Object) -> Option<(i32, i32, String)> {
         Object::Deployment(object) => {
             let spec = object.spec.as_ref()?;
             let have = object.status.as_ref().and_then(|status| status.replicas);
-            (spec.replicas.unwrap_or(1), have.unwrap_or(0), label_selector(Some(&spec.selector)))
+            (
+                spec.replicas.unwrap_or(1),
+                have.unwrap_or(0),
+                label_selector(Some(&spec.selector)),
+            )
         }
         Object::ReplicaSet(object) => {
             let spec = object.spec.as_ref()?;
             let have = object.status.as_ref().map(|status| status.replicas);
-            (spec.replicas.unwrap_or(1), have.unwrap_or(0), label_selector(Some(&spec.selector)))
+            (
+                spec.replicas.unwrap_or(1),
+                have.unwrap_or(0),
+                label_selector(Some(&spec.selector)),
+            )
         }
         Object::StatefulSet(object) => {
             let spec = object.spec.as_ref()?;
             let have = object.status.as_ref().map(|status| status.replicas);
-            (spec.replicas.unwrap_or(1), have.unwrap_or(0), label_selector(Some(&spec.selector)))
+            (
+                spec.replicas.unwrap_or(1),
+                have.unwrap_or(0),
+                label_selector(Some(&spec.selector)),
+            )
         }
         Object::ReplicationController(object) => {
             let spec = object.spec.as_ref()?;
             let have = object.status.as_ref().map(|status| status.replicas);
-            let pairs = spec.selector.iter().flatten().map(|(key, value)| format!("{key}={value}"));
-            (spec.replicas.unwrap_or(1), have.unwrap_or(0), pairs.collect::<Vec<_>>().join(","))
+            let pairs = spec
+                .selector
+                .iter()
+                .flatten()
+                .map(|(key, value)| format!("{key}={value}"));
+            (
+                spec.replicas.unwrap_or(1),
+                have.unwrap_or(0),
+                pairs.collect::<Vec<_>>().join(","),
+            )
         }
         _ => return None,
     })
@@ -137,7 +165,9 @@ fn format_selector(selector: &k8s_openapi::apimachinery::pkg::apis::meta::v1::La
 }
 
 fn scale_of(w: &World, kind: Kind, request: &Request) -> Result<Value, Status> {
-    let stored = w.get(&key(kind, request)).ok_or_else(|| not_found(kind, &request.name))?;
+    let stored = w
+        .get(&key(kind, request))
+        .ok_or_else(|| not_found(kind, &request.name))?;
     let (wanted, have, selector) = scale_parts(&stored.object).ok_or_else(refusal::no_such_resource)?;
     let meta = stored.object.meta();
     let mut status = json!({ "replicas": have });
@@ -181,15 +211,23 @@ fn scale(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> 
         Some(value) => match value.as_i64() {
             Some(replicas) => replicas,
             None => {
-                let message =
-                    format!("json: cannot unmarshal {} into Go struct field ScaleSpec.spec.replicas of type int32", kind_of(value));
+                let message = format!(
+                    "json: cannot unmarshal {} into Go struct field ScaleSpec.spec.replicas of type int32",
+                    kind_of(value)
+                );
                 let message = format!("Scale in version \"v1\" cannot be handled as a Scale: {message}");
                 return Err(refusal::bad_request(&message));
             }
         },
     };
-    let wanted_version = new.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
-    let stored = w.get(&key(kind, request)).cloned().ok_or_else(|| not_found(kind, &request.name))?;
+    let wanted_version = new
+        .pointer("/metadata/resourceVersion")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let stored = w
+        .get(&key(kind, request))
+        .cloned()
+        .ok_or_else(|| not_found(kind, &request.name))?;
     if !wanted_version.is_empty() && stored.object.meta().resource_version.as_deref() != Some(wanted_version) {
         return Err(refusal::modified(kind, &request.name));
     }
@@ -259,8 +297,13 @@ fn bind(w: &mut World, request: &Request) -> Result<Value, Status> {
     }
     let key = key(Kind::Pod, request);
     let uid = w.get(&key).map(|stored| stored.object.uid().to_owned());
-    let Some(uid) = uid else { return Err(not_found(Kind::Pod, &key.name)) };
-    let wanted = body.pointer("/metadata/uid").and_then(Value::as_str).filter(|uid| !uid.is_empty());
+    let Some(uid) = uid else {
+        return Err(not_found(Kind::Pod, &key.name));
+    };
+    let wanted = body
+        .pointer("/metadata/uid")
+        .and_then(Value::as_str)
+        .filter(|uid| !uid.is_empty());
     w.bind(&key, wanted.unwrap_or(&uid), target).map_err(|mut status| {
         if status.code == 409 {
             status.details = json!({ "name": request.name, "kind": "pods/binding" });
@@ -277,7 +320,11 @@ fn evict(w: &mut World, request: &Request) -> Result<Value, Status> {
         return Err(not_found(Kind::Pod, &key.name));
     };
     let inner = Request {
-        body: request.body.as_ref().and_then(|body| body.get("deleteOptions")).cloned(),
+        body: request
+            .body
+            .as_ref()
+            .and_then(|body| body.get("deleteOptions"))
+            .cloned(),
         ..request.clone()
     };
     let options = options(&inner)?;
@@ -325,8 +372,16 @@ fn check_budget(
     let desired = status.desired_healthy.unwrap_or(0);
     let healthy = status.current_healthy.unwrap_or(0);
     let allowed = status.disruptions_allowed.unwrap_or(0);
-    let always = budget.spec.as_ref().and_then(|spec| spec.unhealthy_pod_eviction_policy.as_deref()) == Some("AlwaysAllow");
-    let ready = pod.status.iter().flat_map(|status| status.conditions.iter().flatten()).any(|c| c.type_ == "Ready" && c.status == "True");
+    let always = budget
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.unhealthy_pod_eviction_policy.as_deref())
+        == Some("AlwaysAllow");
+    let ready = pod
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten())
+        .any(|c| c.type_ == "Ready" && c.status == "True");
     if !ready && (always || (desired > 0 && healthy >= desired)) {
         return Ok(());
     }
@@ -336,10 +391,18 @@ fn check_budget(
         if let Some(seconds) = retry {
             details["retryAfterSeconds"] = Value::from(seconds);
         }
-        Err(Status { code: 429, reason: "TooManyRequests".to_owned(), message, details })
+        Err(Status {
+            code: 429,
+            reason: "TooManyRequests".to_owned(),
+            message,
+            details,
+        })
     };
     if status.observed_generation.unwrap_or(0) < budget.metadata.generation.unwrap_or(0) {
-        return too_many(format!("The disruption budget {name} is still being processed by the server."), Some(10));
+        return too_many(
+            format!("The disruption budget {name} is still being processed by the server."),
+            Some(10),
+        );
     }
     if allowed < 0 {
         return Err(failure(

@@ -18,7 +18,10 @@ pub(super) fn object(kind: Kind, request: &Request, body: &Value) -> Result<Obje
     let text = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default();
     let (version, given) = (text("apiVersion"), text("kind"));
     if !body.is_object() {
-        let message = format!("the object provided is unrecognized (must be of type {})", resource.name);
+        let message = format!(
+            "the object provided is unrecognized (must be of type {})",
+            resource.name
+        );
         return Err(refusal::bad_request(&message));
     }
     if !version.is_empty() && version != resource.api_version() {
@@ -29,7 +32,11 @@ pub(super) fn object(kind: Kind, request: &Request, body: &Value) -> Result<Obje
         return Err(refusal::bad_request(&message));
     }
     if !given.is_empty() && given != resource.name {
-        let group = if resource.group.is_empty() { "core" } else { resource.group };
+        let group = if resource.group.is_empty() {
+            "core"
+        } else {
+            resource.group
+        };
         let message = format!(
             "{given} in version \"{}\" cannot be handled as a {}: converting (v1.{given}) to ({group}.{}): unknown conversion",
             resource.version, resource.name, resource.name
@@ -41,7 +48,10 @@ pub(super) fn object(kind: Kind, request: &Request, body: &Value) -> Result<Obje
         return Err(refusal::cannot_be_handled(kind, &flaw.message));
     }
     if query(request, "fieldValidation") == "Strict" && !flaws.is_empty() {
-        return Err(refusal::cannot_be_handled(kind, &format!("strict decoding error: {}", said(&flaws))));
+        return Err(refusal::cannot_be_handled(
+            kind,
+            &format!("strict decoding error: {}", said(&flaws)),
+        ));
     }
     let Some(mut object) = object else {
         return Err(refusal::cannot_be_handled(kind, "it cannot be decoded"));
@@ -58,7 +68,11 @@ pub(super) fn object(kind: Kind, request: &Request, body: &Value) -> Result<Obje
 }
 
 fn said(flaws: &[Flaw]) -> String {
-    flaws.iter().map(|flaw| flaw.message.as_str()).collect::<Vec<_>>().join(", ")
+    flaws
+        .iter()
+        .map(|flaw| flaw.message.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 pub(super) fn create(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
@@ -84,7 +98,10 @@ pub(super) fn update(w: &mut World, kind: Kind, request: &Request) -> Result<Val
 
 /// Puts a new state in the place of an object's current one, as its main resource takes it.
 pub(super) fn replace(w: &mut World, kind: Kind, request: &Request, mut new: Object) -> Result<Value, Status> {
-    let current = w.get(&key(kind, request)).cloned().ok_or_else(|| not_found(kind, &request.name))?;
+    let current = w
+        .get(&key(kind, request))
+        .cloned()
+        .ok_or_else(|| not_found(kind, &request.name))?;
     check_preconditions(kind, &current.object, &new)?;
     defaults::default(&mut new);
     keep_system_metadata(&current.object, &mut new);

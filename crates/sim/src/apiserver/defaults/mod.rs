@@ -42,7 +42,9 @@ pub(crate) fn default(object: &mut Object) {
         Object::HorizontalPodAutoscaler(autoscaler) => rest::autoscaler(autoscaler),
         Object::NetworkPolicy(policy) => rest::network_policy(policy),
         Object::PriorityClass(class) => {
-            class.preemption_policy.get_or_insert_with(|| "PreemptLowerPriority".to_owned());
+            class
+                .preemption_policy
+                .get_or_insert_with(|| "PreemptLowerPriority".to_owned());
         }
         Object::ServiceAccount(_)
         | Object::ConfigMap(_)

@@ -32,23 +32,37 @@ pub(super) fn pod(pod: &mut core::Pod) {
 
 /// `SetDefaults_Pod`: a limit without a request is its request.
 fn requests_from_limits(container: &mut core::Container) {
-    let Some(resources) = &mut container.resources else { return };
+    let Some(resources) = &mut container.resources else {
+        return;
+    };
     for (name, limit) in resources.limits.iter().flatten() {
-        resources.requests.get_or_insert_default().entry(name.clone()).or_insert_with(|| limit.clone());
+        resources
+            .requests
+            .get_or_insert_default()
+            .entry(name.clone())
+            .or_insert_with(|| limit.clone());
     }
 }
 
 /// `setDefaultPodLevelRequests`: where the pod has a limit and no request, the sum of its containers' requests if any has
 /// one, else the limit.
 fn pod_level_requests(spec: &mut core::PodSpec) {
-    let Some(limits) = spec.resources.as_ref().and_then(|resources| resources.limits.clone()) else { return };
-    let mut requests: BTreeMap<String, Quantity> =
-        spec.resources.as_ref().and_then(|resources| resources.requests.clone()).unwrap_or_default();
+    let Some(limits) = spec.resources.as_ref().and_then(|resources| resources.limits.clone()) else {
+        return;
+    };
+    let mut requests: BTreeMap<String, Quantity> = spec
+        .resources
+        .as_ref()
+        .and_then(|resources| resources.requests.clone())
+        .unwrap_or_default();
     let containers = || spec.containers.iter().chain(spec.init_containers.iter().flatten());
     for (name, limit) in limits {
         let mut asked: Option<quantity::Quantity> = None;
         for container in containers() {
-            let request = container.resources.as_ref().and_then(|resources| resources.requests.as_ref()?.get(&name));
+            let request = container
+                .resources
+                .as_ref()
+                .and_then(|resources| resources.requests.as_ref()?.get(&name));
             if let Some(request) = request.and_then(|request| quantity::parse(&request.0).ok()) {
                 asked = Some(asked.map_or(request, |sum| sum.plus(request)));
             }
@@ -109,13 +123,20 @@ fn container(container: &mut core::Container) {
         text(&mut port.protocol, "TCP");
     }
     env(container.env.as_mut());
-    for probe in [&mut container.liveness_probe, &mut container.readiness_probe, &mut container.startup_probe] {
+    for probe in [
+        &mut container.liveness_probe,
+        &mut container.readiness_probe,
+        &mut container.startup_probe,
+    ] {
         if let Some(probe) = probe {
             self::probe(probe);
         }
     }
     if let Some(lifecycle) = &mut container.lifecycle {
-        for handler in [&mut lifecycle.post_start, &mut lifecycle.pre_stop].into_iter().flatten() {
+        for handler in [&mut lifecycle.post_start, &mut lifecycle.pre_stop]
+            .into_iter()
+            .flatten()
+        {
             if let Some(action) = &mut handler.http_get {
                 http(action);
             }
@@ -148,7 +169,9 @@ fn env(env: Option<&mut Vec<core::EnvVar>>) {
 
 /// `SetDefaults_Container`: `latest`, or no tag and no digest, is pulled always.
 fn pull_policy(image: &str) -> &'static str {
-    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
+    let (name, digest) = image
+        .split_once('@')
+        .map_or((image, None), |(name, digest)| (name, Some(digest)));
     let last = name.rsplit('/').next().unwrap_or(name);
     match (last.split_once(':'), digest) {
         (Some((_, "latest")), _) | (None, None) => "Always",
@@ -192,7 +215,10 @@ pub(super) fn resources(list: Option<&mut BTreeMap<String, Quantity>>) {
 const FILE_MODE: i32 = 0o644;
 
 fn volume(volume: &mut core::Volume) {
-    let unnamed = core::Volume { name: volume.name.clone(), ..Default::default() };
+    let unnamed = core::Volume {
+        name: volume.name.clone(),
+        ..Default::default()
+    };
     if *volume == unnamed {
         volume.empty_dir = Some(core::EmptyDirVolumeSource::default());
     }
@@ -224,7 +250,11 @@ fn volume(volume: &mut core::Volume) {
         let policy = pull_policy(source.reference.as_deref().unwrap_or_default());
         text(&mut source.pull_policy, policy);
     }
-    if let Some(template) = volume.ephemeral.as_mut().and_then(|source| source.volume_claim_template.as_mut()) {
+    if let Some(template) = volume
+        .ephemeral
+        .as_mut()
+        .and_then(|source| source.volume_claim_template.as_mut())
+    {
         template.metadata.get_or_insert_default();
         text(&mut template.spec.volume_mode, "Filesystem");
     }

@@ -18,7 +18,11 @@ pub(super) fn service(service: &mut core::Service) {
     text(&mut spec.type_, "ClusterIP");
     if spec.session_affinity.as_deref() == Some("ClientIP") {
         let config = spec.session_affinity_config.get_or_insert_default();
-        config.client_ip.get_or_insert_default().timeout_seconds.get_or_insert(3 * 60 * 60);
+        config
+            .client_ip
+            .get_or_insert_default()
+            .timeout_seconds
+            .get_or_insert(3 * 60 * 60);
     }
     for port in spec.ports.iter_mut().flatten() {
         text(&mut port.protocol, "TCP");
@@ -62,14 +66,21 @@ pub(super) fn endpoint_slice(slice: &mut discovery::EndpointSlice) {
 pub(super) fn secret(secret: &mut core::Secret) {
     text(&mut secret.type_, "Opaque");
     for (key, value) in secret.string_data.take().into_iter().flatten() {
-        secret.data.get_or_insert_default().insert(key, ByteString(value.into_bytes()));
+        secret
+            .data
+            .get_or_insert_default()
+            .insert(key, ByteString(value.into_bytes()));
     }
 }
 
 pub(super) fn namespace(namespace: &mut core::Namespace) {
     let name = namespace.metadata.name.clone().unwrap_or_default();
     if !name.is_empty() {
-        namespace.metadata.labels.get_or_insert_default().insert("kubernetes.io/metadata.name".to_owned(), name);
+        namespace
+            .metadata
+            .labels
+            .get_or_insert_default()
+            .insert("kubernetes.io/metadata.name".to_owned(), name);
     }
     text(&mut namespace.status.get_or_insert_default().phase, "Active");
 }
@@ -149,9 +160,15 @@ pub(super) fn autoscaler(autoscaler: &mut autoscaling::HorizontalPodAutoscaler) 
             average_utilization: Some(80),
             ..Default::default()
         };
-        let resource = autoscaling::ResourceMetricSource { name: "cpu".to_owned(), target };
-        let metric =
-            autoscaling::MetricSpec { type_: "Resource".to_owned(), resource: Some(resource), ..Default::default() };
+        let resource = autoscaling::ResourceMetricSource {
+            name: "cpu".to_owned(),
+            target,
+        };
+        let metric = autoscaling::MetricSpec {
+            type_: "Resource".to_owned(),
+            resource: Some(resource),
+            ..Default::default()
+        };
         spec.metrics = Some(vec![metric]);
     }
 }
@@ -165,10 +182,20 @@ pub(super) fn network_policy(policy: &mut networking::NetworkPolicy) {
         }
         spec.policy_types = Some(types);
     }
-    for port in spec.ingress.iter_mut().flatten().flat_map(|rule| rule.ports.iter_mut().flatten()) {
+    for port in spec
+        .ingress
+        .iter_mut()
+        .flatten()
+        .flat_map(|rule| rule.ports.iter_mut().flatten())
+    {
         text(&mut port.protocol, "TCP");
     }
-    for port in spec.egress.iter_mut().flatten().flat_map(|rule| rule.ports.iter_mut().flatten()) {
+    for port in spec
+        .egress
+        .iter_mut()
+        .flatten()
+        .flat_map(|rule| rule.ports.iter_mut().flatten())
+    {
         text(&mut port.protocol, "TCP");
     }
 }

@@ -15,8 +15,12 @@ pub(super) fn deployment(deployment: &mut apps::Deployment) {
     text(&mut strategy.type_, "RollingUpdate");
     if strategy.type_.as_deref() == Some("RollingUpdate") {
         let rolling = strategy.rolling_update.get_or_insert_default();
-        rolling.max_surge.get_or_insert_with(|| IntOrString::String("25%".to_owned()));
-        rolling.max_unavailable.get_or_insert_with(|| IntOrString::String("25%".to_owned()));
+        rolling
+            .max_surge
+            .get_or_insert_with(|| IntOrString::String("25%".to_owned()));
+        rolling
+            .max_unavailable
+            .get_or_insert_with(|| IntOrString::String("25%".to_owned()));
     }
 }
 
@@ -50,7 +54,11 @@ pub(super) fn stateful_set(set: &mut apps::StatefulSet) {
     let strategy = spec.update_strategy.get_or_insert_default();
     text(&mut strategy.type_, "RollingUpdate");
     if strategy.type_.as_deref() == Some("RollingUpdate") {
-        strategy.rolling_update.get_or_insert_default().partition.get_or_insert(0);
+        strategy
+            .rolling_update
+            .get_or_insert_default()
+            .partition
+            .get_or_insert(0);
     }
     let retention = spec.persistent_volume_claim_retention_policy.get_or_insert_default();
     text(&mut retention.when_deleted, "Retain");
@@ -84,12 +92,20 @@ pub(super) fn job(job: &mut batch::Job) {
         spec.parallelism = Some(1);
     }
     spec.parallelism.get_or_insert(1);
-    let limit = if spec.backoff_limit_per_index.is_some() { i32::MAX } else { 6 };
+    let limit = if spec.backoff_limit_per_index.is_some() {
+        i32::MAX
+    } else {
+        6
+    };
     spec.backoff_limit.get_or_insert(limit);
     text(&mut spec.completion_mode, "NonIndexed");
     spec.suspend.get_or_insert(false);
     spec.manual_selector.get_or_insert(false);
-    let replacement = if spec.pod_failure_policy.is_some() { "Failed" } else { "TerminatingOrFailed" };
+    let replacement = if spec.pod_failure_policy.is_some() {
+        "Failed"
+    } else {
+        "TerminatingOrFailed"
+    };
     text(&mut spec.pod_replacement_policy, replacement);
     for rule in spec.pod_failure_policy.iter_mut().flat_map(|policy| &mut policy.rules) {
         for pattern in rule.on_pod_conditions.iter_mut().flatten() {
