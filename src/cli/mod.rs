@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Without a subcommand the notes are served.
 
 mod export;
+mod golden;
 pub mod place;
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Subcommands {
     Export(export::Export),
+    Golden(golden::Golden),
 }
 
 /// Runs the command line of this process and gives its exit status.
@@ -28,6 +30,7 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         None => Ok(ExitCode::SUCCESS),
         Some(Subcommands::Export(arguments)) => export::main(arguments),
+        Some(Subcommands::Golden(arguments)) => Ok(golden::run(arguments)),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -187,6 +187,11 @@ impl Cluster {
         self.world.wall(self.world.now)
     }
 
+    /// The instant on the cluster's wall clock.
+    pub fn wall_at(&self, at: SimTime) -> Timestamp {
+        self.world.wall(at)
+    }
+
     /// When the next event is due.
     pub fn next_event_at(&self) -> Option<SimTime> {
         self.world.queue.next_at()

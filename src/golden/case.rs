@@ -1,0 +1,202 @@
+//! A case as it lies in its folder.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use peapod_sim::fault::Fault;
+use peapod_yaml::{Dialect, Node};
+
+use super::digest::Digest;
+
+/// One case.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Name of its folder.
+    pub name: String,
+    /// What happens in it.
+    pub title: String,
+    /// How many nodes the cluster had.
+    pub nodes: usize,
+    /// What was done, in order of time.
+    pub steps: Vec<Step>,
+    /// How long it was watched, in seconds.
+    pub duration: f64,
+    /// Groups that it belongs to.
+    pub tags: Vec<String>,
+    /// Whether the real cluster itself did not repeat it.
+    pub unstable: bool,
+    /// Settings of the kubelet that were not the default.
+    pub kubelet: Vec<String>,
+    /// Manifests by file name.
+    pub manifests: BTreeMap<String, String>,
+    /// Recorded digests, one list a recording.
+    pub recordings: Vec<Vec<Digest>>,
+}
+
+/// One thing that was done.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// When it began, in seconds.
+    pub at: f64,
+    /// When its command had returned.
+    pub done: f64,
+    /// What.
+    pub action: Action,
+}
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// `kubectl apply -f FILE`
+    Apply(String),
+    /// `kubectl …`
+    Kubectl(String),
+    /// A fault that can be injected.
+    Fault(Fault),
+    /// A container of the first pod gets a signal.
+    KillContainer {
+        /// Container name.
+        container: String,
+        /// Signal.
+        signal: String,
+    },
+    /// The pause process of the first pod is killed.
+    KillSandbox,
+    /// The oldest pod that is not being deleted is evicted through the API.
+    Evict,
+    /// A namespace is deleted.
+    DeleteNamespace(String),
+    /// Something that cannot be done yet, in words.
+    Other(String),
+}
+
+impl Case {
+    /// Reads the case in a folder.
+    ///
+    /// # Errors
+    /// A sentence that names the file and what is wrong with it.
+    pub fn read(folder: &Path) -> Result<Self, String> {
+        let name = folder
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let text = read_text(&folder.join("case.yaml"))?;
+        let documents =
+            peapod_yaml::read(&text, Dialect::Core).map_err(|error| error.of_file(&format!("{name}/case.yaml")))?;
+        let about = documents.first().ok_or_else(|| format!("{name}/case.yaml is empty"))?;
+        let mut manifests = BTreeMap::new();
+        let mut recordings = Vec::new();
+        let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        files.sort();
+        for path in files {
+            let file = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            if file.starts_with("manifest") && file.ends_with(".yaml") {
+                manifests.insert(file, read_text(&path)?);
+            } else if file.starts_with("trace") && file.ends_with(".json") {
+                let digests = serde_json::from_str(&read_text(&path)?)
+                    .map_err(|error| format!("{name}/{file} is no list of digests: {error}"))?;
+                recordings.push(digests);
+            }
+        }
+        let number = |key: &str| about.get(key).and_then(Node::as_f64);
+        let steps = about
+            .get("steps")
+            .map(Node::items)
+            .unwrap_or_default()
+            .iter()
+            .map(step)
+            .collect();
+        Ok(Self {
+            title: about.get("title").and_then(Node::as_str).unwrap_or_default().to_owned(),
+            nodes: about
+                .get("nodes")
+                .and_then(Node::as_i64)
+                .and_then(|count| usize::try_from(count).ok())
+                .unwrap_or(1),
+            steps,
+            duration: number("duration").ok_or_else(|| format!("{name}/case.yaml has no duration"))?,
+            tags: about
+                .get("tags")
+                .map(Node::items)
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|tag| tag.as_str().map(str::to_owned))
+                .collect(),
+            unstable: about.get("unstable").and_then(Node::as_bool) == Some(true),
+            kubelet: about
+                .get("kubelet")
+                .map(Node::entries)
+                .unwrap_or_default()
+                .iter()
+                .map(|(key, _)| key.name.clone())
+                .collect(),
+            manifests,
+            recordings,
+            name,
+        })
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn step(node: &Node) -> Step {
+    let at = node.get("at").and_then(Node::as_f64).unwrap_or(0.0);
+    let done = node.get("done").and_then(Node::as_f64).unwrap_or(at);
+    let text = |key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
+    let action = if let Some(file) = text("apply") {
+        Action::Apply(file)
+    } else if let Some(arguments) = text("kubectl") {
+        Action::Kubectl(arguments)
+    } else if let Some(words) = node.get("fault") {
+        fault(words)
+    } else {
+        Action::Other("a step that is no apply, kubectl or fault".to_owned())
+    };
+    Step { at, done, action }
+}
+
+fn fault(node: &Node) -> Action {
+    let text = |key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
+    let flag = |key: &str| node.get(key).and_then(Node::as_bool);
+    if let (Some(container), Some(signal)) = (text("container"), text("kill")) {
+        return Action::KillContainer { container, signal };
+    }
+    if node.get("sandbox").is_some() {
+        return Action::KillSandbox;
+    }
+    if node.get("evict").is_some() {
+        return Action::Evict;
+    }
+    if let (Some(image), Some(true)) = (text("image"), flag("available")) {
+        return Action::Fault(Fault::ImageAvailable { image });
+    }
+    if let (Some(name), Some(true)) = (text("namespace"), flag("delete")) {
+        return Action::DeleteNamespace(name);
+    }
+    if let Some(component) = text("component") {
+        let on = flag("stop").or_else(|| flag("freeze"));
+        return match on {
+            Some(on) if component != "kube-apiserver" => Action::Fault(Fault::StopComponent { component, on }),
+            _ => Action::Other(format!("{component} cannot be stopped yet")),
+        };
+    }
+    let Some(node_name) = text("node") else {
+        return Action::Other(format!("a fault of unknown form: {}", node.to_json()));
+    };
+    let node_fault = |key: &str, make: fn(String, bool) -> Fault| flag(key).map(|on| make(node_name.clone(), on));
+    let found = node_fault("freezeKubelet", |node, on| Fault::FreezeKubelet { node, on })
+        .or_else(|| node_fault("stopKubelet", |node, on| Fault::StopKubelet { node, on }))
+        .or_else(|| node_fault("stopContainerRuntime", |node, on| Fault::StopRuntime { node, on }))
+        .or_else(|| node_fault("crash", |node, _| Fault::Crash { node }));
+    match found {
+        Some(fault) => Action::Fault(fault),
+        None if node.get("staticPod").is_some() => Action::Other("static pods cannot be simulated yet".to_owned()),
+        None => Action::Other(format!("a fault of unknown form: {}", node.to_json())),
+    }
+}

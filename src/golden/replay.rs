@@ -1,0 +1,218 @@
+//! Doing to a simulated cluster what was done to a real one.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use peapod_kubectl::{Command, Files};
+use peapod_sim::cluster::{Cluster, Config, NodeConfig};
+use peapod_sim::fault::Fault;
+use peapod_sim::request::{Request, Verb};
+use peapod_sim::runtime::catalogue::{Catalogue, Repository};
+use peapod_sim::time::{SimDuration, SimTime};
+use serde_json::{Value, json};
+
+use super::api::Client;
+use super::case::{Action, Case};
+use super::digest::{Digest, digests};
+
+/// From the begin of a `kubectl` until the API server has its request, in seconds: the real one takes 0.1 to 0.4.
+const KUBECTL: f64 = 0.1;
+
+/// The digests that a simulated cluster shows when the case is done to it.
+///
+/// # Errors
+/// A sentence that says which step cannot be done.
+pub fn replay(case: &Case, seed: u64) -> Result<Vec<Digest>, String> {
+    let cluster = run(case, seed)?;
+    let start: Timestamp = cluster.wall_at(SimTime::ZERO);
+    Ok(digests(&cluster, start))
+}
+
+/// The cluster at the end of the case.
+///
+/// # Errors
+/// A sentence that says which step cannot be done.
+pub fn run(case: &Case, seed: u64) -> Result<Cluster, String> {
+    if let Some(setting) = case.kubelet.first() {
+        return Err(format!("the kubelet setting {setting} is not simulated"));
+    }
+    let nodes = (1..=case.nodes)
+        .map(|number| NodeConfig {
+            name: format!("node-{number}"),
+            cpu: "2".to_owned(),
+            memory: "24581684Ki".to_owned(),
+            ..NodeConfig::default()
+        })
+        .collect();
+    let config = Config {
+        seed,
+        nodes,
+        catalogue: catalogue(),
+        // The recordings come from nodes with cgroup v1.
+        settings: vec![("cgroupVersion".to_owned(), "1".to_owned())],
+        ..Config::default()
+    };
+    let mut cluster = Cluster::new(config)?;
+    for step in &case.steps {
+        let delay = match step.action {
+            Action::Apply(_) | Action::Kubectl(_) | Action::Evict | Action::DeleteNamespace(_) => {
+                KUBECTL.min((step.done - step.at).max(0.0))
+            }
+            _ => 0.0,
+        };
+        cluster.run_until(instant(step.at + delay));
+        act(case, &mut cluster, &step.action)?;
+    }
+    cluster.run_until(instant(case.duration));
+    match cluster.problem() {
+        Some(problem) => Err(problem),
+        None => Ok(cluster),
+    }
+}
+
+fn instant(seconds: f64) -> SimTime {
+    SimTime((seconds * 1000.0).round().max(0.0) as u64 * 1_000_000)
+}
+
+fn act(case: &Case, cluster: &mut Cluster, action: &Action) -> Result<(), String> {
+    match action {
+        Action::Apply(file) => kubectl(case, cluster, &format!("apply -f {file}")),
+        Action::Kubectl(arguments) => kubectl(case, cluster, arguments),
+        Action::Fault(fault) => cluster.fault(fault),
+        Action::KillContainer { container, signal } => {
+            let (namespace, pod) = first_pod(cluster, |_| true)?;
+            let (container, signal) = (container.clone(), signal.clone());
+            cluster.fault(&Fault::KillContainer {
+                namespace,
+                pod,
+                container,
+                signal,
+            })
+        }
+        Action::KillSandbox => {
+            let (namespace, pod) = first_pod(cluster, |_| true)?;
+            cluster.fault(&Fault::KillSandbox { namespace, pod })
+        }
+        Action::Evict => {
+            let (namespace, name) = first_pod(cluster, |pod| pod.pointer("/metadata/deletionTimestamp").is_none())?;
+            let eviction = json!({
+                "apiVersion": "policy/v1",
+                "kind": "Eviction",
+                "metadata": { "name": name, "namespace": namespace },
+            });
+            let mut request = pods(Verb::Create, &namespace, &name);
+            request.subresource = "eviction".to_owned();
+            request.body = Some(eviction);
+            cluster.command(&format!("evict {name}"));
+            // A refusal (429) is part of what a case may show.
+            let refused = cluster.request(&request).err().filter(|status| status.code != 429);
+            refused.map_or(Ok(()), |status| {
+                Err(format!("the eviction of {name} was refused: {status}"))
+            })
+        }
+        Action::DeleteNamespace(name) => kubectl(case, cluster, &format!("delete namespace {name}")),
+        Action::Other(why) => Err(why.clone()),
+    }
+}
+
+fn pods(verb: Verb, namespace: &str, name: &str) -> Request {
+    Request {
+        verb,
+        group: String::new(),
+        version: "v1".to_owned(),
+        resource: "pods".to_owned(),
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        subresource: String::new(),
+        body: None,
+        patch: None,
+        query: Vec::new(),
+    }
+}
+
+/// Namespace and name of the oldest pod of which `fits` holds.
+fn first_pod(cluster: &Cluster, fits: impl Fn(&Value) -> bool) -> Result<(String, String), String> {
+    let text = |pod: &Value, pointer: &str| {
+        pod.pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    cluster
+        .objects("Pod")
+        .iter()
+        .filter(|pod| fits(pod))
+        .min_by_key(|pod| text(pod, "/metadata/creationTimestamp"))
+        .map(|pod| (text(pod, "/metadata/namespace"), text(pod, "/metadata/name")))
+        .ok_or_else(|| "there is no such pod".to_owned())
+}
+
+/// The manifests of a case as the files that its commands name.
+struct Manifests<'a>(&'a Case);
+
+impl Files for Manifests<'_> {
+    fn manifests(&self, name: &str) -> Result<Vec<Value>, String> {
+        let missing = || format!("the path \"{name}\" does not exist");
+        let text = self.0.manifests.get(name).ok_or_else(missing)?;
+        let documents = peapod_sim::manifest::read(text).map_err(|problems| {
+            problems
+                .first()
+                .map(|problem| problem.message.clone())
+                .unwrap_or_default()
+        })?;
+        Ok(documents.into_iter().map(|manifest| manifest.value).collect())
+    }
+
+    fn text(&self, name: &str) -> Result<String, String> {
+        let missing = || format!("open {name}: no such file or directory");
+        self.0.manifests.get(name).cloned().ok_or_else(missing)
+    }
+}
+
+/// Carries out a `kubectl` line. That the API server refuses is no error of the replay: it is what the case may be about.
+fn kubectl(case: &Case, cluster: &mut Cluster, arguments: &str) -> Result<(), String> {
+    let line = format!("kubectl {arguments}");
+    let command = Command::parse(&line).map_err(|error| format!("{line}: {error}"))?;
+    cluster.command(&line);
+    let output = peapod_kubectl::run(&command, &mut Client(cluster), &Manifests(case));
+    let not_built = output.stderr.contains("NotImplemented");
+    if not_built {
+        Err(format!("{line}: {}", output.stderr.trim()))
+    } else {
+        Ok(())
+    }
+}
+
+/// The images of the recordings: stand-ins under their usual names.
+fn catalogue() -> Catalogue {
+    let image = |tags: &[&str], present: bool, pull: u64, size: u64| {
+        Arc::new(Repository {
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            pull: SimDuration::from_secs(pull),
+            present,
+            size,
+            cmd: vec!["sh".to_owned()],
+            programs: vec!["busybox".to_owned(), "eatmem".to_owned()],
+            ..Repository::default()
+        })
+    };
+    let server = |repository: Arc<Repository>| {
+        let run = "trap 'exit 0' TERM QUIT; httpd -f -p 80 & wait";
+        Arc::new(Repository {
+            cmd: ["sh", "-c", run].map(str::to_owned).to_vec(),
+            ..(*repository).clone()
+        })
+    };
+    let busybox = image(&["1.28", "1.36", "1.36.1", "latest", "stable"], true, 0, 1_342_880);
+    let nginx = server(image(&["1.14.2", "1.16.1", "1.25", "1.27", "latest"], true, 0, 1_342_880));
+    let slow = image(&["1", "2", "3"], false, 12, 1_342_880);
+    let late = image(&[], false, 0, 1_342_878);
+    let repositories = [("busybox", busybox), ("nginx", nginx), ("slow", slow), ("late", late)]
+        .into_iter()
+        .map(|(name, image)| (format!("docker.io/library/{name}"), image))
+        .collect();
+    Catalogue {
+        repositories,
+        assume_unknown: false,
+    }
+}
