@@ -18,6 +18,7 @@
 //! is read before it (edits with a map back to the file) and after it (passes over its events).
 
 pub mod diagnostic;
+pub mod inspect;
 pub mod limits;
 pub mod note;
 pub mod place;

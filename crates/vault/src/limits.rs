@@ -22,6 +22,12 @@ pub const EMBEDS_PER_PAGE: usize = 200;
 /// Longest code block that is highlighted, in bytes; a longer one is shown plain.
 pub const HIGHLIGHT_BYTES: usize = 64 * 1024;
 
+/// Longest code block in another language than YAML or a console that is highlighted, in bytes.
+pub const HIGHLIGHT_OTHER_BYTES: usize = 16 * 1024;
+
+/// Longest line of such a block, in bytes.
+pub const HIGHLIGHT_LINE_BYTES: usize = 1024;
+
 /// How many highlighted code blocks are kept for the next rendering.
 pub const HIGHLIGHT_CACHE: usize = 512;
 

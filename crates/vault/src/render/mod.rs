@@ -1,6 +1,6 @@
 //! HTML of a note, for a page under a strict content security policy: no script, no `style` attribute, no handler.
 //!
-//! ```no_run
+//! ```
 //! use peapod_vault::{render, Layer, Note, Vault};
 //!
 //! let mut vault = Vault::default();
@@ -10,7 +10,15 @@
 //! let html = render::note(note, &file, &resolver, &mut render::PlainCells);
 //! ```
 
+mod code;
+mod embed;
+mod escape;
+mod html;
+mod page;
+mod words;
+
 use crate::note::{Block, Cell, Note};
+use crate::text::percent_encode;
 use crate::vault::{FileRef, Vault};
 
 /// Where a link or an embed leads.
@@ -103,14 +111,12 @@ pub fn note_with(
     cells: &mut dyn CellRenderer,
     options: Options,
 ) -> String {
-    let _ = (note, file, resolver, cells, options);
-    String::new()
+    page::render(note, file, resolver, cells, options)
 }
 
 /// The highlighted source of a code block: `<pre class="code …"><code class="language-x">…</code></pre>`.
 pub fn code(lang: Option<&str>, text: &str) -> String {
-    let _ = (lang, text);
-    String::new()
+    code::block(lang, text, "")
 }
 
 /// An entry of a note's outline.
@@ -130,8 +136,33 @@ pub struct OutlineEntry {
 
 /// The headings of a note as a tree.
 pub fn outline(note: &Note) -> Vec<OutlineEntry> {
-    let _ = note;
-    Vec::new()
+    // The path of children from the top to the entry that was added last.
+    let mut open: Vec<OutlineEntry> = Vec::new();
+    let mut top = Vec::new();
+    let close = |open: &mut Vec<OutlineEntry>, top: &mut Vec<OutlineEntry>| {
+        if let Some(entry) = open.pop() {
+            match open.last_mut() {
+                Some(parent) => parent.children.push(entry),
+                None => top.push(entry),
+            }
+        }
+    };
+    for heading in &note.headings {
+        while open.last().is_some_and(|entry| entry.level >= heading.level) {
+            close(&mut open, &mut top);
+        }
+        open.push(OutlineEntry {
+            level: heading.level,
+            text: heading.text.clone(),
+            anchor: heading.anchor.clone(),
+            line: heading.place.line,
+            children: Vec::new(),
+        });
+    }
+    while !open.is_empty() {
+        close(&mut open, &mut top);
+    }
+    top
 }
 
 /// A [`Resolver`] over a [`Vault`] whose pages have addresses under two prefixes.
@@ -155,11 +186,39 @@ impl<'a> VaultResolver<'a> {
 
 impl Resolver for VaultResolver<'_> {
     fn resolve(&self, from: &FileRef, target: &str) -> Option<Destination> {
-        let _ = (from, target, &self.notes, &self.files);
-        None
+        let file = self.vault.resolve(from, target)?.file;
+        let Some(note) = self.vault.note(&file) else {
+            let href = format!("{}{}", self.files, percent_encode(&file.path));
+            return Some(Destination {
+                file,
+                href,
+                title: None,
+            });
+        };
+        let path = file.path.strip_suffix(".md").unwrap_or(&file.path);
+        let href = format!("{}{}", self.notes, percent_encode(path));
+        Some(Destination {
+            href,
+            title: Some(note.title.clone()),
+            file,
+        })
     }
 
     fn note(&self, file: &FileRef) -> Option<&Note> {
-        self.vault.note(file).map(|note| note.as_ref())
+        self.vault.note(file).map(AsRef::as_ref)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outline_is_a_tree() {
+        let note = Note::parse("n.md", "### a\n# b\n## c\n### d\n## e\n");
+        let outline = outline(&note);
+        assert_eq!(outline.len(), 2);
+        assert_eq!(outline[1].children.len(), 2);
+        assert_eq!(outline[1].children[0].children[0].text, "d");
     }
 }

@@ -495,7 +495,8 @@ impl<'a> Builder<'a> {
     fn math(&mut self, tex: &str, range: Range<usize>, display: bool) {
         let place = self.mapped.range(range.clone());
         let tex = if self.mapped.touched(range.clone()) {
-            tex.replace(self.mark, "")
+            let source = self.mapped.original(range.clone());
+            source.trim_matches('$').to_owned()
         } else {
             tex.to_owned()
         };

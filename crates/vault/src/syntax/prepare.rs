@@ -561,6 +561,8 @@ fn escape_dollars(text: &str, paragraph: Range<usize>, edits: &mut Vec<Edit>) {
     while let Some(&(at, length)) = runs.get(index) {
         if length == 2 {
             if let Some(close) = next_double[index] {
+                // One `$` inside `$$` is text of the formula; for the parser it must be escaped.
+                runs[index + 1..close].iter().for_each(|&run| escape(run));
                 index = close + 1;
                 continue;
             }
@@ -651,7 +653,7 @@ mod tests {
             ("$a$5", "\\$a\\$5"),
             ("$10 이고 $20 이다 ($x$)", "\\$10 이고 \\$20 이다 ($x$)"),
             ("$5 and [[x$y]] `$`", "\\$5 and [[x$y]] `$`"),
-            ("a $$x$5$$ b", "a $$x$5$$ b"),
+            ("a $$x$5$$ b", "a $$x\\$5$$ b"),
         ] {
             assert_eq!(prepared(text), expected, "{text}");
         }

@@ -5,6 +5,8 @@ mod graph;
 mod resolve;
 mod spot;
 
+pub(crate) use spot::block_anchor;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
