@@ -8,6 +8,9 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use peapod_sim::controllers::deployment::rolling::{Fences, new_replicas, proportion};
 use peapod_sim::controllers::int_or_percent::{Round, scaled};
+use peapod_sim::controllers::job::backoff::{self, BackoffRecord};
+use peapod_sim::controllers::job::indexes::Indexes;
+use peapod_sim::controllers::job::policy;
 use peapod_sim::controllers::replicaset::ranking::{self, Ranked};
 use peapod_sim::controllers::template_hash::{compute_hash, dump, safe_encode};
 use serde_json::{Value, json};
@@ -154,4 +157,84 @@ fn which_pods_go_first() {
 #[test]
 fn encoded_texts_spell_no_words() {
     assert_eq!(safe_encode("1234567890"), "56789bcdf4");
+}
+
+fn seconds_ago(now: Timestamp, value: &Value) -> Timestamp {
+    now - SignedDuration::from_secs(value.as_i64().unwrap_or(0))
+}
+
+#[test]
+fn waits_of_jobs() {
+    let now: Timestamp = "2024-08-10T12:00:00Z".parse().expect("a time");
+    compare("control-plane-job.json", "job-backoff", |input| {
+        let last = seconds_ago(now, &input["lastFailureSecondsAgo"]);
+        let left = backoff::remaining(int(&input["failuresAfterLastSuccess"]), Some(last), now);
+        json!({"remainingSeconds": left.as_secs()})
+    });
+    compare("control-plane-job.json", "job-backoff-record", |input| {
+        let times = |value: &Value| {
+            value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|ago| seconds_ago(now, ago))
+                .collect::<Vec<Timestamp>>()
+        };
+        let before = BackoffRecord {
+            failures: int(&input["previousFailures"]),
+            last_failure: Some(seconds_ago(now, &input["previousFailureSecondsAgo"])),
+        };
+        let record = before.after(
+            times(&input["newSucceededSecondsAgo"]),
+            times(&input["newFailedSecondsAgo"]),
+        );
+        json!({"failuresAfterLastSuccess": record.failures, "remainingSeconds": record.remaining(now).as_secs()})
+    });
+}
+
+#[test]
+fn sets_of_indexes() {
+    compare("control-plane-job.json", "job-indexes", |input| {
+        let completions = usize::try_from(int(&input["completions"])).unwrap_or(0);
+        let indexes = Indexes::parse(input["indexes"].as_str().expect("a text"), completions);
+        json!({
+            "canonical": indexes.to_string(), "total": indexes.total(),
+            "has0": indexes.has(0), "has4": indexes.has(4),
+        })
+    });
+}
+
+#[test]
+fn verdicts_of_failure_policies() {
+    compare("control-plane-job.json", "job-podfailurepolicy", |input| {
+        let status = &input["podStatus"];
+        let containers = |codes: &Value| -> Value {
+            let entries = codes.as_object().into_iter().flatten();
+            entries
+                .map(|(name, code)| {
+                    json!({
+                        "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                        "state": {"terminated": {"exitCode": code}},
+                    })
+                })
+                .collect()
+        };
+        let pod: core::Pod = read(&json!({
+            "metadata": {"namespace": "default", "name": "j-abc"},
+            "status": {
+                "conditions": status["conditions"],
+                "containerStatuses": containers(&status["exitCodes"]),
+                "initContainerStatuses": containers(&status["initExitCodes"]),
+            },
+        }));
+        let verdict = policy::judge(Some(&read(&input["policy"])), &pod);
+        let mut out = json!({"countFailed": verdict.counts});
+        if let Some(action) = verdict.action {
+            out["action"] = json!(action);
+        }
+        if let Some(message) = verdict.job_failure {
+            out["jobFailureMessage"] = json!(message);
+        }
+        out
+    });
 }

@@ -6,6 +6,7 @@
 
 pub mod deployment;
 pub mod int_or_percent;
+pub mod job;
 pub mod pods;
 pub mod replicaset;
 pub mod template_hash;
@@ -76,6 +77,7 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
 pub struct Controllers {
     replica_sets: replicaset::ReplicaSets,
     deployments: deployment::Deployments,
+    jobs: job::Jobs,
 }
 
 impl Default for Controllers {
@@ -83,6 +85,7 @@ impl Default for Controllers {
         Self {
             replica_sets: replicaset::ReplicaSets::new(),
             deployments: deployment::Deployments::new(),
+            jobs: job::Jobs::new(),
         }
     }
 }
@@ -98,6 +101,7 @@ impl Controllers {
         match controller {
             Controller::ReplicaSet => self.replica_sets.on_notify(w, key, record),
             Controller::Deployment => self.deployments.on_notify(w, key, record),
+            Controller::Job => self.jobs.on_notify(w, key, record),
             _ => {}
         }
     }
@@ -107,6 +111,7 @@ impl Controllers {
         match controller {
             Controller::ReplicaSet => self.replica_sets.on_event(w, event),
             Controller::Deployment => self.deployments.on_event(w, event),
+            Controller::Job => self.jobs.on_event(w, event),
             _ => {}
         }
     }

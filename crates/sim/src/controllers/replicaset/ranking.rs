@@ -148,3 +148,24 @@ fn restarts(pod: &core::Pod) -> (i32, i32) {
         ),
     )
 }
+
+/// The order in which active pods are deleted when neither cost nor node counts (`ActivePods.Less`).
+pub fn compare_active(a: &core::Pod, b: &core::Pod) -> Ordering {
+    let unassigned = |pod: &core::Pod| {
+        pod.spec
+            .as_ref()
+            .and_then(|spec| spec.node_name.as_deref())
+            .is_none_or(str::is_empty)
+    };
+    let key = |pod: &core::Pod| {
+        (
+            Reverse(unassigned(pod)),
+            phase_order(pod),
+            is_ready(pod),
+            Reverse(ready_since(pod)),
+            Reverse(restarts(pod)),
+            Reverse(created(pod)),
+        )
+    };
+    key(a).cmp(&key(b))
+}
