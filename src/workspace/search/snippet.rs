@@ -93,7 +93,11 @@ fn snippet(note: &Note, plain: &plain::PlainText, first: Range<usize>, marks: &[
         at = mark.end;
     }
     push(&mut out, &text[at..end]);
-    out.truncate(out.trim_end().len().max(ranges.last().map_or(0, |range: &Range<usize>| range.end)));
+    out.truncate(
+        out.trim_end()
+            .len()
+            .max(ranges.last().map_or(0, |range: &Range<usize>| range.end)),
+    );
     if end < text.len() {
         out.push('…');
     }
