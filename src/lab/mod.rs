@@ -7,8 +7,11 @@
 //! - [`limit`] names every limit.
 
 pub mod cell;
+pub mod duration;
+pub mod expr;
 pub mod limit;
 pub mod model;
+mod nearest;
 mod read;
 mod runner;
 
