@@ -19,7 +19,9 @@ pub fn parse(text: &str) -> Result<SimDuration, String> {
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
         let (number, tail) = rest.split_at(end);
-        let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        let unit_end = tail
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_end);
         let unit: u128 = match unit {
             "d" => 86_400_000_000_000,
@@ -35,11 +37,19 @@ pub fn parse(text: &str) -> Result<SimDuration, String> {
         if whole.is_empty() && fraction.is_empty() || fraction.len() > 9 || whole.len() > 12 {
             return Err(wrong());
         }
-        let digits = |text: &str| if text.is_empty() { Ok(0) } else { text.parse::<u128>().map_err(|_| wrong()) };
+        let digits = |text: &str| {
+            if text.is_empty() {
+                Ok(0)
+            } else {
+                text.parse::<u128>().map_err(|_| wrong())
+            }
+        };
         nanos += digits(whole)? * unit + digits(fraction)? * unit / 10_u128.pow(fraction.len() as u32);
         rest = tail;
     }
-    u64::try_from(nanos).map(SimDuration).map_err(|_| format!("{text:?} is longer than any trial"))
+    u64::try_from(nanos)
+        .map(SimDuration)
+        .map_err(|_| format!("{text:?} is longer than any trial"))
 }
 
 #[cfg(test)]

@@ -3,12 +3,21 @@
 /// The word nearest to `word` among `known`, if one is near enough to be what was meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
-    known
-        .into_iter()
-        .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
+    let known: Vec<&str> = known.into_iter().collect();
+    let by_distance = known
+        .iter()
+        .map(|candidate| (distance(&lower, &candidate.to_lowercase()), *candidate))
         .filter(|(distance, candidate)| *distance <= 1.max(candidate.chars().count().max(word.chars().count()) / 3))
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate);
+    // Words are also cut short: `node` for `nodeName`.
+    let cut = || {
+        known
+            .iter()
+            .filter(|known| lower.len() > 2 && known.to_lowercase().starts_with(&lower))
+            .min_by_key(|known| known.len())
+    };
+    by_distance.or_else(|| cut().copied())
 }
 
 /// `did you mean X?`, or the known words if there are few, or nothing.

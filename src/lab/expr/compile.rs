@@ -25,7 +25,10 @@ impl Names {
     /// The names of an experiment.
     pub fn new(variables: &[Variable], observations: &[Observation]) -> Self {
         Self {
-            variables: variables.iter().map(|variable| (variable.name.as_str().into(), type_of(&variable.values))).collect(),
+            variables: variables
+                .iter()
+                .map(|variable| (variable.name.as_str().into(), type_of(&variable.values)))
+                .collect(),
             observations: observations
                 .iter()
                 .map(|observation| (observation.name.as_str().into(), observation.expression.text.clone()))
@@ -36,7 +39,10 @@ impl Names {
     /// The variables alone: what `when` and templates may use.
     #[must_use]
     pub fn variables_only(&self) -> Self {
-        Self { variables: self.variables.clone(), observations: Vec::new() }
+        Self {
+            variables: self.variables.clone(),
+            observations: Vec::new(),
+        }
     }
 }
 
@@ -58,13 +64,40 @@ enum Observed {
 }
 
 const FUNCTIONS: &[&str] = &[
-    "pod", "pods", "container", "node", "object", "events", "logs", "condition", "exists", "ever", "last", "first",
-    "size", "string", "int", "double", "timestamp", "duration", "has",
+    "pod",
+    "pods",
+    "container",
+    "node",
+    "object",
+    "events",
+    "logs",
+    "condition",
+    "exists",
+    "ever",
+    "last",
+    "first",
+    "size",
+    "string",
+    "int",
+    "double",
+    "timestamp",
+    "duration",
+    "has",
 ];
 
 const METHODS: &[&str] = &[
-    "size", "contains", "startsWith", "endsWith", "matches", "lowerAscii", "upperAscii", "all", "exists", "exists_one",
-    "map", "filter",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "matches",
+    "lowerAscii",
+    "upperAscii",
+    "all",
+    "exists",
+    "exists_one",
+    "map",
+    "filter",
 ];
 
 /// What the lowering of one expression carries along.
@@ -77,7 +110,12 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn trouble(&mut self, at: (usize, usize), message: impl Into<String>, hint: Option<String>) -> (Node, Type) {
-        let trouble = Trouble { start: at.0, end: at.1, message: message.into(), hints: hint.into_iter().collect() };
+        let trouble = Trouble {
+            start: at.0,
+            end: at.1,
+            message: message.into(),
+            hints: hint.into_iter().collect(),
+        };
         if !self.troubles.contains(&trouble) {
             self.troubles.push(trouble);
         }
@@ -86,7 +124,9 @@ impl Walk<'_> {
 
     /// The bytes of a node's own token.
     fn token(&self, id: u64) -> (usize, usize) {
-        self.info.offset_for(id).map_or((0, 0), |(start, stop)| (start as usize, stop as usize + 1))
+        self.info
+            .offset_for(id)
+            .map_or((0, 0), |(start, stop)| (start as usize, stop as usize + 1))
     }
 
     /// The identifier that ends before or begins after a token: the name of a call or of a field.
@@ -94,7 +134,10 @@ impl Walk<'_> {
         let (at, _) = self.token(id);
         let text = &self.info.source;
         let is_word = |at: usize| text.get(at..).is_some_and(|rest| rest.starts_with(name));
-        let before = text.get(..at).map(|head| head.trim_end().len()).and_then(|end| end.checked_sub(name.len()));
+        let before = text
+            .get(..at)
+            .map(|head| head.trim_end().len())
+            .and_then(|end| end.checked_sub(name.len()));
         if let Some(start) = before.filter(|start| is_word(*start)) {
             return (start, start + name.len());
         }
@@ -107,12 +150,22 @@ impl Compiler {
     /// A compiler for expressions over the cluster with these names.
     pub fn new(names: Names) -> Self {
         let observed = vec![Observed::NotYet; names.observations.len()];
-        Self { names, observed, trackers: Vec::new(), cluster: true }
+        Self {
+            names,
+            observed,
+            trackers: Vec::new(),
+            cluster: true,
+        }
     }
 
     /// A compiler for expressions over the variables alone.
     pub fn of_variables(names: &Names) -> Self {
-        Self { names: names.variables_only(), observed: Vec::new(), trackers: Vec::new(), cluster: false }
+        Self {
+            names: names.variables_only(),
+            observed: Vec::new(),
+            trackers: Vec::new(),
+            cluster: false,
+        }
     }
 
     /// The trackers of the expressions compiled so far.
@@ -126,7 +179,12 @@ impl Compiler {
     /// Everything that is wrong with it.
     pub fn compile(&mut self, text: &str) -> Result<Compiled, Vec<Trouble>> {
         let (tree, info) = parse::parse(text)?;
-        let mut walk = Walk { info: &info, locals: Vec::new(), troubles: Vec::new(), depth: 0 };
+        let mut walk = Walk {
+            info: &info,
+            locals: Vec::new(),
+            troubles: Vec::new(),
+            depth: 0,
+        };
         let (node, kind) = self.lower(&tree, &mut walk);
         if walk.troubles.is_empty() {
             let deps = node.deps();
@@ -146,12 +204,21 @@ impl Compiler {
             return Ok(compiled);
         }
         let message = format!("this is {}, and true or false is needed here", compiled.kind.words());
-        Err(vec![Trouble { start: 0, end: text.len(), message, hints: vec!["compare it, as in `x == 'Failed'`".into()] }])
+        Err(vec![Trouble {
+            start: 0,
+            end: text.len(),
+            message,
+            hints: vec!["compare it, as in `x == 'Failed'`".into()],
+        }])
     }
 
     fn lower(&mut self, tree: &IdedExpr, walk: &mut Walk<'_>) -> (Node, Type) {
         if walk.depth >= limit::EXPRESSION_DEPTH {
-            return walk.trouble(walk.token(tree.id), format!("deeper than {} levels", limit::EXPRESSION_DEPTH), None);
+            return walk.trouble(
+                walk.token(tree.id),
+                format!("deeper than {} levels", limit::EXPRESSION_DEPTH),
+                None,
+            );
         }
         walk.depth += 1;
         let lowered = self.lower_inner(tree, walk);
@@ -166,16 +233,24 @@ impl Compiler {
             Expr::Select(select) => {
                 let (of, kind) = self.lower(&select.operand, walk);
                 let (node, kind) = Self::field(of, &kind, &select.field, tree.id, walk);
-                if select.test { (Node::Has(Box::new(node)), Type::Bool) } else { (node, kind) }
+                if select.test {
+                    (Node::Has(Box::new(node)), Type::Bool)
+                } else {
+                    (node, kind)
+                }
             }
             Expr::Call(call) => match &call.target {
                 Some(target) => self.method(&call.func_name, target, &call.args, tree.id, walk),
                 None => self.call(&call.func_name, &call.args, tree.id, walk),
             },
             Expr::List(list) => {
-                let lowered: Vec<(Node, Type)> = list.elements.iter().map(|element| self.lower(element, walk)).collect();
+                let lowered: Vec<(Node, Type)> =
+                    list.elements.iter().map(|element| self.lower(element, walk)).collect();
                 let kind = common(lowered.iter().map(|(_, kind)| kind));
-                (Node::List(lowered.into_iter().map(|(node, _)| node).collect()), Type::List(Arc::new(kind)))
+                (
+                    Node::List(lowered.into_iter().map(|(node, _)| node).collect()),
+                    Type::List(Arc::new(kind)),
+                )
             }
             Expr::Map(map) => {
                 let mut entries = Vec::new();
@@ -200,7 +275,12 @@ impl Compiler {
         if let Some((name, kind)) = self.names.variables.iter().find(|(variable, _)| **variable == *name) {
             return (Node::Variable(Arc::clone(name)), kind.clone());
         }
-        if let Some(index) = self.names.observations.iter().position(|(observation, _)| **observation == *name) {
+        if let Some(index) = self
+            .names
+            .observations
+            .iter()
+            .position(|(observation, _)| **observation == *name)
+        {
             return self.observation(index, id, walk);
         }
         if name == "t" && self.cluster {
@@ -208,15 +288,25 @@ impl Compiler {
         }
         let at = walk.token(id);
         if FUNCTIONS.contains(&name) {
-            return walk.trouble(at, format!("`{name}` is a function"), Some(format!("write `{name}(…)`")));
+            return walk.trouble(
+                at,
+                format!("`{name}` is a function"),
+                Some(format!("write `{name}(…)`")),
+            );
         }
         let known = self.names.variables.iter().chain([]).map(|(name, _)| &**name);
-        let known: Vec<&str> = known.chain(self.names.observations.iter().map(|(name, _)| &**name)).collect();
+        let known: Vec<&str> = known
+            .chain(self.names.observations.iter().map(|(name, _)| &**name))
+            .collect();
         let known: Vec<&str> = known.into_iter().filter(|known| *known != name).collect();
         let hint = nearest::nearest(name, known.iter().copied())
             .map(|meant| format!("did you mean `{meant}`?"))
             .or_else(|| Some(format!("text stands between quotes: `'{name}'`")));
-        let kind = if self.cluster { "no variable or observation" } else { "no variable" };
+        let kind = if self.cluster {
+            "no variable or observation"
+        } else {
+            "no variable"
+        };
         walk.trouble(at, format!("{kind} is called `{name}`"), hint)
     }
 
@@ -227,7 +317,11 @@ impl Compiler {
             Observed::Broken => (Node::Const(Value::Null), Type::Any),
             Observed::Open => {
                 let name = self.names.observations[index].0.to_string();
-                walk.trouble(walk.token(id), format!("the observation `{name}` depends on itself"), None)
+                walk.trouble(
+                    walk.token(id),
+                    format!("the observation `{name}` depends on itself"),
+                    None,
+                )
             }
             Observed::NotYet => {
                 self.observed[index] = Observed::Open;
@@ -240,7 +334,10 @@ impl Compiler {
                     }
                     Err(troubles) => {
                         self.observed[index] = Observed::Broken;
-                        if let Some(own) = troubles.iter().find(|trouble| trouble.message.contains("depends on itself")) {
+                        if let Some(own) = troubles
+                            .iter()
+                            .find(|trouble| trouble.message.contains("depends on itself"))
+                        {
                             return walk.trouble(walk.token(id), own.message.clone(), None);
                         }
                         (Node::Const(Value::Null), Type::Any)
@@ -265,18 +362,37 @@ impl Compiler {
                 }
                 let mut known: Vec<&str> = fields.fields.iter().map(|(name, _)| *name).collect();
                 if fields.name == "ContainerState" {
-                    known.extend(["reason", "message", "exitCode", "signal", "startedAt", "finishedAt", "containerID"]);
+                    known.extend([
+                        "reason",
+                        "message",
+                        "exitCode",
+                        "signal",
+                        "startedAt",
+                        "finishedAt",
+                        "containerID",
+                    ]);
                 }
-                let hint = nearest::hint(name, known.iter().copied()).or_else(|| elsewhere(name));
-                walk.trouble(walk.word(id, name), format!("a {} has no field `{name}`", fields.name), hint)
+                let hint = nearest::nearest(name, known.iter().copied())
+                    .map(|meant| format!("did you mean `{meant}`?"))
+                    .or_else(|| elsewhere(name))
+                    .or_else(|| nearest::hint(name, known.iter().copied()));
+                walk.trouble(
+                    walk.word(id, name),
+                    format!("a {} has no field `{name}`", fields.name),
+                    hint,
+                )
             }
             Type::List(_) => {
-                let hint = Some(format!("name an element, as in `[0].{name}`, or use `.exists(x, x.{name} == …)`"));
+                let hint = Some(format!(
+                    "name an element, as in `[0].{name}`, or use `.exists(x, x.{name} == …)`"
+                ));
                 walk.trouble(walk.word(id, name), format!("a list has no field `{name}`"), hint)
             }
-            other => {
-                walk.trouble(walk.word(id, name), format!("{} has no field `{name}`", other.words()), None)
-            }
+            other => walk.trouble(
+                walk.word(id, name),
+                format!("{} has no field `{name}`", other.words()),
+                None,
+            ),
         }
     }
 
@@ -302,7 +418,9 @@ impl Compiler {
             _ => None,
         };
         if let Some(op) = op {
-            let Some([left, right]) = self.operands(arguments, walk) else { return (Node::Const(Value::Null), Type::Any) };
+            let Some([left, right]) = self.operands(arguments, walk) else {
+                return (Node::Const(Value::Null), Type::Any);
+            };
             return infix(op, left, right, id, walk);
         }
         let condition = |(node, kind): (Node, Type), walk: &mut Walk<'_>| {
@@ -314,18 +432,30 @@ impl Compiler {
         };
         match name {
             operators::LOGICAL_AND | operators::LOGICAL_OR => {
-                let Some([left, right]) = self.operands(arguments, walk) else { return (Node::Const(Value::Null), Type::Any) };
+                let Some([left, right]) = self.operands(arguments, walk) else {
+                    return (Node::Const(Value::Null), Type::Any);
+                };
                 let (left, right) = (condition(left, walk), condition(right, walk));
-                let node = if name == operators::LOGICAL_AND { Node::And(left, right) } else { Node::Or(left, right) };
+                let node = if name == operators::LOGICAL_AND {
+                    Node::And(left, right)
+                } else {
+                    Node::Or(left, right)
+                };
                 (node, Type::Bool)
             }
             operators::LOGICAL_NOT => {
-                let Some([of]) = self.operands(arguments, walk) else { return (Node::Const(Value::Null), Type::Any) };
+                let Some([of]) = self.operands(arguments, walk) else {
+                    return (Node::Const(Value::Null), Type::Any);
+                };
                 (Node::Not(condition(of, walk)), Type::Bool)
             }
-            operators::NOT_STRICTLY_FALSE => self.operands::<1>(arguments, walk).map_or((Node::Const(Value::Null), Type::Any), |[of]| of),
+            operators::NOT_STRICTLY_FALSE => self
+                .operands::<1>(arguments, walk)
+                .map_or((Node::Const(Value::Null), Type::Any), |[of]| of),
             operators::NEGATE => {
-                let Some([(of, kind)]) = self.operands(arguments, walk) else { return (Node::Const(Value::Null), Type::Any) };
+                let Some([(of, kind)]) = self.operands(arguments, walk) else {
+                    return (Node::Const(Value::Null), Type::Any);
+                };
                 (Node::Negate(Box::new(of)), kind)
             }
             operators::CONDITIONAL => {
@@ -345,7 +475,9 @@ impl Compiler {
                         (Node::Index(Box::new(of), Box::new(index)), (*element).clone())
                     }
                     Type::Struct(_) if matches!(&index, Node::Const(Value::String(_))) => {
-                        let Node::Const(Value::String(name)) = index else { return (of, Type::Any) };
+                        let Node::Const(Value::String(name)) = index else {
+                            return (of, Type::Any);
+                        };
                         Self::field(of, &kind, &name, id, walk)
                     }
                     _ => (Node::Index(Box::new(of), Box::new(index)), Type::Any),
@@ -373,7 +505,11 @@ impl Compiler {
             return (Node::Call(function, vec![of]), kind);
         }
         if !self.cluster && FUNCTIONS.contains(&name) {
-            return walk.trouble(at, format!("`{name}` looks at the cluster, and only variables are known here"), None);
+            return walk.trouble(
+                at,
+                format!("`{name}` looks at the cluster, and only variables are known here"),
+                None,
+            );
         }
         if matches!(name, "ever" | "last" | "first") {
             return self.tracker(name, arguments, at, walk);
@@ -404,7 +540,11 @@ impl Compiler {
         for (index, (_, kind)) in lowered.iter().enumerate() {
             if !takes_object(index) && !matches!(kind, Type::Text | Type::Any) {
                 let at = walk.token(arguments[index].id);
-                walk.trouble(at, format!("{usage}: text is needed here, and this is {}", kind.words()), None);
+                walk.trouble(
+                    at,
+                    format!("{usage}: text is needed here, and this is {}", kind.words()),
+                    None,
+                );
             }
         }
         let first = lowered.first().map(|(_, kind)| kind.clone());
@@ -420,11 +560,23 @@ impl Compiler {
                 if let Some(Node::Const(Value::String(text))) = nodes.first()
                     && let Err(message) = Selector::parse(text)
                 {
-                    return walk.trouble(walk.token(arguments[0].id), message, Some("such as 'app=web'".to_owned()));
+                    return walk.trouble(
+                        walk.token(arguments[0].id),
+                        message,
+                        Some("such as 'app=web'".to_owned()),
+                    );
                 }
-                source(Source::Pods(None), nodes, Type::List(Arc::new(schema::of_kind(Kind::Pod))))
+                source(
+                    Source::Pods(None),
+                    nodes,
+                    Type::List(Arc::new(schema::of_kind(Kind::Pod))),
+                )
             }
-            "events" => source(Source::Events, nodes, Type::List(Arc::new(schema::of_kind(Kind::Event)))),
+            "events" => source(
+                Source::Events,
+                nodes,
+                Type::List(Arc::new(schema::of_kind(Kind::Event))),
+            ),
             "logs" => source(Source::Logs, nodes, Type::Text),
             "container" => {
                 let Type::List(status) = schema::part(Kind::Pod, &["status", "containerStatuses"]) else {
@@ -446,20 +598,35 @@ impl Compiler {
                     },
                     Some(Type::Any) | None => Type::Any,
                     Some(other) => {
-                        let message = format!("condition(object, type): an object is needed here, and this is {}", other.words());
-                        return walk.trouble(walk.token(arguments[0].id), message, Some("such as `condition(pod('demo'), 'Ready')`".into()));
+                        let message = format!(
+                            "condition(object, type): an object is needed here, and this is {}",
+                            other.words()
+                        );
+                        return walk.trouble(
+                            walk.token(arguments[0].id),
+                            message,
+                            Some("such as `condition(pod('demo'), 'Ready')`".into()),
+                        );
                     }
                 };
                 source(Source::Condition, nodes, kind)
             }
             _ => {
                 let Some(Node::Const(Value::String(kind_name))) = nodes.first() else {
-                    return walk.trouble(walk.token(arguments[0].id), "the kind is written as text", Some("such as 'Deployment'".into()));
+                    return walk.trouble(
+                        walk.token(arguments[0].id),
+                        "the kind is written as text",
+                        Some("such as 'Deployment'".into()),
+                    );
                 };
                 let Some(kind) = kind_named(kind_name) else {
                     let known: Vec<&str> = RESOURCES.iter().map(|resource| resource.name).collect();
                     let message = format!("the cluster knows no kind `{kind_name}`");
-                    return walk.trouble(walk.token(arguments[0].id), message, nearest::hint(kind_name, known.iter().copied()));
+                    return walk.trouble(
+                        walk.token(arguments[0].id),
+                        message,
+                        nearest::hint(kind_name, known.iter().copied()),
+                    );
                 };
                 nodes.remove(0);
                 if name == "exists" {
@@ -483,16 +650,33 @@ impl Compiler {
             "last" => (Track::Last, kind),
             _ => (Track::First, kind),
         };
-        let known = self.trackers.iter().position(|tracker| tracker.track == track && tracker.of.node == node);
+        let known = self
+            .trackers
+            .iter()
+            .position(|tracker| tracker.track == track && tracker.of.node == node);
         let index = known.unwrap_or_else(|| {
             let deps = node.deps();
-            self.trackers.push(Tracker { track, of: Compiled { node, kind: kind.clone(), deps } });
+            self.trackers.push(Tracker {
+                track,
+                of: Compiled {
+                    node,
+                    kind: kind.clone(),
+                    deps,
+                },
+            });
             self.trackers.len() - 1
         });
         (Node::Tracked(index), kind)
     }
 
-    fn method(&mut self, name: &str, target: &IdedExpr, arguments: &[IdedExpr], id: u64, walk: &mut Walk<'_>) -> (Node, Type) {
+    fn method(
+        &mut self,
+        name: &str,
+        target: &IdedExpr,
+        arguments: &[IdedExpr],
+        id: u64,
+        walk: &mut Walk<'_>,
+    ) -> (Node, Type) {
         let (of, of_kind) = self.lower(target, walk);
         let at = walk.word(id, name);
         let (function, count, kind) = match name {
@@ -506,7 +690,11 @@ impl Compiler {
             _ => {
                 let usage = METHODS.contains(&name).then(|| format!("used as `.{name}(x, …)`"));
                 let hint = usage.or_else(|| nearest::hint(name, METHODS.iter().copied()));
-                return walk.trouble(at, format!("no method is called `{name}`, or it is used otherwise"), hint);
+                return walk.trouble(
+                    at,
+                    format!("no method is called `{name}`, or it is used otherwise"),
+                    hint,
+                );
             }
         };
         if arguments.len() != count {
@@ -514,7 +702,11 @@ impl Compiler {
         }
         if function != Function::Size && !matches!(of_kind, Type::Text | Type::Any) {
             let hint = matches!(of_kind, Type::List(_)).then(|| "`x in list` looks into a list".to_owned());
-            return walk.trouble(at, format!("`{name}` is for text, and this is {}", of_kind.words()), hint);
+            return walk.trouble(
+                at,
+                format!("`{name}` is for text, and this is {}", of_kind.words()),
+                hint,
+            );
         }
         let mut nodes = vec![of];
         nodes.extend(arguments.iter().map(|argument| self.lower(argument, walk).0));
@@ -522,8 +714,17 @@ impl Compiler {
             && let Err(error) = regex::Regex::new(pattern)
         {
             let message = error.to_string();
-            let last = message.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            return walk.trouble(walk.token(arguments[0].id), format!("no regular expression: {last}"), None);
+            let last = message
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim_start_matches("error: ")
+                .to_owned();
+            return walk.trouble(
+                walk.token(arguments[0].id),
+                format!("no regular expression: {last}"),
+                None,
+            );
         }
         (Node::Call(function, nodes), kind)
     }
@@ -540,13 +741,18 @@ impl Compiler {
         match &fold.iter_var2 {
             None => walk.locals.push((fold.iter_var.clone(), element)),
             Some(second) => {
-                let value = if let Type::Map(value) = &range_kind { (**value).clone() } else { element };
+                let value = if let Type::Map(value) = &range_kind {
+                    (**value).clone()
+                } else {
+                    element
+                };
                 walk.locals.push((fold.iter_var.clone(), Type::Any));
                 walk.locals.push((second.clone(), value));
             }
         }
         let init_is_list = matches!(&init, Node::List(_));
-        walk.locals.push((fold.accu_var.clone(), if init_is_list { Type::Any } else { init_kind }));
+        walk.locals
+            .push((fold.accu_var.clone(), if init_is_list { Type::Any } else { init_kind }));
         let (condition, _) = self.lower(&fold.loop_cond, walk);
         let (step, step_kind) = self.lower(&fold.loop_step, walk);
         if let Some(accumulator) = walk.locals.last_mut() {
@@ -555,7 +761,17 @@ impl Compiler {
         let (result, kind) = self.lower(&fold.result, walk);
         walk.locals.truncate(depth);
         let two = fold.iter_var2.is_some();
-        (Node::Fold(Box::new(Fold { range, two, init, condition, step, result })), kind)
+        (
+            Node::Fold(Box::new(Fold {
+                range,
+                two,
+                init,
+                condition,
+                step,
+                result,
+            })),
+            kind,
+        )
     }
 }
 
@@ -578,12 +794,18 @@ fn state_field(states: &schema::Struct, name: &str) -> Option<Type> {
     })
 }
 
-/// Where a Pod has the field that was looked for in a wrong part of it.
+/// Where the field is that was looked for in a wrong part of an object.
 fn elsewhere(name: &str) -> Option<String> {
-    ["status", "spec", "metadata"].into_iter().find_map(|part| match schema::part(Kind::Pod, &[part]) {
-        Type::Struct(fields) if fields.field(name).is_some() => Some(format!("a Pod has it in `.{part}.{name}`")),
-        _ => None,
-    })
+    let has = |path: &[&str]| match schema::part(Kind::Pod, path) {
+        Type::Struct(fields) => fields.field(name).is_some(),
+        Type::List(element) => matches!(&*element, Type::Struct(fields) if fields.field(name).is_some()),
+        _ => false,
+    };
+    if has(&["status", "containerStatuses"]) && !has(&["status"]) {
+        return Some(format!("it is in `container(pod, name).{name}`"));
+    }
+    let part = ["status", "spec", "metadata"].into_iter().find(|part| has(&[part]))?;
+    Some(format!("a Pod has it in `.{part}.{name}`"))
 }
 
 fn infix(op: Op, (left, a): (Node, Type), (right, b): (Node, Type), id: u64, walk: &mut Walk<'_>) -> (Node, Type) {
@@ -611,7 +833,11 @@ fn infix(op: Op, (left, a): (Node, Type), (right, b): (Node, Type), id: u64, wal
                 }
                 Type::Text | Type::Bool | Type::Int | Type::Number => {
                     let hint = (b == Type::Text).then(|| "`text.contains('part')` looks into a text".to_owned());
-                    walk.trouble(walk.token(id), format!("`in` needs a list, and this is {}", b.words()), hint);
+                    walk.trouble(
+                        walk.token(id),
+                        format!("`in` needs a list, and this is {}", b.words()),
+                        hint,
+                    );
                 }
                 _ => {}
             }
@@ -620,25 +846,45 @@ fn infix(op: Op, (left, a): (Node, Type), (right, b): (Node, Type), id: u64, wal
         Op::Add if a == Type::Text || b == Type::Text => {
             let fine = |kind: &Type| matches!(kind, Type::Text | Type::Any);
             if !fine(&a) || !fine(&b) {
-                walk.trouble(walk.token(id), "text is only added to text", Some("use `string(…)`".to_owned()));
+                walk.trouble(
+                    walk.token(id),
+                    "text is only added to text",
+                    Some("use `string(…)`".to_owned()),
+                );
             }
             Type::Text
         }
-        Op::Add if matches!(a, Type::List(_)) || matches!(b, Type::List(_)) => if a == Type::Any { b } else { a },
+        Op::Add if matches!(a, Type::List(_)) || matches!(b, Type::List(_)) => {
+            if a == Type::Any {
+                b
+            } else {
+                a
+            }
+        }
         _ => {
             let number = |kind: &Type| matches!(kind, Type::Int | Type::Number | Type::Any);
             if !number(&a) || !number(&b) {
                 let message = format!("{} and {} cannot be calculated with", a.words(), b.words());
                 walk.trouble(walk.token(id), message, None);
             }
-            if a == Type::Int && b == Type::Int { Type::Int } else { Type::Number }
+            if a == Type::Int && b == Type::Int {
+                Type::Int
+            } else {
+                Type::Number
+            }
         }
     };
     (Node::Infix(op, Box::new(left), Box::new(right)), kind)
 }
 
 fn quote_hint(left: &Node, a: &Type, right: &Node, b: &Type) -> Option<String> {
-    let shown = |node: &Node| if let Node::Const(value) = node { Some(value.clone()) } else { None };
+    let shown = |node: &Node| {
+        if let Node::Const(value) = node {
+            Some(value.clone())
+        } else {
+            None
+        }
+    };
     match (a, b) {
         (Type::Text, Type::Int | Type::Number | Type::Bool) => shown(right).map(|value| format!("write `'{value}'`")),
         (Type::Int | Type::Number | Type::Bool, Type::Text) => match (shown(left), shown(right)) {
@@ -665,7 +911,11 @@ fn comparable(a: &Type, b: &Type) -> bool {
 fn common<'a>(kinds: impl IntoIterator<Item = &'a Type>) -> Type {
     let mut kinds = kinds.into_iter();
     let Some(first) = kinds.next() else { return Type::Any };
-    if kinds.all(|kind| kind == first) { first.clone() } else { Type::Any }
+    if kinds.all(|kind| kind == first) {
+        first.clone()
+    } else {
+        Type::Any
+    }
 }
 
 /// The type of a variable, from its values.
@@ -691,7 +941,10 @@ fn literal_value(literal: &LiteralValue) -> (Node, Type) {
         LiteralValue::UInt(value) => constant(Value::from(*value.inner()), Type::Int),
         LiteralValue::Double(value) => constant(Value::from(*value.inner()), Type::Number),
         LiteralValue::String(value) => constant(Value::from(value.inner()), Type::Text),
-        LiteralValue::Bytes(value) => constant(Value::from(String::from_utf8_lossy(value.inner()).into_owned()), Type::Text),
+        LiteralValue::Bytes(value) => constant(
+            Value::from(String::from_utf8_lossy(value.inner()).into_owned()),
+            Type::Text,
+        ),
         LiteralValue::Null => constant(Value::Null, Type::Any),
     }
 }

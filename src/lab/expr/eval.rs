@@ -32,7 +32,13 @@ const MAX_STEPS: u64 = 2_000_000;
 impl<'a> Scope<'a> {
     /// A scope at an instant.
     pub fn new(view: &'a View, now: SimTime, tracked: &'a [Option<Value>]) -> Self {
-        Self { view, now, tracked, trouble: RefCell::new(None), budget: Cell::new(MAX_STEPS) }
+        Self {
+            view,
+            now,
+            tracked,
+            trouble: RefCell::new(None),
+            budget: Cell::new(MAX_STEPS),
+        }
     }
 
     /// The value of an expression.
@@ -67,16 +73,16 @@ impl<'a> Scope<'a> {
             Node::Variable(_) => Val::Missing,
             Node::Local(depth) => locals.get(*depth).cloned().unwrap_or(Val::Missing),
             Node::Time => Val::Double(self.now.as_secs_f64()),
-            Node::Tracked(tracker) => {
-                Val::of_option(self.tracked.get(*tracker).and_then(Option::as_ref))
-            }
+            Node::Tracked(tracker) => Val::of_option(self.tracked.get(*tracker).and_then(Option::as_ref)),
             Node::Lookup(source, arguments) => self.look_up(source, arguments, locals),
             Node::Field(of, name) => field(&self.value(of, locals), name),
             Node::StateField(of, name) => {
                 // A container is in one state; its fields can be named without it.
                 let state = self.value(of, locals);
                 match &state {
-                    Val::Json(Value::Object(states)) => Val::of_option(states.values().find_map(|state| state.get(&**name))),
+                    Val::Json(Value::Object(states)) => {
+                        Val::of_option(states.values().find_map(|state| state.get(&**name)))
+                    }
                     _ => Val::Missing,
                 }
             }
@@ -96,13 +102,15 @@ impl<'a> Scope<'a> {
                 Val::Missing => Val::Missing,
                 other => self.complain(|| format!("`-` needs a number and got {}", other.words())),
             },
-            Node::And(left, right) => {
-                Val::Bool(self.value(left, locals).holds() && self.value(right, locals).holds())
-            }
+            Node::And(left, right) => Val::Bool(self.value(left, locals).holds() && self.value(right, locals).holds()),
             Node::Or(left, right) => Val::Bool(self.value(left, locals).holds() || self.value(right, locals).holds()),
             Node::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
-                if self.value(condition, locals).holds() { self.value(then, locals) } else { self.value(otherwise, locals) }
+                if self.value(condition, locals).holds() {
+                    self.value(then, locals)
+                } else {
+                    self.value(otherwise, locals)
+                }
             }
             Node::Infix(op, left, right) => {
                 let (left, right) = (self.value(left, locals), self.value(right, locals));
@@ -114,7 +122,10 @@ impl<'a> Scope<'a> {
             }
             Node::List(elements) => Val::List(elements.iter().map(|element| self.value(element, locals)).collect()),
             Node::Map(entries) => Val::Map(
-                entries.iter().map(|(key, value)| (self.value(key, locals), self.value(value, locals))).collect(),
+                entries
+                    .iter()
+                    .map(|(key, value)| (self.value(key, locals), self.value(value, locals)))
+                    .collect(),
             ),
             Node::Fold(fold) => self.fold(fold, locals),
         }
@@ -123,14 +134,17 @@ impl<'a> Scope<'a> {
     fn fold(&self, fold: &'a Fold, locals: &mut Vec<Val<'a>>) -> Val<'a> {
         let range = self.value(&fold.range, locals);
         let pairs: Vec<(Val<'a>, Val<'a>)> = match &range {
-            Val::Json(Value::Object(map)) => {
-                map.iter().map(|(key, value)| (Val::Text(Cow::Borrowed(key.as_str())), Val::of(value))).collect()
-            }
+            Val::Json(Value::Object(map)) => map
+                .iter()
+                .map(|(key, value)| (Val::Text(Cow::Borrowed(key.as_str())), Val::of(value)))
+                .collect(),
             Val::Map(entries) => entries.clone(),
             other => match other.elements() {
-                Some(elements) => {
-                    elements.into_iter().enumerate().map(|(at, element)| (Val::Int(at as i64), element)).collect()
-                }
+                Some(elements) => elements
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, element)| (Val::Int(at as i64), element))
+                    .collect(),
                 // What is missing has no elements.
                 None if other.is_absent() => Vec::new(),
                 None => return self.complain(|| format!("a macro needs a list and got {}", other.words())),
@@ -203,33 +217,61 @@ impl<'a> Scope<'a> {
                 let wanted = |event: &Value| {
                     reason.is_none_or(|reason| event.get("reason").and_then(Value::as_str) == Some(reason))
                 };
-                Val::List(self.view.list(Kind::Event).filter(|(_, event)| wanted(event)).map(|(_, event)| Val::Json(event)).collect())
+                Val::List(
+                    self.view
+                        .list(Kind::Event)
+                        .filter(|(_, event)| wanted(event))
+                        .map(|(_, event)| Val::Json(event))
+                        .collect(),
+                )
             }
             Source::Container => {
-                let Some(pod) = self.pod(argument(0), argument(2)) else { return Val::Missing };
+                let Some(pod) = self.pod(argument(0), argument(2)) else {
+                    return Val::Missing;
+                };
                 let name = argument(1);
-                let Some(name) = name.as_ref().and_then(Val::text) else { return Val::Missing };
+                let Some(name) = name.as_ref().and_then(Val::text) else {
+                    return Val::Missing;
+                };
                 let status = |list: &str| {
                     let list = pod.get("status")?.get(list)?.as_array()?;
-                    list.iter().find(|status| status.get("name").and_then(Value::as_str) == Some(name))
+                    list.iter()
+                        .find(|status| status.get("name").and_then(Value::as_str) == Some(name))
                 };
                 Val::of_option(
-                    ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"].into_iter().find_map(status),
+                    [
+                        "containerStatuses",
+                        "initContainerStatuses",
+                        "ephemeralContainerStatuses",
+                    ]
+                    .into_iter()
+                    .find_map(status),
                 )
             }
             Source::Logs => {
-                let Some(pod) = self.pod(argument(0), argument(2)) else { return Val::Missing };
+                let Some(pod) = self.pod(argument(0), argument(2)) else {
+                    return Val::Missing;
+                };
                 let name = argument(1);
                 let first = || pod.pointer("/spec/containers/0/name").and_then(Value::as_str);
-                let Some(name) = name.as_ref().and_then(Val::text).or_else(first) else { return Val::Missing };
+                let Some(name) = name.as_ref().and_then(Val::text).or_else(first) else {
+                    return Val::Missing;
+                };
                 let uid = pod.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
                 Val::Text(Cow::Borrowed(self.view.log_of(uid, name)))
             }
             Source::Condition => {
-                let (Some(Val::Json(object)), Some(name)) = (argument(0), argument(1)) else { return Val::Missing };
-                let conditions = object.get("status").and_then(|status| status.get("conditions")).and_then(Value::as_array);
+                let (Some(Val::Json(object)), Some(name)) = (argument(0), argument(1)) else {
+                    return Val::Missing;
+                };
+                let conditions = object
+                    .get("status")
+                    .and_then(|status| status.get("conditions"))
+                    .and_then(Value::as_array);
                 let found = conditions.and_then(|conditions| {
-                    conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == name.text())
+                    conditions
+                        .iter()
+                        .find(|condition| condition.get("type").and_then(Value::as_str) == name.text())
                 });
                 Val::of_option(found)
             }
@@ -249,13 +291,16 @@ impl<'a> Scope<'a> {
             (Val::Json(Value::Array(elements)), Val::Int(at)) => {
                 Val::of_option(usize::try_from(*at).ok().and_then(|at| elements.get(at)))
             }
-            (Val::List(elements), Val::Int(at)) => {
-                usize::try_from(*at).ok().and_then(|at| elements.get(at)).cloned().unwrap_or(Val::Missing)
-            }
+            (Val::List(elements), Val::Int(at)) => usize::try_from(*at)
+                .ok()
+                .and_then(|at| elements.get(at))
+                .cloned()
+                .unwrap_or(Val::Missing),
             (Val::Json(Value::Object(map)), Val::Text(name)) => Val::of_option(map.get(&**name)),
-            (Val::Map(entries), wanted) => {
-                entries.iter().find(|(key, _)| key.equals(wanted)).map_or(Val::Missing, |(_, value)| value.clone())
-            }
+            (Val::Map(entries), wanted) => entries
+                .iter()
+                .find(|(key, _)| key.equals(wanted))
+                .map_or(Val::Missing, |(_, value)| value.clone()),
             _ => self.complain(|| format!("{} has no element at {}", of.words(), index.words())),
         }
     }
@@ -289,7 +334,9 @@ impl<'a> Scope<'a> {
             },
             Op::In => match &right {
                 Val::Json(Value::Object(map)) => Val::Bool(left.text().is_some_and(|name| map.contains_key(name))),
-                Val::Json(Value::Array(elements)) => Val::Bool(elements.iter().any(|element| left.equals(&Val::of(element)))),
+                Val::Json(Value::Array(elements)) => {
+                    Val::Bool(elements.iter().any(|element| left.equals(&Val::of(element))))
+                }
                 Val::List(elements) => Val::Bool(elements.iter().any(|element| left.equals(element))),
                 Val::Map(entries) => Val::Bool(entries.iter().any(|(key, _)| left.equals(key))),
                 Val::Null => Val::Bool(false),
@@ -322,7 +369,10 @@ impl<'a> Scope<'a> {
     }
 
     fn whole(&self, result: Option<i64>) -> Val<'a> {
-        result.map_or_else(|| self.complain(|| "a division by zero, or a number that is too large".to_owned()), Val::Int)
+        result.map_or_else(
+            || self.complain(|| "a division by zero, or a number that is too large".to_owned()),
+            Val::Int,
+        )
     }
 
     fn arithmetic(&self, op: Op, left: &Val<'a>, right: &Val<'a>) -> Val<'a> {
@@ -339,7 +389,9 @@ impl<'a> Scope<'a> {
     }
 
     fn call(&self, function: Function, arguments: &[Val<'a>]) -> Val<'a> {
-        let Some(of) = arguments.first() else { return Val::Missing };
+        let Some(of) = arguments.first() else {
+            return Val::Missing;
+        };
         if of.is_absent() {
             return Val::Missing;
         }
@@ -361,12 +413,18 @@ impl<'a> Scope<'a> {
             Function::StartsWith => texts(|text, other| text.starts_with(other)),
             Function::EndsWith => texts(|text, other| text.ends_with(other)),
             Function::Matches => match (of.text(), other) {
-                (Some(text), Some(pattern)) => matches(pattern, text)
-                    .map_or_else(|| self.complain(|| format!("{pattern:?} is no regular expression")), Val::Bool),
+                (Some(text), Some(pattern)) => matches(pattern, text).map_or_else(
+                    || self.complain(|| format!("{pattern:?} is no regular expression")),
+                    Val::Bool,
+                ),
                 _ => self.complain(|| format!("a text is needed here and there is {}", of.words())),
             },
-            Function::LowerAscii => of.text().map_or(Val::Missing, |text| Val::Text(text.to_ascii_lowercase().into())),
-            Function::UpperAscii => of.text().map_or(Val::Missing, |text| Val::Text(text.to_ascii_uppercase().into())),
+            Function::LowerAscii => of
+                .text()
+                .map_or(Val::Missing, |text| Val::Text(text.to_ascii_lowercase().into())),
+            Function::UpperAscii => of
+                .text()
+                .map_or(Val::Missing, |text| Val::Text(text.to_ascii_uppercase().into())),
             Function::Text => match of {
                 Val::Text(text) => Val::Text(text.clone()),
                 other => Val::Text(other.to_json().to_string().into()),
@@ -396,9 +454,10 @@ impl<'a> Scope<'a> {
 fn field<'a>(of: &Val<'a>, name: &str) -> Val<'a> {
     match of {
         Val::Json(value) => Val::of_option(value.get(name)),
-        Val::Map(entries) => {
-            entries.iter().find(|(key, _)| key.text() == Some(name)).map_or(Val::Missing, |(_, value)| value.clone())
-        }
+        Val::Map(entries) => entries
+            .iter()
+            .find(|(key, _)| key.text() == Some(name))
+            .map_or(Val::Missing, |(_, value)| value.clone()),
         _ => Val::Missing,
     }
 }
@@ -420,7 +479,9 @@ fn matches(pattern: &str, text: &str) -> Option<bool> {
         if known.len() > 100 {
             known.clear();
         }
-        let regex = known.entry(pattern.to_owned()).or_insert_with(|| Regex::new(pattern).ok());
+        let regex = known
+            .entry(pattern.to_owned())
+            .or_insert_with(|| Regex::new(pattern).ok());
         regex.as_ref().map(|regex| regex.is_match(text))
     })
 }
@@ -435,7 +496,10 @@ pub struct Trackers {
 impl Trackers {
     /// Trackers that have seen nothing yet.
     pub fn new(trackers: Vec<Tracker>) -> Self {
-        let values = trackers.iter().map(|tracker| (tracker.track == Track::Ever).then_some(Value::Bool(false))).collect();
+        let values = trackers
+            .iter()
+            .map(|tracker| (tracker.track == Track::Ever).then_some(Value::Bool(false)))
+            .collect();
         Self { trackers, values }
     }
 
@@ -446,7 +510,12 @@ impl Trackers {
 
     /// Looks at an instant. `touched` says whether what an expression looks at has changed. Gives the trackers whose
     /// value changed, and the first trouble of an evaluation.
-    pub fn look(&mut self, view: &View, now: SimTime, touched: impl Fn(&super::Deps) -> bool) -> (Vec<usize>, Option<String>) {
+    pub fn look(
+        &mut self,
+        view: &View,
+        now: SimTime,
+        touched: impl Fn(&super::Deps) -> bool,
+    ) -> (Vec<usize>, Option<String>) {
         let (mut changed, mut trouble) = (Vec::new(), None);
         for (index, tracker) in self.trackers.iter().enumerate() {
             let decided = match tracker.track {

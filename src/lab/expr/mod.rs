@@ -86,7 +86,14 @@ impl Deps {
                 self.kinds.push(*kind);
             }
         }
-        self.trackers.extend(other.trackers.iter().filter(|tracker| !self.trackers.contains(tracker)).copied().collect::<Vec<_>>());
+        self.trackers.extend(
+            other
+                .trackers
+                .iter()
+                .filter(|tracker| !self.trackers.contains(tracker))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
         self.logs |= other.logs;
         self.time |= other.time;
     }
@@ -388,6 +395,10 @@ impl Compiled {
     pub fn bind(&self, variables: &Assignment) -> Self {
         let node = self.node.bind(variables);
         let deps = node.deps();
-        Self { node, kind: self.kind.clone(), deps }
+        Self {
+            node,
+            kind: self.kind.clone(),
+            deps,
+        }
     }
 }

@@ -9,17 +9,30 @@ use crate::lab::limit;
 
 /// Parses an expression.
 pub fn parse(text: &str) -> Result<(IdedExpr, SourceInfo), Vec<Trouble>> {
-    let whole = |message: String| vec![Trouble { start: 0, end: text.len().min(60), message, hints: Vec::new() }];
+    let whole = |message: String| {
+        vec![Trouble {
+            start: 0,
+            end: text.len().min(60),
+            message,
+            hints: Vec::new(),
+        }]
+    };
     if text.trim().is_empty() {
         return Err(whole("an expression is missing here".to_owned()));
     }
     if text.chars().count() > limit::EXPRESSION_LENGTH {
-        return Err(whole(format!("an expression may have {} characters", limit::EXPRESSION_LENGTH)));
+        return Err(whole(format!(
+            "an expression may have {} characters",
+            limit::EXPRESSION_LENGTH
+        )));
     }
     let depth = u16::try_from(limit::EXPRESSION_DEPTH).unwrap_or(u16::MAX);
     // The generated parser is a large machine: whatever it does with strange text, a note never brings the process down.
     let parsed = std::panic::catch_unwind(|| {
-        Parser::new().max_recursion_depth(depth).error_recovery_limit(10).parse_with_source_info(text)
+        Parser::new()
+            .max_recursion_depth(depth)
+            .error_recovery_limit(10)
+            .parse_with_source_info(text)
     });
     match parsed {
         Ok(Ok(parsed)) => Ok(parsed),
@@ -31,9 +44,17 @@ pub fn parse(text: &str) -> Result<(IdedExpr, SourceInfo), Vec<Trouble>> {
 /// One trouble for the first error; those after it are mostly its consequences.
 fn explain(text: &str, errors: &ParseErrors) -> Trouble {
     let Some(first) = errors.errors.first() else {
-        return Trouble { start: 0, end: text.len(), message: "this expression cannot be read".into(), hints: Vec::new() };
+        return Trouble {
+            start: 0,
+            end: text.len(),
+            message: "this expression cannot be read".into(),
+            hints: Vec::new(),
+        };
     };
-    let (line, column) = (usize::try_from(first.pos.0).unwrap_or(1), usize::try_from(first.pos.1).unwrap_or(1));
+    let (line, column) = (
+        usize::try_from(first.pos.0).unwrap_or(1),
+        usize::try_from(first.pos.1).unwrap_or(1),
+    );
     let mut line_start = 0;
     for (index, part) in text.split_inclusive('\n').enumerate() {
         if index + 1 == line.max(1) {
@@ -46,7 +67,9 @@ fn explain(text: &str, errors: &ParseErrors) -> Trouble {
         start -= 1;
     }
     let rest = &text[start..];
-    let token_end = rest.find(char::is_whitespace).map_or(text.len(), |end| start + end.max(1));
+    let token_end = rest
+        .find(char::is_whitespace)
+        .map_or(text.len(), |end| start + end.max(1));
     let message = first.msg.trim_start_matches("Syntax error: ");
     let mut hints = Vec::new();
     let message = if rest.is_empty() || message.contains("'<EOF>' expecting") && rest.trim().is_empty() {
@@ -74,7 +97,16 @@ fn explain(text: &str, errors: &ParseErrors) -> Trouble {
         if let Some(instead) = instead {
             hints.push(format!("write {instead}"));
         }
-        if word.is_empty() { "the expression ends too early".to_owned() } else { format!("unexpected `{word}`") }
+        if word.is_empty() {
+            "the expression ends too early".to_owned()
+        } else {
+            format!("unexpected `{word}`")
+        }
     };
-    Trouble { start, end: token_end.max(start), message, hints }
+    Trouble {
+        start,
+        end: token_end.max(start),
+        message,
+        hints,
+    }
 }

@@ -41,7 +41,10 @@ pub struct Struct {
 impl Struct {
     /// The type of a field.
     pub fn field(&self, name: &str) -> Option<&Type> {
-        self.fields.iter().find(|(field, _)| *field == name).map(|(_, field)| field)
+        self.fields
+            .iter()
+            .find(|(field, _)| *field == name)
+            .map(|(_, field)| field)
     }
 }
 
@@ -63,15 +66,23 @@ impl Type {
 
 /// The type of the objects of a kind.
 pub fn of_kind(kind: Kind) -> Type {
-    static TYPES: LazyLock<BTreeMap<Kind, Type>> =
-        LazyLock::new(|| RESOURCES.iter().map(|resource| (resource.kind, reflect(resource.kind))).collect());
+    static TYPES: LazyLock<BTreeMap<Kind, Type>> = LazyLock::new(|| {
+        RESOURCES
+            .iter()
+            .map(|resource| (resource.kind, reflect(resource.kind)))
+            .collect()
+    });
     TYPES.get(&kind).cloned().unwrap_or(Type::Any)
 }
 
 /// The part of a kind at a path of field names; lists are entered.
 pub fn part(kind: Kind, path: &[&str]) -> Type {
     path.iter().fold(of_kind(kind), |found, name| {
-        let found = if let Type::List(element) = &found { (**element).clone() } else { found };
+        let found = if let Type::List(element) = &found {
+            (**element).clone()
+        } else {
+            found
+        };
         match &found {
             Type::Struct(fields) => fields.field(name).cloned().unwrap_or(Type::Any),
             _ => Type::Any,
@@ -85,7 +96,14 @@ const MAX_DEPTH: usize = 40;
 fn reflect(kind: Kind) -> Type {
     let mut found = Type::Any;
     // What the type makes of the empty values that it gets does not matter; it has asked for its fields by then.
-    let _ = Object::deserialize(kind, Recorder { found: &mut found, depth: 0, time: false });
+    let _ = Object::deserialize(
+        kind,
+        Recorder {
+            found: &mut found,
+            depth: 0,
+            time: false,
+        },
+    );
     found
 }
 
@@ -162,7 +180,11 @@ impl<'de> Deserializer<'de> for Recorder<'_> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let mut element = Type::Any;
-        let made = visitor.visit_seq(Single { found: &mut element, depth: self.depth + 1, left: true });
+        let made = visitor.visit_seq(Single {
+            found: &mut element,
+            depth: self.depth + 1,
+            left: true,
+        });
         *self.found = Type::List(Arc::new(element));
         made
     }
@@ -182,7 +204,11 @@ impl<'de> Deserializer<'de> for Recorder<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let mut element = Type::Any;
-        let made = visitor.visit_map(Single { found: &mut element, depth: self.depth + 1, left: true });
+        let made = visitor.visit_map(Single {
+            found: &mut element,
+            depth: self.depth + 1,
+            left: true,
+        });
         *self.found = Type::Map(Arc::new(element));
         made
     }
@@ -194,10 +220,20 @@ impl<'de> Deserializer<'de> for Recorder<'_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         if self.depth >= MAX_DEPTH {
-            return visitor.visit_map(Fields { fields: &[], current: "", found: &mut Vec::new(), depth: 0 });
+            return visitor.visit_map(Fields {
+                fields: &[],
+                current: "",
+                found: &mut Vec::new(),
+                depth: 0,
+            });
         }
         let mut found = Vec::with_capacity(fields.len());
-        let made = visitor.visit_map(Fields { fields, current: "", found: &mut found, depth: self.depth + 1 });
+        let made = visitor.visit_map(Fields {
+            fields,
+            current: "",
+            found: &mut found,
+            depth: self.depth + 1,
+        });
         *self.found = Type::Struct(Arc::new(Struct { name, fields: found }));
         made
     }
@@ -227,7 +263,12 @@ impl<'de> SeqAccess<'de> for Single<'_> {
         if !std::mem::take(&mut self.left) {
             return Ok(None);
         }
-        seed.deserialize(Recorder { found: self.found, depth: self.depth, time: false }).map(Some)
+        seed.deserialize(Recorder {
+            found: self.found,
+            depth: self.depth,
+            time: false,
+        })
+        .map(Some)
     }
 }
 
@@ -238,11 +279,20 @@ impl<'de> MapAccess<'de> for Single<'_> {
         if !std::mem::take(&mut self.left) {
             return Ok(None);
         }
-        seed.deserialize(Recorder { found: &mut Type::Any, depth: self.depth, time: false }).map(Some)
+        seed.deserialize(Recorder {
+            found: &mut Type::Any,
+            depth: self.depth,
+            time: false,
+        })
+        .map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        seed.deserialize(Recorder { found: self.found, depth: self.depth, time: false })
+        seed.deserialize(Recorder {
+            found: self.found,
+            depth: self.depth,
+            time: false,
+        })
     }
 }
 
@@ -273,7 +323,11 @@ impl<'de> MapAccess<'de> for Fields<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let mut found = Type::Any;
-        let made = seed.deserialize(Recorder { found: &mut found, depth: self.depth, time: false });
+        let made = seed.deserialize(Recorder {
+            found: &mut found,
+            depth: self.depth,
+            time: false,
+        });
         self.found.push((self.current, found));
         made
     }
@@ -286,9 +340,15 @@ mod tests {
     #[test]
     fn every_kind_tells_its_fields() {
         for resource in RESOURCES {
-            let Type::Struct(fields) = of_kind(resource.kind) else { panic!("{} tells nothing", resource.name) };
+            let Type::Struct(fields) = of_kind(resource.kind) else {
+                panic!("{} tells nothing", resource.name)
+            };
             assert_eq!(fields.name, resource.name);
-            assert!(matches!(fields.field("metadata"), Some(Type::Struct(_))), "{}", resource.name);
+            assert!(
+                matches!(fields.field("metadata"), Some(Type::Struct(_))),
+                "{}",
+                resource.name
+            );
         }
     }
 
@@ -299,14 +359,22 @@ mod tests {
             (&["status", "startTime"], Type::Text),
             (&["status", "containerStatuses", "restartCount"], Type::Int),
             (&["status", "containerStatuses", "ready"], Type::Bool),
-            (&["status", "containerStatuses", "state", "terminated", "exitCode"], Type::Int),
+            (
+                &["status", "containerStatuses", "state", "terminated", "exitCode"],
+                Type::Int,
+            ),
             (&["metadata", "labels"], Type::Map(Arc::new(Type::Text))),
             (&["spec", "containers", "livenessProbe", "httpGet", "port"], Type::Any),
-            (&["spec", "containers", "resources", "limits"], Type::Map(Arc::new(Type::Text))),
+            (
+                &["spec", "containers", "resources", "limits"],
+                Type::Map(Arc::new(Type::Any)),
+            ),
         ] {
             assert_eq!(part(Kind::Pod, path), expected, "{path:?}");
         }
-        let Type::Struct(spec) = part(Kind::Pod, &["spec"]) else { panic!("no spec") };
+        let Type::Struct(spec) = part(Kind::Pod, &["spec"]) else {
+            panic!("no spec")
+        };
         assert!(spec.field("restartPolicy").is_some() && spec.field("restartpolicy").is_none());
     }
 }

@@ -28,7 +28,8 @@ impl Selector {
             if part.is_empty() {
                 continue;
             }
-            requirements.push(requirement(part).ok_or_else(|| format!("{part:?} is no requirement of a label selector"))?);
+            requirements
+                .push(requirement(part).ok_or_else(|| format!("{part:?} is no requirement of a label selector"))?);
         }
         Ok(Self { requirements })
     }
@@ -115,7 +116,11 @@ mod tests {
             ("!app", false),
             ("!tier,app=web", true),
         ] {
-            assert_eq!(Selector::parse(selector).map(|selector| selector.matches(&object)), Ok(expected), "{selector}");
+            assert_eq!(
+                Selector::parse(selector).map(|selector| selector.matches(&object)),
+                Ok(expected),
+                "{selector}"
+            );
         }
         assert!(Selector::parse("zone in (a").is_err() && Selector::parse("a b c").is_err());
     }

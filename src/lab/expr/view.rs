@@ -41,15 +41,27 @@ impl View {
         if write.change == Change::Deleted {
             self.objects.remove(&key);
         } else {
-            self.objects.insert(key, Entry { stored: Arc::clone(&write.stored), json: OnceCell::new() });
+            self.objects.insert(
+                key,
+                Entry {
+                    stored: Arc::clone(&write.stored),
+                    json: OnceCell::new(),
+                },
+            );
         }
     }
 
     /// Takes one log line over. As `kubectl logs` does, only what the newest instance wrote is kept.
     pub fn log(&mut self, line: &LogLine) {
-        let log = self.logs.entry((line.pod_uid.clone(), line.container.clone())).or_default();
+        let log = self
+            .logs
+            .entry((line.pod_uid.clone(), line.container.clone()))
+            .or_default();
         if log.instance != line.instance {
-            *log = Log { instance: line.instance, text: String::new() };
+            *log = Log {
+                instance: line.instance,
+                text: String::new(),
+            };
         }
         log.text.push_str(&line.text);
         log.text.push('\n');
@@ -67,12 +79,17 @@ impl View {
     /// The objects of a kind, by namespace and name.
     pub fn list(&self, kind: Kind) -> impl Iterator<Item = (&Key, &Value)> {
         let first = Key::new(kind, "", "");
-        self.objects.range(first..).take_while(move |(key, _)| key.kind == kind).map(|(key, entry)| (key, entry.json()))
+        self.objects
+            .range(first..)
+            .take_while(move |(key, _)| key.kind == kind)
+            .map(|(key, entry)| (key, entry.json()))
     }
 
     /// What a container of a pod has written.
     pub fn log_of(&self, uid: &str, container: &str) -> &str {
-        self.logs.get(&(uid.to_owned(), container.to_owned())).map_or("", |log| &log.text)
+        self.logs
+            .get(&(uid.to_owned(), container.to_owned()))
+            .map_or("", |log| &log.text)
     }
 }
 
