@@ -1,12 +1,10 @@
 //! Manifests and consoles as experiments: the other cells of a note give the same kind of result as an experiment.
 
-use indexmap::IndexMap;
-use peapod_sim::time::SimDuration;
 use peapod_sim::version::Version;
 
 use super::model::{
-    Action, ClusterSpec, Condition, Diagnostic, Expectation, Experiment, JitterMode, OrElse, Place, Step, Timing, Until,
-    Verdict,
+    Action, ClusterSpec, Condition, Diagnostic, Expectation, Experiment, JitterMode, OrElse, Place, Step, Timing,
+    Until, Verdict,
 };
 use super::read::Reading;
 use super::{duration, limit, program};
@@ -31,17 +29,35 @@ pub fn manifest(id: &str, text: &str, file: Option<&str>, first_line: u32) -> Re
 /// [`limit::CONSOLE_LEAD`] to come up.
 pub fn console(id: &str, text: &str, before: &[(&str, u32)], file: Option<&str>, first_line: u32) -> Reading {
     let mut experiment = empty(id, text, first_line);
-    experiment.steps.extend(before.iter().map(|(text, first_line)| apply(text, *first_line)));
+    experiment
+        .steps
+        .extend(before.iter().map(|(text, first_line)| apply(text, *first_line)));
     if !before.is_empty() {
-        experiment.steps.push(step(Action::Sleep { duration: limit::CONSOLE_LEAD }, Place { line: first_line, column: 1, length: 1 }));
+        experiment.steps.push(step(
+            Action::Sleep {
+                duration: limit::CONSOLE_LEAD,
+            },
+            Place {
+                line: first_line,
+                column: 1,
+                length: 1,
+            },
+        ));
     }
     let mut diagnostics = Vec::new();
     let mut length = limit::CONSOLE_LEAD;
     for typed in lines(text) {
         let column = 1 + u32::try_from(typed.column).unwrap_or(0);
         let width = u32::try_from(typed.command.chars().count()).unwrap_or(1);
-        let place = Place { line: first_line + typed.line, column, length: width };
-        let (word, rest) = typed.command.split_once(char::is_whitespace).unwrap_or((typed.command, ""));
+        let place = Place {
+            line: first_line + typed.line,
+            column,
+            length: width,
+        };
+        let (word, rest) = typed
+            .command
+            .split_once(char::is_whitespace)
+            .unwrap_or((typed.command, ""));
         match word {
             "kubectl" => {
                 let line = rest.trim();
@@ -52,14 +68,26 @@ pub fn console(id: &str, text: &str, before: &[(&str, u32)], file: Option<&str>,
                     ..place
                 };
                 let index = experiment.steps.len();
-                experiment.steps.push(step(Action::Kubectl { text: plain(line), place }, place));
+                experiment.steps.push(step(
+                    Action::Kubectl {
+                        text: plain(line),
+                        place,
+                    },
+                    place,
+                ));
                 if !typed.output.trim().is_empty() {
-                    experiment.expect.push(prints(index, typed.command, &typed.output, place));
+                    experiment
+                        .expect
+                        .push(prints(index, typed.command, &typed.output, place));
                 }
             }
             "sleep" => {
                 let seconds = rest.trim();
-                let seconds = if seconds.parse::<f64>().is_ok() { format!("{seconds}s") } else { seconds.to_owned() };
+                let seconds = if seconds.parse::<f64>().is_ok() {
+                    format!("{seconds}s")
+                } else {
+                    seconds.to_owned()
+                };
                 match duration::parse(&seconds) {
                     Ok(span) => {
                         length = length + span;
@@ -76,10 +104,16 @@ pub fn console(id: &str, text: &str, before: &[(&str, u32)], file: Option<&str>,
         }
     }
     // Commands that wait take their time; the last one ends the trial.
-    experiment.until = Until::Settled { cap: length + limit::SETTLED_CAP };
+    experiment.until = Until::Settled {
+        cap: length + limit::SETTLED_CAP,
+    };
     diagnostics.extend(program::check(&experiment));
     if length > limit::VIRTUAL_TIME {
-        let place = Place { line: first_line, column: 1, length: 1 };
+        let place = Place {
+            line: first_line,
+            column: 1,
+            length: 1,
+        };
         diagnostics.push(Diagnostic::error("experiment.limit", "a console may take 30 days of virtual time").at(place));
     }
     Reading::of(experiment, diagnostics, file)
@@ -92,12 +126,20 @@ pub fn agrees(shown: &str, printed: &str) -> bool {
         let lines: Vec<&str> = text.trim_matches('\n').lines().map(str::trim_end).collect();
         lines.join("\n").trim_end().to_owned()
     };
-    let shown = tidy(shown).lines().map(|line| if line.trim() == "..." { "…" } else { line }).collect::<Vec<_>>().join("\n");
+    let shown = tidy(shown)
+        .lines()
+        .map(|line| if line.trim() == "..." { "…" } else { line })
+        .collect::<Vec<_>>()
+        .join("\n");
     let printed = tidy(printed);
     let parts: Vec<String> = shown.split('…').map(squeeze).collect();
     let printed = squeeze(&printed);
-    let [first, middle @ .., last] = parts.as_slice() else { return squeeze(&shown) == printed };
-    let Some(mut rest) = printed.strip_prefix(first.as_str()) else { return false };
+    let [first, middle @ .., last] = parts.as_slice() else {
+        return squeeze(&shown) == printed;
+    };
+    let Some(mut rest) = printed.strip_prefix(first.as_str()) else {
+        return false;
+    };
     for part in middle {
         match rest.find(part.as_str()) {
             Some(at) => rest = &rest[at + part.len()..],
@@ -138,7 +180,12 @@ fn lines(text: &str) -> Vec<Typed<'_>> {
                 continue;
             }
             let column = line.find(command).map_or(0, |at| line[..at].chars().count());
-            typed.push(Typed { command, line: u32::try_from(index).unwrap_or(0), column, output: String::new() });
+            typed.push(Typed {
+                command,
+                line: u32::try_from(index).unwrap_or(0),
+                column,
+                output: String::new(),
+            });
         } else if let Some(last) = typed.last_mut() {
             last.output.push_str(line);
             last.output.push('\n');
@@ -161,7 +208,9 @@ fn empty(id: &str, text: &str, first_line: u32) -> Experiment {
         jitter: JitterMode::Real,
         schedules: 1,
         steps: Vec::new(),
-        until: Until::Settled { cap: limit::MANIFEST_CAP },
+        until: Until::Settled {
+            cap: limit::MANIFEST_CAP,
+        },
         observe: Vec::new(),
         expect: Vec::new(),
         predict: None,
@@ -172,17 +221,36 @@ fn empty(id: &str, text: &str, first_line: u32) -> Experiment {
 
 fn apply(text: &str, first_line: u32) -> Step {
     let first = text.lines().next().unwrap_or_default();
-    let place = Place { line: first_line, column: 1, length: u32::try_from(first.chars().count()).unwrap_or(1) };
-    step(Action::Apply { text: plain(text), place }, place)
+    let place = Place {
+        line: first_line,
+        column: 1,
+        length: u32::try_from(first.chars().count()).unwrap_or(1),
+    };
+    step(
+        Action::Apply {
+            text: plain(text),
+            place,
+        },
+        place,
+    )
 }
 
 fn step(action: Action, place: Place) -> Step {
-    Step { when: None, timing: Timing::Now, action, or_else: OrElse::Fail, place }
+    Step {
+        when: None,
+        timing: Timing::Now,
+        action,
+        or_else: OrElse::Fail,
+        place,
+    }
 }
 
 fn prints(step: usize, command: &str, output: &str, place: Place) -> Expectation {
-    let condition =
-        Condition::Prints { step, command: command.to_owned(), output: output.trim_end().to_owned() };
+    let condition = Condition::Prints {
+        step,
+        command: command.to_owned(),
+        output: output.trim_end().to_owned(),
+    };
     Expectation {
         claim: format!("$ {command}"),
         block: None,
@@ -205,14 +273,18 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use indexmap::IndexMap;
 
     #[test]
     fn an_ellipsis_stands_for_anything() {
         for (shown, printed, expected) in [
             ("Running", "Running\n", true),
             ("Running", "Pending\n", false),
-            ("NAME   READY   STATUS   RESTARTS      AGE\ndemo   0/1     Error    … (… ago)     …",
-             "NAME   READY   STATUS   RESTARTS      AGE\ndemo   0/1     Error    6 (2m3s ago)   9m\n", true),
+            (
+                "NAME   READY   STATUS   RESTARTS      AGE\ndemo   0/1     Error    … (… ago)     …",
+                "NAME   READY   STATUS   RESTARTS      AGE\ndemo   0/1     Error    6 (2m3s ago)   9m\n",
+                true,
+            ),
             ("a\n…\nd", "a\nb\nc\nd\n", true),
             ("a\n...\nd", "a\nb\nc\nd\n", true),
             ("a … c", "a b d", false),
@@ -238,7 +310,12 @@ mod tests {
     fn a_console_is_typed_line_by_line() {
         let text = "$ kubectl get pod demo\nNAME …\n$ sleep 30\n# a comment\n$ kubectl delete pod demo\n$ rm -rf /\n";
         let reading = console("c", text, &[("kind: Pod", 3)], None, 20);
-        let [error] = reading.diagnostics.iter().filter(|d| d.code == "console.command").collect::<Vec<_>>()[..] else {
+        let [error] = reading
+            .diagnostics
+            .iter()
+            .filter(|d| d.code == "console.command")
+            .collect::<Vec<_>>()[..]
+        else {
             panic!("{:?}", reading.diagnostics)
         };
         assert_eq!((error.line, error.column), (25, 3));

@@ -1,17 +1,27 @@
 //! Verdicts: what all trials together say about a claim.
 
 use super::model::{
-    Assignment, ClaimResult, CounterExample, Ended, Experiment, Expectation, Outcome, TrialResult, Verdict,
+    Assignment, ClaimResult, CounterExample, Ended, Expectation, Experiment, Outcome, TrialResult, Verdict,
 };
 use super::table;
 
 /// One result an expectation, in the order of the experiment.
 pub fn claims(experiment: &Experiment, trials: &[TrialResult]) -> Vec<ClaimResult> {
-    experiment.expect.iter().enumerate().map(|(index, expectation)| claim(experiment, expectation, index, trials)).collect()
+    experiment
+        .expect
+        .iter()
+        .enumerate()
+        .map(|(index, expectation)| claim(experiment, expectation, index, trials))
+        .collect()
 }
 
 fn claim(experiment: &Experiment, expectation: &Expectation, index: usize, trials: &[TrialResult]) -> ClaimResult {
-    let outcome = |trial: &TrialResult| trial.expectations.get(index).map_or(Outcome::Undecided, |decided| decided.outcome);
+    let outcome = |trial: &TrialResult| {
+        trial
+            .expectations
+            .get(index)
+            .map_or(Outcome::Undecided, |decided| decided.outcome)
+    };
     let those = |wanted: Outcome| trials.iter().filter(move |trial| outcome(trial) == wanted);
     let (trials_for, trials_against) = (those(Outcome::Holds).count(), those(Outcome::Fails).count());
     let undecided = those(Outcome::Undecided).count();
@@ -30,8 +40,10 @@ fn claim(experiment: &Experiment, expectation: &Expectation, index: usize, trial
                 Outcome::Fails => Some(false),
                 Outcome::NotApplicable | Outcome::Undecided => None,
             };
-            let cases: Vec<(&Assignment, Option<bool>)> =
-                trials.iter().map(|trial| (&trial.trial.variables, decided(trial))).collect();
+            let cases: Vec<(&Assignment, Option<bool>)> = trials
+                .iter()
+                .map(|trial| (&trial.trial.variables, decided(trial)))
+                .collect();
             table::rule_for(&experiment.variables, &cases)
         })
         .flatten();

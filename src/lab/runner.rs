@@ -65,7 +65,13 @@ impl Runner {
         let trials = trials(&experiment).map_err(|error| vec![error])?;
         let program = Arc::new(program::compile(&experiment)?);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self { program, trials, threads, cancel: Cancel::new(), done: BTreeMap::new() })
+        Ok(Self {
+            program,
+            trials,
+            threads,
+            cancel: Cancel::new(),
+            done: BTreeMap::new(),
+        })
     }
 
     /// At most so many threads. Results do not depend on it.
@@ -86,7 +92,11 @@ impl Runner {
     #[must_use]
     pub fn resume(mut self, done: Vec<TrialResult>) -> Self {
         let known = |result: &TrialResult| self.trials.get(result.trial.index) == Some(&result.trial);
-        self.done = done.into_iter().filter(known).map(|result| (result.trial.index, result)).collect();
+        self.done = done
+            .into_iter()
+            .filter(known)
+            .map(|result| (result.trial.index, result))
+            .collect();
         self
     }
 
@@ -98,9 +108,17 @@ impl Runner {
     /// Runs all trials and judges them. Blocks; `events` is called on this thread. A trial that fails or panics is a
     /// result with an error; it never ends the run.
     pub fn run(&self, events: &mut dyn FnMut(RunEvent<'_>)) -> RunResult {
-        let todo: Vec<&Trial> = self.trials.iter().filter(|trial| !self.done.contains_key(&trial.index)).collect();
+        let todo: Vec<&Trial> = self
+            .trials
+            .iter()
+            .filter(|trial| !self.done.contains_key(&trial.index))
+            .collect();
         let mut results = self.done.clone();
-        let mut progress = Progress { done: results.len(), total: self.trials.len(), failed: 0 };
+        let mut progress = Progress {
+            done: results.len(),
+            total: self.trials.len(),
+            failed: 0,
+        };
         progress.failed = results.values().filter(|result| result.error.is_some()).count();
         events(RunEvent::Progress(progress));
         let mut take = |result: TrialResult, trace: &Trace| {
@@ -148,9 +166,15 @@ impl Runner {
         let run = AssertUnwindSafe(|| trial::run(&self.program, trial, &self.cancel));
         catch_unwind(run).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            let text = text
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
             let message = format!("the simulation broke down, which is a mistake in Peapod: {text}");
-            let place = Place { line: self.program.experiment.first_line, column: 1, length: 1 };
+            let place = Place {
+                line: self.program.experiment.first_line,
+                column: 1,
+                length: 1,
+            };
             let error = Diagnostic::error("trial.panic", message).at(place);
             (trial::failed(&self.program, trial, error), Trace::default())
         })
@@ -166,7 +190,11 @@ impl Runner {
             }
         }
         RunResult {
-            status: if cancelled { RunStatus::Cancelled } else { RunStatus::Finished },
+            status: if cancelled {
+                RunStatus::Cancelled
+            } else {
+                RunStatus::Finished
+            },
             claims: judge::claims(experiment, &trials),
             tables: table::tables(experiment, &trials),
             experiment: experiment.clone(),

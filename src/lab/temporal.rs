@@ -72,17 +72,21 @@ impl Watch {
             let end = start + lasting;
             deadline = Some(deadline.map_or(end, |deadline| deadline.min(end)));
         }
-        Self { form, start, deadline, lasting, current: None, last: SimTime::ZERO, since: None, decided: None }
+        Self {
+            form,
+            start,
+            deadline,
+            lasting,
+            current: None,
+            last: SimTime::ZERO,
+            since: None,
+            decided: None,
+        }
     }
 
     /// Whether nothing can change the outcome any more.
     pub fn is_decided(&self) -> bool {
         self.decided.is_some()
-    }
-
-    /// What was decided, and when.
-    pub fn decided(&self) -> Option<(Outcome, SimTime)> {
-        self.decided
     }
 
     /// From this instant on the values are these (the second one matters to `until` alone).
@@ -119,7 +123,11 @@ impl Watch {
             && since + lasting <= now
             && self.deadline.is_none_or(|deadline| since + lasting <= deadline)
         {
-            let outcome = if self.form == Form::Eventually { Outcome::Holds } else { Outcome::Fails };
+            let outcome = if self.form == Form::Eventually {
+                Outcome::Holds
+            } else {
+                Outcome::Fails
+            };
             self.decided = Some((outcome, since + lasting));
             return;
         }
@@ -194,7 +202,15 @@ impl Watch {
 
 /// The outcome of an expectation with its sentence.
 pub fn outcome(outcome: Outcome, at: Option<SimTime>, message: String) -> ExpectationOutcome {
-    ExpectationOutcome { outcome, at, message: if outcome == Outcome::Holds { String::new() } else { message } }
+    ExpectationOutcome {
+        outcome,
+        at,
+        message: if outcome == Outcome::Holds {
+            String::new()
+        } else {
+            message
+        },
+    }
 }
 
 #[cfg(test)]
@@ -234,21 +250,44 @@ mod tests {
             (Form::Finally, late, (Fails, Some(10))),
             (Form::Finally, all, (Holds, Some(10))),
         ] {
-            assert_eq!(run(form, Bounds::default(), changes, 10, End::Reached), expected, "{form:?} {changes:?}");
+            assert_eq!(
+                run(form, Bounds::default(), changes, 10, End::Reached),
+                expected,
+                "{form:?} {changes:?}"
+            );
         }
         // Two writes at one instant: the value between them counts.
         let flash = &[(0, false), (3, true), (3, false)][..];
-        assert_eq!(run(Form::Eventually, Bounds::default(), flash, 10, End::Reached), (Holds, Some(3)));
-        assert_eq!(run(Form::Never, Bounds::default(), flash, 10, End::Reached), (Fails, Some(3)));
+        assert_eq!(
+            run(Form::Eventually, Bounds::default(), flash, 10, End::Reached),
+            (Holds, Some(3))
+        );
+        assert_eq!(
+            run(Form::Never, Bounds::default(), flash, 10, End::Reached),
+            (Fails, Some(3))
+        );
     }
 
     #[test]
     fn bounds() {
         use Outcome::{Fails, Holds, Undecided};
-        let within = Bounds { within: span(4), ..Bounds::default() };
-        let after = Bounds { after: span(4), ..Bounds::default() };
-        let both = Bounds { after: span(4), within: span(4), lasting: None };
-        let lasting = Bounds { lasting: span(3), ..Bounds::default() };
+        let within = Bounds {
+            within: span(4),
+            ..Bounds::default()
+        };
+        let after = Bounds {
+            after: span(4),
+            ..Bounds::default()
+        };
+        let both = Bounds {
+            after: span(4),
+            within: span(4),
+            lasting: None,
+        };
+        let lasting = Bounds {
+            lasting: span(3),
+            ..Bounds::default()
+        };
         let late = &[(0, false), (5, true), (9, false)][..];
         let early = &[(0, true), (2, false)][..];
         for (form, bounds, changes, expected) in [
@@ -271,19 +310,50 @@ mod tests {
             (Form::Finally, lasting, &[(0, false), (18, true)], (Fails, Some(20))),
             (Form::Finally, lasting, &[(0, false), (17, true)], (Holds, Some(20))),
         ] {
-            assert_eq!(run(form, bounds, changes, 20, End::Reached), expected, "{form:?} {bounds:?} {changes:?}");
+            assert_eq!(
+                run(form, bounds, changes, 20, End::Reached),
+                expected,
+                "{form:?} {bounds:?} {changes:?}"
+            );
         }
         // The end comes before the bound.
-        let long = Bounds { within: span(60), ..Bounds::default() };
-        assert_eq!(run(Form::Eventually, long, &[(0, false)], 20, End::Reached), (Undecided, None));
-        assert_eq!(run(Form::Eventually, long, &[(0, false)], 20, End::Settled), (Fails, Some(60)));
-        assert_eq!(run(Form::Always, long, &[(0, true)], 20, End::Settled), (Holds, Some(60)));
-        assert_eq!(run(Form::Eventually, lasting, &[(0, false), (19, true)], 20, End::Settled), (Holds, Some(22)));
-        let far = Bounds { after: span(60), ..Bounds::default() };
-        assert_eq!(run(Form::Always, far, &[(0, true)], 20, End::Reached), (Undecided, None));
+        let long = Bounds {
+            within: span(60),
+            ..Bounds::default()
+        };
+        assert_eq!(
+            run(Form::Eventually, long, &[(0, false)], 20, End::Reached),
+            (Undecided, None)
+        );
+        assert_eq!(
+            run(Form::Eventually, long, &[(0, false)], 20, End::Settled),
+            (Fails, Some(60))
+        );
+        assert_eq!(
+            run(Form::Always, long, &[(0, true)], 20, End::Settled),
+            (Holds, Some(60))
+        );
+        assert_eq!(
+            run(Form::Eventually, lasting, &[(0, false), (19, true)], 20, End::Settled),
+            (Holds, Some(22))
+        );
+        let far = Bounds {
+            after: span(60),
+            ..Bounds::default()
+        };
+        assert_eq!(
+            run(Form::Always, far, &[(0, true)], 20, End::Reached),
+            (Undecided, None)
+        );
         // A trial that broke off says nothing new, and keeps what was decided.
-        assert_eq!(run(Form::Always, Bounds::default(), &[(0, true)], 20, End::Broken), (Undecided, None));
-        assert_eq!(run(Form::Never, Bounds::default(), &[(0, true)], 20, End::Broken), (Fails, Some(0)));
+        assert_eq!(
+            run(Form::Always, Bounds::default(), &[(0, true)], 20, End::Broken),
+            (Undecided, None)
+        );
+        assert_eq!(
+            run(Form::Never, Bounds::default(), &[(0, true)], 20, End::Broken),
+            (Fails, Some(0))
+        );
     }
 
     #[test]
@@ -298,7 +368,10 @@ mod tests {
             (outcome, at.map(SimTime::as_secs))
         };
         assert_eq!(run(&[(0, true, false), (5, false, true)]), (Holds, Some(5)));
-        assert_eq!(run(&[(0, true, false), (5, false, false), (6, true, true)]), (Fails, Some(5)));
+        assert_eq!(
+            run(&[(0, true, false), (5, false, false), (6, true, true)]),
+            (Fails, Some(5))
+        );
         assert_eq!(run(&[(0, true, false)]), (Fails, Some(20)));
         assert_eq!(run(&[(0, false, true)]), (Holds, Some(0)));
     }

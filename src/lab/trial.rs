@@ -19,8 +19,8 @@ use super::expr::{Compiled, Deps, Op, Scope, Trackers, View};
 use super::expr::{Node, Val};
 use super::limit;
 use super::model::{
-    Action, Condition, Diagnostic, Ended, ExpectationOutcome, Experiment, Expectation, JitterMode, OrElse, Outcome, Place,
-    Step, Timing, Trial, TrialResult, Until,
+    Action, Condition, Diagnostic, Ended, Expectation, ExpectationOutcome, Experiment, JitterMode, OrElse, Outcome,
+    Place, Step, Timing, Trial, TrialResult, Until,
 };
 use super::program::{self, Program};
 use super::runner::Cancel;
@@ -32,7 +32,11 @@ pub fn run(program: &Program, trial: &Trial, cancel: &Cancel) -> (TrialResult, T
     let cluster = match Cluster::new(config(experiment, trial)) {
         Ok(cluster) => cluster,
         Err(message) => {
-            let place = Place { line: experiment.first_line, column: 1, length: 1 };
+            let place = Place {
+                line: experiment.first_line,
+                column: 1,
+                length: 1,
+            };
             let error = Diagnostic::error("trial.cluster", message).at(place);
             return (failed(program, trial, error), Trace::default());
         }
@@ -46,13 +50,26 @@ pub fn run(program: &Program, trial: &Trial, cancel: &Cancel) -> (TrialResult, T
 pub fn failed(program: &Program, trial: &Trial, error: Diagnostic) -> TrialResult {
     let undecided = |expect: &program::ExpectProgram| {
         let applies = program::applies(expect.when.as_ref(), &trial.variables);
-        outcome(if applies { Outcome::Undecided } else { Outcome::NotApplicable }, None, String::new())
+        outcome(
+            if applies {
+                Outcome::Undecided
+            } else {
+                Outcome::NotApplicable
+            },
+            None,
+            String::new(),
+        )
     };
     TrialResult {
         trial: trial.clone(),
         ended: Ended::Error,
         error: Some(error),
-        observations: program.experiment.observe.iter().map(|observation| (observation.name.clone(), Value::Null)).collect(),
+        observations: program
+            .experiment
+            .observe
+            .iter()
+            .map(|observation| (observation.name.clone(), Value::Null))
+            .collect(),
         expectations: program.expect.iter().map(undecided).collect(),
         digest: String::new(),
         notices: Vec::new(),
@@ -70,7 +87,12 @@ fn config(experiment: &Experiment, trial: &Trial) -> Config {
             JitterMode::Real => Jitter::Real,
             JitterMode::None => Jitter::None,
         },
-        settings: experiment.cluster.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        settings: experiment
+            .cluster
+            .settings
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
         ..Config::default()
     };
     if !experiment.cluster.nodes.is_empty() {
@@ -83,7 +105,11 @@ fn config(experiment: &Experiment, trial: &Trial) -> Config {
                 cpu: node.cpu.clone(),
                 memory: node.memory.clone(),
                 pods: node.pods,
-                labels: node.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+                labels: node
+                    .labels
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
                 taints: node
                     .taints
                     .iter()
@@ -155,7 +181,10 @@ impl<'p> Run<'p> {
             .map(|tracker| {
                 let of = tracker.of.bind(variables);
                 looks_at.extend(&of.deps);
-                super::expr::Tracker { track: tracker.track, of }
+                super::expr::Tracker {
+                    track: tracker.track,
+                    of,
+                }
             })
             .collect();
         let mut judged = Vec::new();
@@ -177,8 +206,11 @@ impl<'p> Run<'p> {
             };
             let expressions: Vec<Compiled> = compiled.expressions.iter().map(|of| of.bind(variables)).collect();
             expressions.iter().for_each(|of| looks_at.extend(&of.deps));
-            let bounds =
-                Bounds { after: expectation.after, within: expectation.within, lasting: expectation.lasting };
+            let bounds = Bounds {
+                after: expectation.after,
+                within: expectation.within,
+                lasting: expectation.lasting,
+            };
             judged.push(Judged::Watched(Box::new(Watched {
                 expectation,
                 expressions,
@@ -218,7 +250,9 @@ impl<'p> Run<'p> {
         let program = self.program;
         let mut done = false;
         for (index, step) in program.experiment.steps.iter().enumerate() {
-            let Some(compiled) = program.steps.get(index) else { continue };
+            let Some(compiled) = program.steps.get(index) else {
+                continue;
+            };
             if !program::applies(compiled.when.as_ref(), &self.trial.variables) {
                 continue;
             }
@@ -251,7 +285,11 @@ impl<'p> Run<'p> {
 
     fn step(&mut self, index: usize, step: &Step) -> Result<(), Stop> {
         let texts: Vec<_> = match self.program.steps.get(index) {
-            Some(compiled) => compiled.templates.iter().map(|template| template.render(&self.trial.variables)).collect(),
+            Some(compiled) => compiled
+                .templates
+                .iter()
+                .map(|template| template.render(&self.trial.variables))
+                .collect(),
             None => Vec::new(),
         };
         match &step.action {
@@ -261,17 +299,26 @@ impl<'p> Run<'p> {
                     Ok(documents) => documents,
                     Err(_) => return Err(Stop::Failed(first_problem(rendered, text, *place))),
                 };
-                self.cluster.command(&format!("kubectl apply -f -\n{}", rendered.text.trim_end()));
+                self.cluster
+                    .command(&format!("kubectl apply -f -\n{}", rendered.text.trim_end()));
                 let values: Vec<Value> = documents.into_iter().map(|document| document.value).collect();
                 let (applied, unknown) = with_api(&mut self.cluster, |api| kubectl::apply(&values, "default", api));
-                let refused = applied.into_iter().filter_map(|applied| applied.effect.err()).chain(unknown).next();
+                let refused = applied
+                    .into_iter()
+                    .filter_map(|applied| applied.effect.err())
+                    .chain(unknown)
+                    .next();
                 match refused {
                     None => Ok(()),
                     Some(message) => {
                         let mut problem = first_problem(rendered, text, *place);
                         let message = message.trim_end().to_owned();
                         // The place of what is wrong with the manifest, in the words with which it was refused.
-                        problem = Diagnostic { code: "trial.apply".to_owned(), message, ..problem };
+                        problem = Diagnostic {
+                            code: "trial.apply".to_owned(),
+                            message,
+                            ..problem
+                        };
                         Err(Stop::Failed(problem))
                     }
                 }
@@ -281,7 +328,9 @@ impl<'p> Run<'p> {
                 self.kubectl(index, &rendered.text, *place)
             }
             Action::Wait { until, timeout } => {
-                let Some(compiled) = self.program.steps.get(index).and_then(|step| step.until.as_ref()) else { return Ok(()) };
+                let Some(compiled) = self.program.steps.get(index).and_then(|step| step.until.as_ref()) else {
+                    return Ok(());
+                };
                 let condition = compiled.bind(&self.trial.variables);
                 let deadline = self.cluster.now() + *timeout;
                 if self.run_to(deadline, Some(&condition))? {
@@ -320,9 +369,14 @@ impl<'p> Run<'p> {
                 }
                 output
             }
-            Err(error) => kubectl::Output { stderr: format!("{}\n", error.to_string().trim_end()), exit_code: 1, ..Default::default() },
+            Err(error) => kubectl::Output {
+                stderr: format!("{}\n", error.to_string().trim_end()),
+                exit_code: 1,
+                ..Default::default()
+            },
         };
-        self.outputs.insert(index, format!("{}{}", output.stdout, output.stderr));
+        self.outputs
+            .insert(index, format!("{}{}", output.stdout, output.stderr));
         if output.exit_code == 0 || self.prints(index) {
             return Ok(());
         }
@@ -430,14 +484,25 @@ impl<'p> Run<'p> {
         if self.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        let place = Place { line: self.program.experiment.first_line, column: 1, length: 1 };
+        let place = Place {
+            line: self.program.experiment.first_line,
+            column: 1,
+            length: 1,
+        };
         let limit = |message: String| Stop::Limit(Diagnostic::error("trial.limit", message).at(place));
         if self.cluster.records().len() > limit::RECORDS {
-            return Err(limit(format!("a trial may have {} records, and this one met them at {}", limit::RECORDS, self.cluster.now())));
+            return Err(limit(format!(
+                "a trial may have {} records, and this one met them at {}",
+                limit::RECORDS,
+                self.cluster.now()
+            )));
         }
         if self.began.elapsed() > limit::WALL_TIME {
             let wall = limit::WALL_TIME.as_secs();
-            return Err(limit(format!("a trial may take {wall} s of real time, and this one came to {} of virtual time", self.cluster.now())));
+            return Err(limit(format!(
+                "a trial may take {wall} s of real time, and this one came to {} of virtual time",
+                self.cluster.now()
+            )));
         }
         Ok(())
     }
@@ -530,7 +595,12 @@ impl<'p> Run<'p> {
             Ended::Settled => End::Settled,
             Ended::Limit | Ended::Error | Ended::Cancelled => End::Broken,
         };
-        let bound: Vec<Compiled> = self.program.observe.iter().map(|of| of.bind(&self.trial.variables)).collect();
+        let bound: Vec<Compiled> = self
+            .program
+            .observe
+            .iter()
+            .map(|of| of.bind(&self.trial.variables))
+            .collect();
         let scope = Scope::new(&self.view, now, self.trackers.values());
         let observations: IndexMap<String, Value> = experiment
             .observe
@@ -585,23 +655,40 @@ fn note(troubles: &mut Vec<String>, trouble: Option<String>) {
 /// What is wrong with a manifest that was refused: the first problem that can be seen without a cluster, or the whole.
 fn first_problem(rendered: &super::template::Rendered, text: &str, place: Place) -> Diagnostic {
     let mut problems = program::manifest_problems(rendered, text, place).into_iter();
-    problems.next().unwrap_or_else(|| Diagnostic::error("trial.apply", "the manifest was refused").at(place))
+    problems
+        .next()
+        .unwrap_or_else(|| Diagnostic::error("trial.apply", "the manifest was refused").at(place))
 }
 
 /// What an expectation saw that decided it.
 fn sentence(watched: &Watched<'_>, decided: Outcome, at: Option<SimTime>) -> String {
     let text = watched.expectation.condition.text();
-    let at = at.map(|at| SimDuration(at.0 / 1_000_000 * 1_000_000).to_string()).unwrap_or_default();
-    let seen = watched.seen.as_ref().map(|seen| format!(" ({seen})")).unwrap_or_default();
-    let bounds = [("within", watched.expectation.within), ("for", watched.expectation.lasting)];
-    let bounds: String = bounds.iter().filter_map(|(word, span)| span.map(|span| format!(" {word} {span}"))).collect();
+    let at = at
+        .map(|at| SimDuration(at.0 / 1_000_000 * 1_000_000).to_string())
+        .unwrap_or_default();
+    let seen = watched
+        .seen
+        .as_ref()
+        .map(|seen| format!(" ({seen})"))
+        .unwrap_or_default();
+    let bounds = [
+        ("within", watched.expectation.within),
+        ("for", watched.expectation.lasting),
+    ];
+    let bounds: String = bounds
+        .iter()
+        .filter_map(|(word, span)| span.map(|span| format!(" {word} {span}")))
+        .collect();
     match (&watched.expectation.condition, decided) {
         (_, Outcome::Undecided) => format!("the trial ended before `{text}` was decided"),
         (Condition::Eventually(_), _) => format!("`{text}` did not come to hold{bounds}{seen}"),
         (Condition::Always(_), _) => format!("at {at} `{text}` did not hold{seen}"),
         (Condition::Never(_), _) => format!("at {at} `{text}` held{bounds}{seen}"),
         (Condition::Finally(_), _) => format!("at the end `{text}` did not hold{bounds}{seen}"),
-        (Condition::Until(first, _), _) => format!("at {at} `{}` did not hold, or the end of it never came{seen}", first.text),
+        (Condition::Until(first, _), _) => format!(
+            "at {at} `{}` did not hold, or the end of it never came{seen}",
+            first.text
+        ),
         (Condition::Shape(_) | Condition::Prints { .. }, _) => String::new(),
     }
 }
@@ -623,14 +710,24 @@ fn witness(node: &Node, scope: &Scope<'_>) -> Option<String> {
             witness(if left_holds { left } else { right }, scope)
         }
         Node::Not(of) => witness(of, scope),
-        Node::Infix(op, left, right) if !matches!(op, Op::Add | Op::Subtract | Op::Multiply | Op::Divide | Op::Modulo) => {
-            let shown = if matches!(**left, Node::Const(_) | Node::Time) { right } else { left };
+        Node::Infix(op, left, right)
+            if !matches!(op, Op::Add | Op::Subtract | Op::Multiply | Op::Divide | Op::Modulo) =>
+        {
+            let shown = if matches!(**left, Node::Const(_) | Node::Time) {
+                right
+            } else {
+                left
+            };
             Some(match value(shown, scope) {
                 Value::Null => "it was not there".to_owned(),
                 Value::String(text) => format!("it was {text}"),
                 other => {
                     let text = other.to_string();
-                    if text.chars().count() > 60 { return None } else { format!("it was {text}") }
+                    if text.chars().count() > 60 {
+                        return None;
+                    } else {
+                        format!("it was {text}")
+                    }
                 }
             })
         }
@@ -638,23 +735,39 @@ fn witness(node: &Node, scope: &Scope<'_>) -> Option<String> {
     }
 }
 
-fn at_the_end(condition: &Condition, view: &View, outputs: &BTreeMap<usize, String>, now: SimTime) -> ExpectationOutcome {
+fn at_the_end(
+    condition: &Condition,
+    view: &View,
+    outputs: &BTreeMap<usize, String>,
+    now: SimTime,
+) -> ExpectationOutcome {
     match condition {
         Condition::Shape(shape) => {
             let text = |pointer: &str| shape.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
             let (kind, name) = (text("/kind"), text("/metadata/name"));
-            let namespace = shape.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or("default");
+            let namespace = shape
+                .pointer("/metadata/namespace")
+                .and_then(Value::as_str)
+                .unwrap_or("default");
             let object = Kind::named(kind).and_then(|kind| view.get(&Key::new(kind, namespace, name)));
             match object.map(|object| difference("", shape, object)) {
                 Some(None) => outcome(Outcome::Holds, Some(now), String::new()),
                 Some(Some(difference)) => outcome(Outcome::Fails, Some(now), difference),
-                None => outcome(Outcome::Fails, Some(now), format!("at the end there is no {kind} `{name}`")),
+                None => outcome(
+                    Outcome::Fails,
+                    Some(now),
+                    format!("at the end there is no {kind} `{name}`"),
+                ),
             }
         }
         Condition::Prints { step, command, output } => match outputs.get(step) {
             None => outcome(Outcome::Undecided, None, format!("`{command}` was not run")),
             Some(printed) if super::cell::agrees(output, printed) => outcome(Outcome::Holds, Some(now), String::new()),
-            Some(printed) => outcome(Outcome::Fails, Some(now), format!("`{command}` printed:\n{}", printed.trim_end())),
+            Some(printed) => outcome(
+                Outcome::Fails,
+                Some(now),
+                format!("`{command}` printed:\n{}", printed.trim_end()),
+            ),
         },
         _ => outcome(Outcome::Undecided, None, String::new()),
     }
@@ -665,16 +778,24 @@ fn at_the_end(condition: &Condition, view: &View, outputs: &BTreeMap<usize, Stri
 fn difference(path: &str, wanted: &Value, found: &Value) -> Option<String> {
     match (wanted, found) {
         (Value::Object(wanted), Value::Object(found)) => wanted.iter().find_map(|(key, wanted)| {
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let path = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
             difference(&path, wanted, found.get(key).unwrap_or(&Value::Null))
         }),
         (Value::Array(wanted), Value::Array(found)) => wanted.iter().enumerate().find_map(|(index, wanted)| {
-            let identity = ["name", "type"].into_iter().find_map(|key| Some((key, wanted.get(key)?)));
+            let identity = ["name", "type"]
+                .into_iter()
+                .find_map(|key| Some((key, wanted.get(key)?)));
             let item = match identity {
                 Some((key, name)) => found.iter().find(|item| item.get(key) == Some(name)),
                 None => found.get(index),
             };
-            let label = identity.and_then(|(_, name)| name.as_str()).map_or(index.to_string(), str::to_owned);
+            let label = identity
+                .and_then(|(_, name)| name.as_str())
+                .map_or(index.to_string(), str::to_owned);
             difference(&format!("{path}[{label}]"), wanted, item.unwrap_or(&Value::Null))
         }),
         _ if Val::of(wanted).equals(&Val::of(found)) => None,
