@@ -3,6 +3,7 @@
 mod export;
 mod golden;
 pub mod place;
+mod vault;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,7 @@ struct Arguments {
 enum Subcommands {
     Export(export::Export),
     Golden(golden::Golden),
+    Vault(vault::VaultCommand),
 }
 
 /// Runs the command line of this process and gives its exit status.
@@ -31,6 +33,7 @@ pub fn main() -> ExitCode {
         None => Ok(ExitCode::SUCCESS),
         Some(Subcommands::Export(arguments)) => export::main(arguments),
         Some(Subcommands::Golden(arguments)) => Ok(golden::run(arguments)),
+        Some(Subcommands::Vault(arguments)) => vault::main(arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
