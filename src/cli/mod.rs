@@ -3,7 +3,7 @@
 mod export;
 mod golden;
 pub mod place;
-mod vault;
+mod sh;
 
 use std::process::ExitCode;
 
@@ -21,7 +21,7 @@ struct Arguments {
 enum Subcommands {
     Export(export::Export),
     Golden(golden::Golden),
-    Vault(vault::VaultCommand),
+    Sh(sh::Sh),
 }
 
 /// Runs the command line of this process and gives its exit status.
@@ -33,7 +33,7 @@ pub fn main() -> ExitCode {
         None => Ok(ExitCode::SUCCESS),
         Some(Subcommands::Export(arguments)) => export::main(arguments),
         Some(Subcommands::Golden(arguments)) => Ok(golden::run(arguments)),
-        Some(Subcommands::Vault(arguments)) => vault::main(arguments),
+        Some(Subcommands::Sh(arguments)) => Ok(sh::run(arguments)),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

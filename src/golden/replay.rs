@@ -1,14 +1,13 @@
 //! Doing to a simulated cluster what was done to a real one.
 
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use peapod_kubectl::{Command, Files};
 use peapod_sim::cluster::{Cluster, Config, NodeConfig};
 use peapod_sim::fault::Fault;
 use peapod_sim::request::{Request, Verb};
-use peapod_sim::runtime::catalogue::{Catalogue, Repository};
-use peapod_sim::time::{SimDuration, SimTime};
+use peapod_sim::runtime::catalogue::Catalogue;
+use peapod_sim::time::SimTime;
 use serde_json::{Value, json};
 
 use super::api::Client;
@@ -47,7 +46,7 @@ pub fn run(case: &Case, seed: u64) -> Result<Cluster, String> {
     let config = Config {
         seed,
         nodes,
-        catalogue: catalogue(),
+        catalogue: Catalogue::recording(),
         // The recordings come from nodes with cgroup v1.
         settings: vec![("cgroupVersion".to_owned(), "1".to_owned())],
         ..Config::default()
@@ -180,39 +179,5 @@ fn kubectl(case: &Case, cluster: &mut Cluster, arguments: &str) -> Result<(), St
         Err(format!("{line}: {}", output.stderr.trim()))
     } else {
         Ok(())
-    }
-}
-
-/// The images of the recordings: stand-ins under their usual names.
-fn catalogue() -> Catalogue {
-    let image = |tags: &[&str], present: bool, pull: u64, size: u64| {
-        Arc::new(Repository {
-            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-            pull: SimDuration::from_secs(pull),
-            present,
-            size,
-            cmd: vec!["sh".to_owned()],
-            programs: vec!["busybox".to_owned(), "eatmem".to_owned()],
-            ..Repository::default()
-        })
-    };
-    let server = |repository: Arc<Repository>| {
-        let run = "trap 'exit 0' TERM QUIT; httpd -f -p 80 & wait";
-        Arc::new(Repository {
-            cmd: ["sh", "-c", run].map(str::to_owned).to_vec(),
-            ..(*repository).clone()
-        })
-    };
-    let busybox = image(&["1.28", "1.36", "1.36.1", "latest", "stable"], true, 0, 1_342_880);
-    let nginx = server(image(&["1.14.2", "1.16.1", "1.25", "1.27", "latest"], true, 0, 1_342_880));
-    let slow = image(&["1", "2", "3"], false, 12, 1_342_880);
-    let late = image(&[], false, 0, 1_342_878);
-    let repositories = [("busybox", busybox), ("nginx", nginx), ("slow", slow), ("late", late)]
-        .into_iter()
-        .map(|(name, image)| (format!("docker.io/library/{name}"), image))
-        .collect();
-    Catalogue {
-        repositories,
-        assume_unknown: false,
     }
 }

@@ -146,8 +146,6 @@ pub struct Cluster {
     scheduler: Scheduler,
     controllers: Controllers,
     deferred: Vec<Event>,
-    /// The person's last step: the cause of every request that a client sends.
-    commanded: Option<RecordId>,
 }
 
 impl Cluster {
@@ -176,7 +174,6 @@ impl Cluster {
             scheduler: Scheduler::default(),
             controllers,
             deferred: Vec::new(),
-            commanded: None,
         })
     }
 
@@ -267,7 +264,6 @@ impl Cluster {
         self.world.causes = Vec::new();
         let record = self.world.record(None, None, What::Command { text: text.to_owned() });
         self.world.causes = vec![record];
-        self.commanded = Some(record);
         record
     }
 
@@ -277,7 +273,6 @@ impl Cluster {
     /// The `Status` with which the API server refuses.
     pub fn request(&mut self, request: &Request) -> Result<Value, Status> {
         self.world.actor = Actor::User;
-        self.world.causes = self.commanded.into_iter().collect();
         apiserver::handle(&mut self.world, request)
     }
 
@@ -315,11 +310,7 @@ impl Cluster {
             }
             Fault::ImageAvailable { image } => {
                 let reference = Reference::parse(image).map_err(|error| format!("image {image}: {error}"))?;
-                let repository = w.catalogue.repositories.entry(reference.repository).or_default();
-                let tag = reference.tag.unwrap_or_else(|| "latest".to_owned());
-                if !repository.tags.contains(&tag) {
-                    Arc::make_mut(repository).tags.push(tag);
-                }
+                w.catalogue.push(&reference);
             }
             Fault::RegistryDown { registry, duration } => {
                 let until = duration.map(|span| w.now + span);

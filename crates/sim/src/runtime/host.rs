@@ -22,6 +22,13 @@ pub trait Host {
     /// A line that the main process or a descendant wrote to its standard output or standard error; without the newline.
     fn write_log(&mut self, stderr: bool, line: &str);
 
+    /// Bytes that the main process or a descendant wrote, as they come; true when that is all the host wants and no lines
+    /// are made of them.
+    fn write_output(&mut self, stderr: bool, bytes: &[u8]) -> bool {
+        let _ = (stderr, bytes);
+        false
+    }
+
     /// The container's own root file system.
     fn root(&mut self) -> &mut Tree;
 

@@ -3,4 +3,9 @@
 pub mod catalogue;
 pub mod files;
 pub mod host;
+pub(crate) mod kernel;
 pub mod process;
+pub mod reference;
+pub mod solo;
+pub(crate) mod syscalls;
+pub(crate) mod vfs;

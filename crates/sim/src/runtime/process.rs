@@ -1,8 +1,17 @@
 //! The processes of one container in virtual time: the main process (pid 1), its children, and the commands that run
 //! beside it (probes, hooks, `kubectl exec`). Everything is plain data: a clone is a branch.
+//!
+//! A process runs until it waits or its turn is over. A container that never waits uses virtual CPU time, not the host's:
+//! each call of [`Processes::run`] does a bounded number of steps and then asks to be called again later.
 
+use std::sync::Arc;
+
+use super::files::{Device, Errno};
 use super::host::{Host, Mount, NetError, Request, RequestId, Response};
-use crate::time::SimTime;
+use super::kernel::{FileKind, INIT, Kernel, State, Status};
+use super::syscalls::{Ctx, Step, empty_proc};
+use crate::shell::program::{self, Program};
+use crate::time::{SimDuration, SimTime};
 
 /// A command that runs beside the main process (a probe, a hook, `kubectl exec`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,12 +130,34 @@ pub struct Progress {
     pub main_exit: Option<Exit>,
 }
 
+/// Steps of one process before the next one has its turn.
+const TURN: u32 = 512;
+
+/// Steps that a container does in one call at most, and the virtual time that they take: two million a second.
+const BUDGET: u32 = 20_000;
+const QUANTUM: SimDuration = SimDuration::from_millis(10);
+
+/// Steps without a pause after which a container is simulated coarsely: few steps, a long time.
+const COARSE_AFTER: u64 = 2_000_000;
+const COARSE_BUDGET: u32 = 2_000;
+const COARSE_QUANTUM: SimDuration = SimDuration::from_secs(1);
+
+/// Steps of a call that comes while the container's quantum is not over: enough for probes and traps.
+const EXTRA_BUDGET: u32 = 2_000;
+
+/// Where programs are looked for when the environment does not say.
+pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// All processes of one container.
 #[derive(Clone, Debug)]
 pub struct Processes {
-    spec: Spec,
-    killed: Option<Signal>,
-    next_id: u32,
+    kernel: Kernel,
+    /// Steps since the container last waited as a whole.
+    busy: u64,
+    /// When it may use its next quantum.
+    resume_at: Option<SimTime>,
+    said_coarse: bool,
+    killed: bool,
 }
 
 impl Processes {
@@ -134,40 +165,286 @@ impl Processes {
     ///
     /// # Errors
     /// runc's text when the command cannot be executed.
-    pub fn start(spec: Spec, host: &mut dyn Host) -> Result<Self, StartError> {
-        let _ = host;
-        Ok(Self {
-            spec,
-            killed: None,
-            next_id: 0,
-        })
+    pub fn start(mut spec: Spec, host: &mut dyn Host) -> Result<Self, StartError> {
+        if !spec.env.iter().any(|(name, _)| name == "PATH") {
+            spec.env.insert(0, ("PATH".to_owned(), DEFAULT_PATH.to_owned()));
+        }
+        if !spec.env.iter().any(|(name, _)| name == "HOSTNAME") {
+            spec.env.insert(1, ("HOSTNAME".to_owned(), spec.hostname.clone()));
+        }
+        if !spec.env.iter().any(|(name, _)| name == "HOME") {
+            spec.env
+                .push(("HOME".to_owned(), if spec.user == 0 { "/root" } else { "/" }.to_owned()));
+        }
+        for mount in &spec.mounts {
+            if host.root().find(&mount.path).is_none() {
+                host.root().make_directories(&mount.path);
+            }
+        }
+        if !spec.working_dir.is_empty() && host.root().find(&spec.working_dir).is_none() {
+            host.root().make_directories(&spec.working_dir);
+        }
+        let argv = spec.argv.clone();
+        let kernel = Kernel::new(Arc::new(spec));
+        let mut processes = Self {
+            kernel,
+            busy: 0,
+            resume_at: None,
+            said_coarse: false,
+            killed: false,
+        };
+        let stdout = FileKind::Log { stderr: false };
+        let stderr = FileKind::Log { stderr: true };
+        processes.launch(INIT, &argv, None, [stdout, stderr], host)?;
+        Ok(processes)
+    }
+
+    fn launch(
+        &mut self,
+        pid: u32,
+        argv: &[String],
+        exec: Option<ExecId>,
+        output: [FileKind; 2],
+        host: &mut dyn Host,
+    ) -> Result<(), StartError> {
+        let kernel = &mut self.kernel;
+        let spec = Arc::clone(&kernel.spec);
+        let [stdout, stderr] = output;
+        let files = [
+            (0, kernel.open(FileKind::Device(Device::Null), true, true)),
+            (1, kernel.open(stdout, false, true)),
+            (2, kernel.open(stderr, false, true)),
+        ];
+        let env = spec
+            .env
+            .iter()
+            .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+            .collect();
+        let mut proc = empty_proc();
+        proc.group = pid;
+        proc.exec = exec;
+        proc.argv = argv.iter().map(|argument| Arc::from(argument.as_str())).collect();
+        proc.env = Arc::new(env);
+        proc.directory = if spec.working_dir.is_empty() {
+            "/".into()
+        } else {
+            spec.working_dir.as_str().into()
+        };
+        proc.user = spec.user;
+        proc.started = host.now();
+        proc.fds = files.to_vec();
+        kernel.add(pid, proc);
+        let mut ctx = Ctx {
+            kernel,
+            host,
+            pid,
+            steps: TURN,
+        };
+        match Self::find(&mut ctx, argv) {
+            Ok(program) => {
+                ctx.proc().program = Some(program);
+                Ok(())
+            }
+            Err(message) => {
+                kernel.procs.remove(&pid);
+                for (_, file) in files {
+                    kernel.release(file);
+                }
+                Err(StartError { message })
+            }
+        }
+    }
+
+    /// The program that runc would execute, or its complaint (`libcontainer/standard_init_linux.go`, `os/exec.LookPath`).
+    fn find(ctx: &mut Ctx<'_>, argv: &[String]) -> Result<Program, String> {
+        let Some(name) = argv.first() else {
+            return Err("no command specified".to_owned());
+        };
+        let assumed = ctx.kernel.spec.assume_programs;
+        let path = ctx.env("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+        let result = if name.contains('/') {
+            program::load(ctx, name).map_err(|error| match error {
+                Errno::NoEntry | Errno::NotDirectory => {
+                    format!("exec: {name:?}: stat {name}: {}", error.to_string().to_lowercase())
+                }
+                error => format!("exec: {name:?}: {}", error.to_string().to_lowercase()),
+            })
+        } else {
+            match program::find_on_path(ctx, name, &path) {
+                Ok(found) => program::load(ctx, &found)
+                    .map_err(|error| format!("exec: {name:?}: {}", error.to_string().to_lowercase())),
+                Err(_) => Err(format!("exec: {name:?}: executable file not found in $PATH")),
+            }
+        };
+        match result {
+            Err(_) if assumed => {
+                ctx.notice(&format!(
+                    "the image is not in the catalogue: {name:?} is assumed to run until it is stopped"
+                ));
+                Ok(Program::Start { name: "assumed".into() })
+            }
+            result => result,
+        }
     }
 
     /// Lets the processes run until all of them wait. Costs next to nothing when nothing is due.
     pub fn run(&mut self, host: &mut dyn Host) -> Progress {
-        let _ = (host, &self.spec);
-        let exit = self.killed.take().map(|signal| Exit {
-            code: 128 + i32::from(signal.0),
-            signal: Some(signal),
-            oom: false,
-        });
-        Progress {
-            main_exit: exit,
-            ..Progress::default()
+        let now = host.now();
+        let fresh = self.resume_at.is_none_or(|at| at <= now);
+        let coarse = self.busy > COARSE_AFTER;
+        let budget = match (fresh, coarse) {
+            (true, false) => BUDGET,
+            (true, true) => COARSE_BUDGET,
+            (false, _) => EXTRA_BUDGET,
+        };
+        let mut left = budget;
+        if std::mem::take(&mut self.killed) {
+            self.kernel.end(INIT, Status::signalled(Signal::KILL));
         }
+        let busy = self.turns(host, now, &mut left);
+        self.kernel.close_ports(host);
+        let mut progress = Progress {
+            ended: std::mem::take(&mut self.kernel.ended),
+            answers: std::mem::take(&mut self.kernel.served),
+            ..Progress::default()
+        };
+        if let Some(exit) = self.kernel.exit.take() {
+            self.end_everything(host);
+            progress.ended.append(&mut self.kernel.ended);
+            progress.answers.append(&mut self.kernel.served);
+            progress.main_exit = Some(Exit {
+                oom: self.kernel.oom,
+                ..exit
+            });
+            return progress;
+        }
+        if busy {
+            self.busy = self.busy.saturating_add(u64::from(budget));
+            if coarse && !std::mem::replace(&mut self.said_coarse, true) {
+                host.notice("a container uses CPU without a pause: its speed is simulated coarsely");
+            }
+            if fresh {
+                self.resume_at = Some(now + if coarse { COARSE_QUANTUM } else { QUANTUM });
+            }
+        } else {
+            self.busy = 0;
+            self.resume_at = None;
+        }
+        progress.wake = match (self.kernel.next_wake(), self.resume_at) {
+            (Some(wake), Some(resume)) => Some(wake.min(resume)),
+            (wake, resume) => wake.or(resume),
+        };
+        progress
+    }
+
+    /// Gives every process that is due its turns; whether some still are when the budget is used up.
+    fn turns(&mut self, host: &mut dyn Host, now: SimTime, left: &mut u32) -> bool {
+        let mut due: Vec<u32> = Vec::new();
+        loop {
+            due.clear();
+            due.extend(
+                self.kernel
+                    .procs
+                    .keys()
+                    .copied()
+                    .filter(|&pid| self.kernel.is_due(pid, now)),
+            );
+            if due.is_empty() {
+                return false;
+            }
+            for &pid in &due {
+                if *left == 0 {
+                    return true;
+                }
+                // A turn of an earlier process may have ended this one or taken what it waited for.
+                if self.kernel.is_due(pid, now) {
+                    let turn = TURN.min(*left);
+                    let used = self.turn(pid, turn, host);
+                    *left = left.saturating_sub(used.max(1));
+                }
+                if self.kernel.exit.is_some() {
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// One turn of one process; gives the steps that it used.
+    fn turn(&mut self, pid: u32, turn: u32, host: &mut dyn Host) -> u32 {
+        let kernel = &mut self.kernel;
+        if !kernel.flush(pid, host) {
+            return 1;
+        }
+        let Some(proc) = kernel.procs.get_mut(&pid) else {
+            return 1;
+        };
+        match proc.state {
+            State::Exiting(status) => {
+                kernel.end(pid, status);
+                return 1;
+            }
+            State::Zombie(_) => return 1,
+            _ => {}
+        }
+        proc.state = State::Ready;
+        proc.poked = false;
+        let Some(mut program) = proc.program.take() else {
+            kernel.procs.remove(&pid);
+            return 1;
+        };
+        let mut ctx = Ctx {
+            kernel,
+            host,
+            pid,
+            steps: turn,
+        };
+        let step = program.step(&mut ctx);
+        let used = turn - ctx.steps;
+        let Some(proc) = self.kernel.procs.get_mut(&pid) else {
+            return used;
+        };
+        if matches!(proc.state, State::Zombie(_)) {
+            return used;
+        }
+        match step {
+            Step::Yield => proc.program = Some(program),
+            Step::Wait(wait) => {
+                proc.program = Some(program);
+                // A signal that came during the step is looked at before it waits.
+                proc.poked = !proc.pending.is_empty() && proc.poked;
+                proc.state = State::Waiting(wait);
+            }
+            Step::Replace(next) => proc.program = Some(*next),
+            Step::Exit(code) if proc.out.is_empty() => self.kernel.end(pid, Status::exited(code)),
+            Step::Exit(code) => proc.state = State::Exiting(Status::exited(code)),
+        }
+        used
+    }
+
+    fn end_everything(&mut self, host: &mut dyn Host) {
+        let pids: Vec<u32> = self.kernel.procs.keys().copied().collect();
+        for pid in pids {
+            self.kernel.end(pid, Status::signalled(Signal::KILL));
+        }
+        self.kernel.exit = None;
+        self.kernel.procs.clear();
+        self.kernel.flush_log(host);
+        self.kernel.close_ports(host);
     }
 
     /// A signal from outside to the main process; call [`Processes::run`] next. As pid 1 it ignores what it has no
     /// handler for; only `KILL` always ends it.
     pub fn signal(&mut self, signal: Signal) {
         if signal == Signal::KILL {
-            self.killed = Some(signal);
+            self.killed = true;
+        } else {
+            self.kernel.signal(INIT, signal);
         }
     }
 
     /// Ends every process at once; call [`Processes::run`] next.
     pub fn kill_all(&mut self) {
-        self.signal(Signal::KILL);
+        self.killed = true;
     }
 
     /// Starts a command beside the main process with the container's environment; call [`Processes::run`] next.
@@ -175,20 +452,39 @@ impl Processes {
     /// # Errors
     /// runc's text when the command cannot be executed.
     pub fn exec(&mut self, argv: &[String], host: &mut dyn Host) -> Result<ExecId, StartError> {
-        let _ = (argv, host);
-        self.next_id += 1;
-        Ok(ExecId(self.next_id))
+        let exec = ExecId(self.kernel.id());
+        let Some(pid) = self.kernel.next_pid() else {
+            return Err(StartError {
+                message: "too many processes".to_owned(),
+            });
+        };
+        let output = [
+            FileKind::Capture { exec, stderr: false },
+            FileKind::Capture { exec, stderr: true },
+        ];
+        self.launch(pid, argv, Some(exec), output, host)?;
+        self.kernel.begin_exec(exec, pid);
+        Ok(exec)
     }
 
     /// Kills an exec and its descendants (a probe's timeout). It is not reported as ended.
     pub fn kill_exec(&mut self, exec: ExecId) {
-        let _ = exec;
+        self.kernel.execs.remove(&exec);
+        let pids: Vec<u32> = self
+            .kernel
+            .procs
+            .iter()
+            .filter(|(_, proc)| proc.exec == Some(exec))
+            .map(|(&pid, _)| pid)
+            .collect();
+        for pid in pids {
+            self.kernel.end(pid, Status::signalled(Signal::KILL));
+        }
     }
 
     /// Whether a process listens on a port of the pod's address.
     pub fn listens_on(&self, port: u16) -> bool {
-        let _ = port;
-        false
+        self.kernel.listeners.contains_key(&port)
     }
 
     /// Hands a request to the process that listens on a port; call [`Processes::run`] next. The answer comes in
@@ -197,20 +493,32 @@ impl Processes {
     /// # Errors
     /// [`NetError::Refused`] when nobody listens there.
     pub fn serve(&mut self, port: u16, request: Request) -> Result<ServeId, NetError> {
-        let _ = request;
-        Err(NetError::Refused {
-            address: "127.0.0.1".to_owned(),
-            port,
-        })
+        let id = self.kernel.id();
+        self.serve_as(id, port, request)
+    }
+
+    /// As [`Processes::serve`], under a number of the caller's.
+    pub(super) fn serve_as(&mut self, id: u32, port: u16, request: Request) -> Result<ServeId, NetError> {
+        let id = ServeId(id);
+        match self.kernel.listeners.get_mut(&port) {
+            Some(listener) => {
+                listener.incoming.push_back((id, request));
+                Ok(id)
+            }
+            None => Err(NetError::Refused {
+                address: "127.0.0.1".to_owned(),
+                port,
+            }),
+        }
     }
 
     /// The answer to a request that a process has sent with [`Host::send`]; call [`Processes::run`] next.
     pub fn answer(&mut self, id: RequestId, response: Result<Response, NetError>) {
-        let _ = (id, response);
+        self.kernel.answers.insert(id, response);
     }
 
     /// Memory in use, in bytes.
     pub fn memory(&self) -> u64 {
-        0
+        self.kernel.memory()
     }
 }

@@ -1,1 +1,24 @@
 //! A POSIX shell and the common applets in virtual time.
+//!
+//! A script is read (`parser`, `words`), compiled into flat steps (`compile`) and taken step by step by a
+//! [`machine`](self), so that a process which sleeps in the middle of a pipe is a few numbers and stacks. Programs other
+//! than the shell are in `applets`. What they may do is in [`crate::runtime`]: the system calls, the files, the host.
+
+pub(crate) mod applets;
+mod arithmetic;
+mod builtins;
+mod code;
+mod compile;
+mod conditions;
+mod expand;
+mod expansion;
+mod machine;
+mod parser;
+mod pattern;
+mod printing;
+pub(crate) mod program;
+mod redirect;
+mod regex;
+mod syntax;
+mod waiting;
+mod words;

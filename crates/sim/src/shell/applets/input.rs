@@ -1,0 +1,200 @@
+//! Input of filters: files one after the other, or standard input, by pieces or by lines.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::runtime::kernel::{FileId, Wait};
+use crate::runtime::syscalls::{Ctx, Open, Read};
+
+/// A row of inputs.
+#[derive(Clone, Debug)]
+pub(super) struct Input {
+    sources: VecDeque<Arc<str>>,
+    current: Option<(FileId, Arc<str>)>,
+    buffer: Vec<u8>,
+    at: usize,
+    ended: bool,
+    /// The terminator of lines: a newline, or a zero byte.
+    pub delimiter: u8,
+    /// A file could not be opened.
+    pub failed: bool,
+    /// Files that were begun.
+    pub begun: usize,
+}
+
+/// A piece of input.
+pub(super) enum Piece {
+    Data(Vec<u8>),
+    End,
+    Wait(Wait),
+}
+
+/// A line of input.
+pub(super) enum Line {
+    /// Without its terminator, and whether it had one.
+    Text(Vec<u8>, bool),
+    /// The end of one file; its name.
+    FileEnd(Arc<str>),
+    /// The end of all.
+    End,
+    Wait(Wait),
+}
+
+/// Bytes read at once.
+const CHUNK: usize = 32_768;
+
+impl Input {
+    /// These files; standard input when there are none.
+    pub fn new(sources: &[Arc<str>]) -> Self {
+        let sources = if sources.is_empty() {
+            VecDeque::from([Arc::from("-")])
+        } else {
+            sources.iter().cloned().collect()
+        };
+        Self {
+            sources,
+            current: None,
+            buffer: Vec::new(),
+            at: 0,
+            ended: false,
+            delimiter: b'\n',
+            failed: false,
+            begun: 0,
+        }
+    }
+
+    /// Standard input.
+    pub fn stdin() -> Self {
+        Self::new(&[])
+    }
+
+    /// The name of the file that is read.
+    pub fn name(&self) -> Arc<str> {
+        self.current
+            .as_ref()
+            .map_or_else(|| "-".into(), |(_, name)| Arc::clone(name))
+    }
+
+    /// Opens the next source; false when there is none.
+    fn open(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        while let Some(source) = self.sources.pop_front() {
+            let file = if &*source == "-" {
+                ctx.file(0)
+            } else {
+                ctx.open(&source, Open::READ)
+            };
+            let directory = ctx.stat(&source, true).is_ok_and(|node| node.is_directory()) && &*source != "-";
+            match file {
+                Ok(file) if !directory => {
+                    ctx.kernel.retain(file);
+                    self.current = Some((file, source));
+                    self.begun += 1;
+                    return true;
+                }
+                Ok(file) => {
+                    ctx.kernel.retain(file);
+                    ctx.kernel.release(file);
+                    complain(ctx, &source, "read error: Is a directory");
+                }
+                Err(error) => complain(ctx, &format!("can't open '{source}'"), &error.to_string()),
+            }
+            self.failed = true;
+        }
+        false
+    }
+
+    /// Closes what is open, and skips the rest of it.
+    pub fn close(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some((file, _)) = self.current.take() {
+            ctx.kernel.release(file);
+        }
+        self.buffer.clear();
+        self.at = 0;
+        self.ended = false;
+    }
+
+    /// Closes everything: nothing more will be read.
+    pub fn stop(&mut self, ctx: &mut Ctx<'_>) {
+        self.close(ctx);
+        self.sources.clear();
+    }
+
+    /// The next piece of all inputs.
+    pub fn chunk(&mut self, ctx: &mut Ctx<'_>) -> Piece {
+        loop {
+            let Some((file, _)) = &self.current else {
+                if self.open(ctx) {
+                    continue;
+                }
+                return Piece::End;
+            };
+            match ctx.read_file(*file, CHUNK) {
+                Ok(Read::Data(data)) => return Piece::Data(data),
+                Ok(Read::Wait(wait)) => return Piece::Wait(wait),
+                Ok(Read::End) => self.close(ctx),
+                Err(error) => {
+                    let name = self.name();
+                    complain(ctx, &name, &format!("read error: {error}"));
+                    self.failed = true;
+                    self.close(ctx);
+                }
+            }
+        }
+    }
+
+    /// The next line.
+    pub fn line(&mut self, ctx: &mut Ctx<'_>) -> Line {
+        loop {
+            let rest = &self.buffer[self.at..];
+            if let Some(length) = rest.iter().position(|&byte| byte == self.delimiter) {
+                let line = rest[..length].to_vec();
+                self.at += length + 1;
+                return Line::Text(line, true);
+            }
+            if self.ended {
+                if !rest.is_empty() {
+                    let line = rest.to_vec();
+                    self.at = self.buffer.len();
+                    return Line::Text(line, false);
+                }
+                let name = self.name();
+                self.close(ctx);
+                return Line::FileEnd(name);
+            }
+            self.buffer.drain(..self.at);
+            self.at = 0;
+            let Some((file, _)) = &self.current else {
+                if self.open(ctx) {
+                    continue;
+                }
+                return Line::End;
+            };
+            match ctx.read_file(*file, CHUNK) {
+                Ok(Read::Data(data)) => self.buffer.extend(data),
+                Ok(Read::Wait(wait)) => return Line::Wait(wait),
+                Ok(Read::End) => self.ended = true,
+                Err(error) => {
+                    let name = self.name();
+                    complain(ctx, &name, &format!("read error: {error}"));
+                    self.failed = true;
+                    self.ended = true;
+                }
+            }
+        }
+    }
+
+    /// Gives back to a file or a pipe what was read but not used.
+    pub fn give_back(&mut self, ctx: &mut Ctx<'_>) {
+        let rest = self.buffer.split_off(self.at);
+        if self.current.as_ref().is_some_and(|(_, name)| &**name == "-") && !rest.is_empty() {
+            ctx.unread(0, &rest);
+        }
+        self.at = self.buffer.len();
+    }
+}
+
+fn complain(ctx: &mut Ctx<'_>, what: &str, error: &str) {
+    let own = ctx.proc().argv.first().cloned().unwrap_or_default();
+    let own = own.rsplit('/').next().unwrap_or_default().to_owned();
+    ctx.complain(&format!("{own}: {what}: {error}"));
+}

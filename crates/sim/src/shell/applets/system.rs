@@ -1,0 +1,702 @@
+//! Applets about the system: the clock, users, processes, the environment. All are done in one step.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+use super::options::Options;
+use crate::runtime::kernel::State;
+use crate::runtime::process::Signal;
+use crate::runtime::syscalls::{Ctx, Step};
+use crate::shell::builtins::{kill, signal_number};
+use crate::shell::{conditions, printing};
+
+/// Starts one of these applets.
+pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Option<Step> {
+    let code = match name {
+        "true" | "sync" | ":" | "nop" => 0,
+        "false" => 1,
+        "echo" => {
+            let bytes = printing::echo(arguments);
+            let _ = ctx.write(1, &bytes);
+            0
+        }
+        "printf" => printf(arguments, ctx),
+        "test" | "[" => test(name, arguments, ctx),
+        "pwd" => {
+            let directory = ctx.directory();
+            ctx.print(&format!("{directory}\n"));
+            0
+        }
+        "date" => date(arguments, ctx),
+        "hostname" => {
+            let hostname = ctx.kernel.spec.hostname.clone();
+            let text = if arguments.iter().any(|argument| &**argument == "-i") {
+                ctx.host.address()
+            } else {
+                hostname
+            };
+            ctx.print(&format!("{text}\n"));
+            0
+        }
+        "id" => id(arguments, ctx),
+        "whoami" => {
+            let user = ctx.proc().user;
+            let name = user_name(ctx, user);
+            match name {
+                Some(name) => {
+                    ctx.print(&format!("{name}\n"));
+                    0
+                }
+                None => {
+                    ctx.complain(&format!("whoami: unknown uid {user}"));
+                    1
+                }
+            }
+        }
+        "uname" => uname(arguments, ctx),
+        "nproc" => {
+            ctx.print("4\n");
+            0
+        }
+        "arch" => {
+            ctx.print("x86_64\n");
+            0
+        }
+        "uptime" => {
+            let up = ctx.now().as_secs();
+            let clock = ctx.wall_now().strftime("%H:%M:%S").to_string();
+            ctx.print(&format!(
+                " {clock} up {} min,  load average: 0.00, 0.00, 0.00\n",
+                up / 60
+            ));
+            0
+        }
+        "free" => {
+            ctx.print(
+                "              total        used        free      shared  buff/cache   available\nMem:        8388608     2097152     4194304           0     2097152     6291456\nSwap:             0           0           0\n",
+            );
+            0
+        }
+        "printenv" => printenv(arguments, ctx),
+        "ps" => ps(ctx),
+        "kill" => kill(ctx, "kill", arguments, &[]),
+        "killall" | "pkill" | "pgrep" | "pidof" => by_name(name, arguments, ctx),
+        "expr" => expr(arguments, ctx),
+        "seq" => seq(arguments, ctx),
+        "which" => which(arguments, ctx),
+        "tty" => {
+            ctx.print("not a tty\n");
+            1
+        }
+        "clear" | "reset" | "stty" => 0,
+        "logger" => 0,
+        _ => return None,
+    };
+    Some(Step::Exit(code))
+}
+
+fn printf(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
+    let Some((format, values)) = arguments.split_first() else {
+        ctx.complain("printf: usage: printf FORMAT [ARG]...");
+        return 1;
+    };
+    let printed = printing::printf(format, values);
+    let _ = ctx.write(1, &printed.bytes);
+    for message in &printed.errors {
+        ctx.complain(&format!("printf: {message}"));
+    }
+    i32::from(!printed.errors.is_empty())
+}
+
+fn test(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
+    let mut words: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+    if name == "[" && words.pop() != Some("]") {
+        ctx.complain("[: missing ]");
+        return 2;
+    }
+    match conditions::test(ctx, &words) {
+        Ok(holds) => i32::from(!holds),
+        Err(message) => {
+            ctx.complain(&format!("{name}: {message}"));
+            2
+        }
+    }
+}
+
+fn date(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
+    let options = match Options::parse(
+        "uRId:s:r:D:",
+        &[("utc", 'u'), ("date", 'd'), ("iso-8601", 'I')],
+        arguments,
+    ) {
+        Ok(options) => options,
+        Err(message) => {
+            ctx.complain(&format!("date: {message}"));
+            return 1;
+        }
+    };
+    let mut instant = ctx.wall_now();
+    if let Some(text) = options.value('d') {
+        let parsed = text
+            .strip_prefix('@')
+            .and_then(|seconds| seconds.parse::<i64>().ok())
+            .and_then(|seconds| Timestamp::from_second(seconds).ok())
+            .or_else(|| text.parse::<Timestamp>().ok())
+            .or_else(|| {
+                let civil = text.replace(' ', "T").parse::<jiff::civil::DateTime>().ok()?;
+                civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+            });
+        match parsed {
+            Some(parsed) => instant = parsed,
+            None => {
+                ctx.complain(&format!("date: invalid date '{text}'"));
+                return 1;
+            }
+        }
+    }
+    let time = instant.to_zoned(TimeZone::UTC);
+    let format = match options.operands.first() {
+        Some(operand) => match operand.strip_prefix('+') {
+            Some(format) => format.to_owned(),
+            None => {
+                ctx.complain(&format!("date: invalid date '{operand}'"));
+                return 1;
+            }
+        },
+        None if options.has('R') => "%a, %d %b %Y %H:%M:%S +0000".to_owned(),
+        None if options.has('I') => "%Y-%m-%d".to_owned(),
+        None => "%a %b %e %H:%M:%S UTC %Y".to_owned(),
+    };
+    let text = format_date(&time, &format);
+    ctx.print(&format!("{text}\n"));
+    0
+}
+
+/// `strftime` for the conversions that C has; an unknown one stays as it is.
+fn format_date(time: &Zoned, format: &str) -> String {
+    let mut text = String::new();
+    let mut chars = format.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            text.push(c);
+            continue;
+        }
+        let unpadded = chars.next_if_eq(&'-').is_some();
+        let Some(letter) = chars.next() else {
+            text.push('%');
+            break;
+        };
+        match letter {
+            'N' => text.push_str(&format!("{:09}", time.subsec_nanosecond())),
+            's' => text.push_str(&time.timestamp().as_second().to_string()),
+            'n' => text.push('\n'),
+            't' => text.push('\t'),
+            '%' => text.push('%'),
+            'Z' => text.push_str("UTC"),
+            'z' => text.push_str("+0000"),
+            'c' => text.push_str(&time.strftime("%a %b %e %H:%M:%S %Y").to_string()),
+            'x' => text.push_str(&time.strftime("%m/%d/%y").to_string()),
+            'X' => text.push_str(&time.strftime("%H:%M:%S").to_string()),
+            'r' => text.push_str(&time.strftime("%I:%M:%S %p").to_string()),
+            'R' => text.push_str(&time.strftime("%H:%M").to_string()),
+            'a' | 'A' | 'b' | 'B' | 'h' | 'C' | 'd' | 'D' | 'e' | 'F' | 'g' | 'G' | 'H' | 'I' | 'j' | 'k' | 'l'
+            | 'm' | 'M' | 'p' | 'P' | 'S' | 'T' | 'u' | 'U' | 'V' | 'w' | 'W' | 'y' | 'Y' => {
+                let part = time.strftime(&format!("%{letter}")).to_string();
+                text.push_str(if unpadded {
+                    part.trim_start_matches(['0', ' '])
+                } else {
+                    &part
+                });
+            }
+            other => {
+                text.push('%');
+                text.push(other);
+            }
+        }
+    }
+    text
+}
+
+/// A user's name from the container's `/etc/passwd`.
+pub(super) fn user_name(ctx: &mut Ctx<'_>, user: u32) -> Option<String> {
+    let passwd = ctx.slurp("/etc/passwd").ok();
+    let passwd = passwd
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
+    let found = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(user)).then(|| name.to_owned())
+    });
+    found.or_else(|| (user == 0).then(|| "root".to_owned()))
+}
+
+fn id(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
+    let user = ctx.proc().user;
+    let name = user_name(ctx, user);
+    let options = Options::parse("ugnGr", &[], arguments).unwrap_or_default();
+    let shown = |name: &Option<String>| name.as_ref().map(|name| format!("({name})")).unwrap_or_default();
+    let text = if options.has('u') || options.has('g') || options.has('G') {
+        match &name {
+            Some(name) if options.has('n') => name.clone(),
+            _ => user.to_string(),
+        }
+    } else {
+        format!(
+            "uid={user}{} gid={user}{} groups={user}{}",
+            shown(&name),
+            shown(&name),
+            shown(&name)
+        )
+    };
+    ctx.print(&format!("{text}\n"));
+    0
+}
+
+fn uname(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
+    let options = Options::parse("amnrspvio", &[], arguments).unwrap_or_default();
+    let hostname = ctx.kernel.spec.hostname.clone();
+    let parts = [
+        ('s', "Linux"),
+        ('n', hostname.as_str()),
+        ('r', "6.1.0"),
+        ('v', "#1 SMP"),
+        ('m', "x86_64"),
+        ('o', "GNU/Linux"),
+    ];
+    let shown: Vec<&str> = parts
+        .iter()
+        .filter(|(letter, _)| options.has('a') || options.has(*letter) || arguments.is_empty() && *letter == 's')
+        .map(|(_, text)| *text)
+        .collect();
+    ctx.print(&format!("{}\n", shown.join(" ")));
+    0
+}
+
+fn printenv(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
+    let env = Arc::clone(&ctx.proc().env);
+    if arguments.is_empty() {
+        let lines: String = env.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        ctx.print(&lines);
+        return 0;
+    }
+    let mut status = 0;
+    for name in arguments {
+        match env.iter().rev().find(|(own, _)| own == name) {
+            Some((_, value)) => ctx.print(&format!("{value}\n")),
+            None => status = 1,
+        }
+    }
+    status
+}
+
+fn ps(ctx: &mut Ctx<'_>) -> i32 {
+    let procs: Vec<(u32, u32, bool, String)> = ctx
+        .kernel
+        .procs
+        .iter()
+        .map(|(&pid, proc)| {
+            let zombie = matches!(proc.state, State::Zombie(_));
+            let command = proc.argv.join(" ");
+            (
+                pid,
+                proc.user,
+                zombie,
+                if zombie {
+                    format!("[{}]", proc.argv.first().map_or("", |name| name))
+                } else {
+                    command
+                },
+            )
+        })
+        .collect();
+    let mut text = "PID   USER     TIME  COMMAND\n".to_owned();
+    for (pid, user, _, command) in procs {
+        let user = user_name(ctx, user).unwrap_or_else(|| user.to_string());
+        text.push_str(&format!("{pid:>5} {user:<8}  0:00 {command}\n"));
+    }
+    ctx.print(&text);
+    0
+}
+
+/// `killall`, `pkill`, `pgrep`, `pidof`: processes by name.
+fn by_name(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
+    let mut signal = Signal::TERM;
+    let mut full = false;
+    let mut exact = matches!(name, "killall" | "pidof");
+    let mut patterns = Vec::new();
+    for argument in arguments {
+        match argument.strip_prefix('-') {
+            Some("f") => full = true,
+            Some("x") => exact = true,
+            Some(flag) if matches!(name, "killall" | "pkill") && signal_number(flag).is_some() => {
+                signal = Signal(signal_number(flag).unwrap_or(15));
+            }
+            Some(_) => {}
+            None => patterns.push(Arc::clone(argument)),
+        }
+    }
+    let own = ctx.pid;
+    let mut hits = Vec::new();
+    for pattern in &patterns {
+        let regex = crate::shell::regex::Regex::new(pattern, true).ok();
+        for (&pid, proc) in &ctx.kernel.procs {
+            if pid == own || matches!(proc.state, State::Zombie(_)) {
+                continue;
+            }
+            let command = proc
+                .argv
+                .first()
+                .map_or("", |name| name.rsplit('/').next().unwrap_or_default());
+            let line = proc.argv.join(" ");
+            let subject = if full { line.as_str() } else { command };
+            let hit = if exact {
+                subject == &**pattern
+            } else {
+                regex.as_ref().is_some_and(|regex| regex.is_match(subject))
+            };
+            if hit {
+                hits.push(pid);
+            }
+        }
+    }
+    if hits.is_empty() {
+        if name == "killall" {
+            ctx.complain(&format!(
+                "killall: {}: no process killed",
+                patterns.first().map_or("", |pattern| pattern)
+            ));
+        }
+        return 1;
+    }
+    match name {
+        "pgrep" => ctx.print(&hits.iter().map(|pid| format!("{pid}\n")).collect::<String>()),
+        "pidof" => {
+            let text: Vec<String> = hits.iter().rev().map(ToString::to_string).collect();
+            ctx.print(&format!("{}\n", text.join(" ")));
+        }
+        _ => {
+            for pid in hits {
+                ctx.kernel.signal(pid, signal);
+            }
+        }
+    }
+    0
+}
+
+fn which(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
+    let path = ctx.env("PATH").unwrap_or_default();
+    let mut status = 0;
+    for name in arguments.iter().filter(|argument| !argument.starts_with('-')) {
+        match crate::shell::program::find_on_path(ctx, name, &path) {
+            Ok(path) => ctx.print(&format!("{path}\n")),
+            Err(_) => status = 1,
+        }
+    }
+    status
+}
+
+/// A decimal number with its digits after the point: `seq` counts exactly.
+fn decimal(text: &str) -> Option<(i128, u32)> {
+    let (sign, digits) = text
+        .strip_prefix('-')
+        .map_or((1, text.strip_prefix('+').unwrap_or(text)), |digits| (-1, digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.len() + fraction.len() == 0
+        || whole.len() > 18
+        || fraction.len() > 9
+        || !whole.chars().chain(fraction.chars()).all(|c| c.is_ascii_digit())
+    {
+        return None;
+    }
+    let value: i128 = format!("0{whole}{fraction}").parse().ok()?;
+    Some((sign * value, fraction.len() as u32))
+}
+
+/// Lines that `seq` prints at most.
+const SEQ_LIMIT: usize = 1_000_000;
+
+fn seq(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
+    let mut separator = "\n".to_owned();
+    let mut width = false;
+    let mut operands: Vec<&str> = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match &**argument {
+            "-w" => width = true,
+            "-s" => separator = rest.next().map(ToString::to_string).unwrap_or_default(),
+            operand => operands.push(operand),
+        }
+    }
+    let (first, step, last) = match operands.as_slice() {
+        [last] => ("1", "1", *last),
+        [first, last] => (*first, "1", *last),
+        [first, step, last] => (*first, *step, *last),
+        _ => {
+            ctx.complain("seq: usage: seq [-w] [-s SEP] [FIRST [INC]] LAST");
+            return 1;
+        }
+    };
+    let parsed = [first, step, last].map(decimal);
+    let [Some(first), Some(step), Some(last)] = parsed else {
+        let bad = operands
+            .iter()
+            .find(|operand| decimal(operand).is_none())
+            .copied()
+            .unwrap_or_default();
+        ctx.complain(&format!("seq: invalid number '{bad}'"));
+        return 1;
+    };
+    let digits = first.1.max(step.1);
+    let scale = digits.max(last.1);
+    let at_scale = |(value, own): (i128, u32)| value * 10i128.pow(scale - own);
+    let (mut value, step, last) = (at_scale(first), at_scale(step), at_scale(last));
+    let show = |value: i128, pad: usize| {
+        let unit = 10i128.pow(scale);
+        let sign = if value < 0 { "-" } else { "" };
+        let (whole, fraction) = (value.abs() / unit, value.abs() % unit);
+        let text = if digits == 0 {
+            whole.to_string()
+        } else {
+            format!(
+                "{whole}.{:0>1$}",
+                fraction / 10i128.pow(scale - digits),
+                digits as usize
+            )
+        };
+        format!("{sign}{text:0>width$}", width = pad.saturating_sub(sign.len()))
+    };
+    let pad = if width {
+        show(value, 0).len().max(show(last, 0).len())
+    } else {
+        0
+    };
+    let mut text = String::new();
+    let mut count = 0;
+    while (if step < 0 { value >= last } else { value <= last }) && count < SEQ_LIMIT {
+        if count > 0 {
+            text.push_str(&separator);
+        }
+        text.push_str(&show(value, pad));
+        count += 1;
+        value += step;
+        if step == 0 {
+            break;
+        }
+    }
+    if count == SEQ_LIMIT {
+        ctx.notice("seq is cut off after a million lines");
+    }
+    if count > 0 {
+        text.push('\n');
+    }
+    ctx.spend(count.min(100_000) as u32);
+    ctx.print(&text);
+    0
+}
+
+fn expr(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
+    let words: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+    let mut parser = Expr {
+        words: &words,
+        at: 0,
+        depth: 0,
+    };
+    let value = parser.or().and_then(|value| {
+        if parser.at < words.len() {
+            Err("syntax error".to_owned())
+        } else {
+            Ok(value)
+        }
+    });
+    match value {
+        Ok(value) => {
+            ctx.print(&format!("{value}\n"));
+            i32::from(value.is_empty() || value.parse() == Ok(0))
+        }
+        Err(message) => {
+            ctx.complain(&format!("expr: {message}"));
+            2
+        }
+    }
+}
+
+struct Expr<'a> {
+    words: &'a [&'a str],
+    at: usize,
+    depth: u32,
+}
+
+impl Expr<'_> {
+    fn take(&mut self, operators: &[&'static str]) -> Option<&'static str> {
+        let word = self.words.get(self.at)?;
+        let found = operators.iter().find(|operator| *operator == word).copied();
+        if found.is_some() {
+            self.at += 1;
+        }
+        found
+    }
+
+    fn or(&mut self) -> Result<String, String> {
+        let mut left = self.and()?;
+        while self.take(&["|"]).is_some() {
+            let right = self.and()?;
+            if left.is_empty() || left.parse() == Ok(0) {
+                left = if right.is_empty() { "0".to_owned() } else { right };
+            }
+        }
+        Ok(left)
+    }
+
+    fn and(&mut self) -> Result<String, String> {
+        let mut left = self.comparison()?;
+        while self.take(&["&"]).is_some() {
+            let right = self.comparison()?;
+            let zero = |text: &str| text.is_empty() || text.parse() == Ok(0);
+            if zero(&left) || zero(&right) {
+                left = "0".to_owned();
+            }
+        }
+        Ok(left)
+    }
+
+    fn comparison(&mut self) -> Result<String, String> {
+        let mut left = self.sum()?;
+        while let Some(operator) = self.take(&["<", "<=", "=", "==", "!=", ">=", ">"]) {
+            let right = self.sum()?;
+            let order = match (left.parse::<i64>(), right.parse::<i64>()) {
+                (Ok(left), Ok(right)) => left.cmp(&right),
+                _ => left.as_str().cmp(right.as_str()),
+            };
+            let holds = match operator {
+                "<" => order.is_lt(),
+                "<=" => order.is_le(),
+                "!=" => order.is_ne(),
+                ">=" => order.is_ge(),
+                ">" => order.is_gt(),
+                _ => order.is_eq(),
+            };
+            left = i32::from(holds).to_string();
+        }
+        Ok(left)
+    }
+
+    fn number(text: &str) -> Result<i64, String> {
+        text.parse().map_err(|_| "non-numeric argument".to_owned())
+    }
+
+    fn sum(&mut self) -> Result<String, String> {
+        let mut left = self.product()?;
+        while let Some(operator) = self.take(&["+", "-"]) {
+            let right = Self::number(&self.product()?)?;
+            let own = Self::number(&left)?;
+            left = if operator == "+" {
+                own.wrapping_add(right)
+            } else {
+                own.wrapping_sub(right)
+            }
+            .to_string();
+        }
+        Ok(left)
+    }
+
+    fn product(&mut self) -> Result<String, String> {
+        let mut left = self.matching()?;
+        while let Some(operator) = self.take(&["*", "/", "%"]) {
+            let right = Self::number(&self.matching()?)?;
+            let own = Self::number(&left)?;
+            if right == 0 && operator != "*" {
+                return Err("division by zero".to_owned());
+            }
+            left = match operator {
+                "*" => own.wrapping_mul(right),
+                "/" => own.wrapping_div(right),
+                _ => own.wrapping_rem(right),
+            }
+            .to_string();
+        }
+        Ok(left)
+    }
+
+    fn matching(&mut self) -> Result<String, String> {
+        let mut left = self.primary()?;
+        while self.take(&[":"]).is_some() {
+            let right = self.primary()?;
+            left = Self::matched(&left, &right)?;
+        }
+        Ok(left)
+    }
+
+    fn matched(text: &str, pattern: &str) -> Result<String, String> {
+        let regex = crate::shell::regex::Regex::new(&format!("^{}", pattern.trim_start_matches('^')), false)?;
+        let grouped = pattern.contains("\\(");
+        let captures = regex.find(text, 0);
+        Ok(match captures {
+            Some(captures) if grouped => captures
+                .get(1)
+                .copied()
+                .flatten()
+                .map(|(from, to)| text[from..to].to_owned())
+                .unwrap_or_default(),
+            Some(captures) => captures[0]
+                .map_or(0, |(from, to)| text[from..to].chars().count())
+                .to_string(),
+            None if grouped => String::new(),
+            None => "0".to_owned(),
+        })
+    }
+
+    fn primary(&mut self) -> Result<String, String> {
+        let Some(&word) = self.words.get(self.at) else {
+            return Err("syntax error".to_owned());
+        };
+        self.at += 1;
+        match word {
+            "(" => {
+                self.depth += 1;
+                if self.depth > 60 {
+                    return Err("syntax error".to_owned());
+                }
+                let value = self.or()?;
+                self.depth -= 1;
+                if self.take(&[")"]).is_none() {
+                    return Err("syntax error".to_owned());
+                }
+                Ok(value)
+            }
+            "length" if self.at < self.words.len() => Ok(self.operand()?.chars().count().to_string()),
+            "match" if self.at + 1 < self.words.len() => {
+                let text = self.operand()?;
+                let pattern = self.operand()?;
+                Self::matched(&text, &pattern)
+            }
+            "substr" if self.at + 2 < self.words.len() => {
+                let text = self.operand()?;
+                let from = Self::number(&self.operand()?)?;
+                let count = Self::number(&self.operand()?)?;
+                if from < 1 || count < 1 {
+                    return Ok(String::new());
+                }
+                Ok(text.chars().skip(from as usize - 1).take(count as usize).collect())
+            }
+            "index" if self.at + 1 < self.words.len() => {
+                let text = self.operand()?;
+                let set = self.operand()?;
+                Ok(text
+                    .chars()
+                    .position(|c| set.contains(c))
+                    .map_or(0, |at| at + 1)
+                    .to_string())
+            }
+            word => Ok(word.to_owned()),
+        }
+    }
+
+    fn operand(&mut self) -> Result<String, String> {
+        let word = self.words.get(self.at).ok_or("syntax error")?;
+        self.at += 1;
+        Ok((*word).to_owned())
+    }
+}

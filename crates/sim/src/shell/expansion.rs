@@ -1,0 +1,322 @@
+//! The steps of words: parameters, substitutions, arithmetic; and the variables behind them.
+
+use std::sync::Arc;
+
+use super::arithmetic;
+use super::code::{Code, Op};
+use super::expand::Builder;
+use super::machine::{Machine, Variable, is_name};
+use super::waiting::Waiting;
+use crate::runtime::syscalls::Ctx;
+
+impl Machine {
+    /// A variable's value.
+    pub(super) fn get(&self, name: &str) -> Option<Arc<str>> {
+        self.variables.get(name).and_then(|variable| variable.value.clone())
+    }
+
+    /// Sets a variable.
+    pub(super) fn assign(&mut self, name: &str, value: Arc<str>) -> Result<(), String> {
+        let allexport = self.options.allexport;
+        if let Some(variable) = self.variables.get(name) {
+            if variable.readonly {
+                return Err(format!("{name}: is read only"));
+            }
+            if variable.value.as_ref() == Some(&value) && !allexport {
+                return Ok(());
+            }
+        }
+        if name == "OPTIND" {
+            self.getopts_at = 0;
+        }
+        let variables = Arc::make_mut(&mut self.variables);
+        match variables.get_mut(name) {
+            Some(variable) => {
+                variable.value = Some(value);
+                variable.exported |= allexport;
+            }
+            None => {
+                variables.insert(
+                    name.into(),
+                    Variable {
+                        value: Some(value),
+                        exported: allexport,
+                        readonly: false,
+                    },
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// `IFS`, which is its default when it is unset.
+    pub(super) fn ifs(&self) -> Arc<str> {
+        match self.variables.get("IFS") {
+            Some(Variable { value: Some(value), .. }) => Arc::clone(value),
+            _ => " \t\n".into(),
+        }
+    }
+
+    /// The value of a parameter other than `@` and `*`.
+    fn value(&self, name: &str) -> Option<Arc<str>> {
+        let first = name.bytes().next()?;
+        if first.is_ascii_digit() {
+            let index: usize = name.parse().ok()?;
+            return if index == 0 {
+                Some(Arc::clone(&self.name))
+            } else {
+                self.positional.get(index - 1).cloned()
+            };
+        }
+        match name {
+            "#" => Some(self.positional.len().to_string().into()),
+            "?" => Some(self.status.to_string().into()),
+            "$" => Some(self.shell_pid.to_string().into()),
+            "!" => self.last_background.map(|pid| pid.to_string().into()),
+            "-" => Some(self.options.letters().into()),
+            "LINENO" => Some(self.line.to_string().into()),
+            "@" | "*" => {
+                if self.positional.is_empty() {
+                    return None;
+                }
+                let separator = self.ifs().chars().next().map(String::from).unwrap_or_default();
+                Some(
+                    self.positional
+                        .iter()
+                        .map(AsRef::as_ref)
+                        .collect::<Vec<_>>()
+                        .join(&separator)
+                        .into(),
+                )
+            }
+            _ => self.get(name),
+        }
+    }
+
+    /// The value, with what changes from one reading to the next.
+    fn lookup(&mut self, ctx: &mut Ctx<'_>, name: &str) -> Option<Arc<str>> {
+        match name {
+            "RANDOM" if self.get("RANDOM").is_none() => Some(ctx.host.random(32_768).to_string().into()),
+            "SECONDS" if self.get("SECONDS").is_none() => {
+                let started = ctx.proc().started;
+                Some(ctx.now().since(started).as_secs().to_string().into())
+            }
+            "EPOCHSECONDS" if self.get(name).is_none() => Some(ctx.wall_now().as_second().to_string().into()),
+            _ => self.value(name),
+        }
+    }
+
+    /// The value for an expansion; an unset one stops the script under `set -u`.
+    fn expanded(&mut self, ctx: &mut Ctx<'_>, name: &str) -> Option<Arc<str>> {
+        match self.lookup(ctx, name) {
+            Some(value) => Some(value),
+            None => {
+                if self.options.nounset && !matches!(name, "@" | "*") {
+                    self.fatal(ctx, &format!("{name}: parameter not set"));
+                    return None;
+                }
+                Some("".into())
+            }
+        }
+    }
+
+    /// One step of a word.
+    pub(super) fn word(&mut self, ctx: &mut Ctx<'_>, op: &Op) {
+        match op {
+            Op::Begin => self.builders.push(Builder::default()),
+            Op::Text(text) => self.builder().literal(Arc::clone(text)),
+            Op::Quoted(text) => self.builder().quoted(Arc::clone(text)),
+            Op::Tilde(user) => self.tilde(ctx, user),
+            Op::Param { name, quoted } => match &**name {
+                "@" => self.parameters(*quoted),
+                "*" if !*quoted => self.parameters(false),
+                name => {
+                    if let Some(value) = self.expanded(ctx, name)
+                        && (*quoted || !value.is_empty())
+                    {
+                        self.builder().value(value, *quoted);
+                    }
+                }
+            },
+            Op::Length { name, quoted } => {
+                let length = match &**name {
+                    "@" | "*" => Some(self.positional.len()),
+                    name => self.expanded(ctx, name).map(|value| value.chars().count()),
+                };
+                if let Some(length) = length {
+                    self.builder().value(length.to_string().into(), *quoted);
+                }
+            }
+            Op::JumpIfUnset { name, colon, target } => {
+                let unset = match self.lookup(ctx, name) {
+                    None => true,
+                    Some(value) => *colon && value.is_empty(),
+                };
+                if unset {
+                    self.jump(*target);
+                }
+            }
+            Op::AssignParam { name, quoted } => {
+                let value = self.builders.pop().unwrap_or_default().text();
+                if !is_name(name) {
+                    self.fatal(ctx, &format!("${name}: cannot assign in this way"));
+                    return;
+                }
+                match self.assign(name, Arc::clone(&value)) {
+                    Ok(()) => self.builder().value(value, *quoted),
+                    Err(message) => self.fatal(ctx, &message),
+                }
+            }
+            Op::Complain { name, colon } => {
+                let text = self.builders.pop().unwrap_or_default().text();
+                let default = if *colon {
+                    "parameter null or not set"
+                } else {
+                    "parameter not set"
+                };
+                let text = if text.is_empty() { default } else { &*text };
+                self.fatal(ctx, &format!("{name}: {text}"));
+            }
+            Op::Trim {
+                name,
+                suffix,
+                longest,
+                quoted,
+            } => {
+                let pattern = self.builders.pop().unwrap_or_default().pattern();
+                if let Some(value) = self.expanded(ctx, name) {
+                    ctx.spend((value.len() / 16) as u32);
+                    let trimmed = pattern.trim(&value, *suffix, *longest);
+                    self.builder().value(trimmed.into(), *quoted);
+                }
+            }
+            Op::Substring { name, length, quoted } => {
+                let length = length.then(|| self.builders.pop().unwrap_or_default().text());
+                let offset = self.builders.pop().unwrap_or_default().text();
+                self.substring(ctx, name, &offset, length.as_deref(), *quoted);
+            }
+            Op::Replace { name, all, quoted } => {
+                let with = self.builders.pop().unwrap_or_default().text();
+                let pattern = self.builders.pop().unwrap_or_default().pattern();
+                if let Some(value) = self.expanded(ctx, name) {
+                    ctx.spend((value.len() / 4) as u32);
+                    let replaced = pattern.replace(&value, &with, *all);
+                    self.builder().value(replaced.into(), *quoted);
+                }
+            }
+            Op::BadSubstitution => self.fatal(ctx, "syntax error: bad substitution"),
+            Op::Arithmetic { quoted } => {
+                let text = self.builders.pop().unwrap_or_default().text();
+                if let Some(value) = self.calculate(ctx, &text) {
+                    self.builder().value(value.to_string().into(), *quoted);
+                }
+            }
+            Op::Substitute { code, quoted } => self.substitute(ctx, code, *quoted),
+            _ => {}
+        }
+    }
+
+    fn parameters(&mut self, quoted: bool) {
+        let positional = Arc::clone(&self.positional);
+        for (index, value) in positional.iter().enumerate() {
+            if index > 0 {
+                self.builder().split();
+            }
+            self.builder().value(Arc::clone(value), quoted);
+        }
+    }
+
+    fn substring(&mut self, ctx: &mut Ctx<'_>, name: &str, offset: &str, length: Option<&str>, quoted: bool) {
+        let Some(value) = self.expanded(ctx, name) else { return };
+        let Some(offset) = self.calculate(ctx, offset) else {
+            return;
+        };
+        let chars: Vec<char> = value.chars().collect();
+        let count = chars.len() as i64;
+        let start = if offset < 0 {
+            (count + offset).max(0)
+        } else {
+            offset.min(count)
+        };
+        let end = match length {
+            None => count,
+            Some(length) => {
+                let Some(length) = self.calculate(ctx, length) else {
+                    return;
+                };
+                if length < 0 {
+                    (count + length).max(start)
+                } else {
+                    start.saturating_add(length).min(count)
+                }
+            }
+        };
+        let text: String = chars[start as usize..end as usize].iter().collect();
+        self.builder().value(text.into(), quoted);
+    }
+
+    /// The value of an expression; an error ends the script.
+    pub(super) fn calculate(&mut self, ctx: &mut Ctx<'_>, text: &str) -> Option<i64> {
+        struct Access<'a, 'b, 'c>(&'a mut Machine, &'b mut Ctx<'c>);
+        impl arithmetic::Variables for Access<'_, '_, '_> {
+            fn get(&self, name: &str) -> Option<String> {
+                self.0.value(name).map(|value| value.to_string())
+            }
+
+            fn set(&mut self, name: &str, value: i64) -> Result<(), String> {
+                self.1.spend(1);
+                self.0.assign(name, value.to_string().into())
+            }
+        }
+        ctx.spend((text.len() / 32) as u32);
+        match arithmetic::evaluate(text, &mut Access(self, ctx)) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.fatal(ctx, &message);
+                None
+            }
+        }
+    }
+
+    fn tilde(&mut self, ctx: &mut Ctx<'_>, user: &str) {
+        let home = match user {
+            "" => self.get("HOME"),
+            "root" => Some("/root".into()),
+            user => home_of(ctx, user),
+        };
+        match home {
+            Some(home) => self.builder().quoted(home),
+            None => self.builder().literal(format!("~{user}").into()),
+        }
+    }
+
+    fn substitute(&mut self, ctx: &mut Ctx<'_>, code: &Arc<Code>, quoted: bool) {
+        if code.ops.is_empty() {
+            self.substituted = Some(0);
+            return;
+        }
+        let (read, write) = ctx.pipe();
+        ctx.kernel.retain(read);
+        ctx.kernel.retain(write);
+        let pid = self.fork(ctx, code, &[(1, write)]);
+        ctx.kernel.release(write);
+        match pid {
+            Some(pid) => {
+                self.waiting = Waiting::Substitution {
+                    pid,
+                    file: Some(read),
+                    data: Vec::new(),
+                    quoted,
+                }
+            }
+            None => ctx.kernel.release(read),
+        }
+    }
+}
+
+fn home_of(ctx: &mut Ctx<'_>, user: &str) -> Option<Arc<str>> {
+    let passwd = ctx.slurp("/etc/passwd").ok()?;
+    let passwd = String::from_utf8_lossy(&passwd).into_owned();
+    let line = passwd.lines().find(|line| line.split(':').next() == Some(user))?;
+    line.split(':').nth(5).map(Arc::from)
+}

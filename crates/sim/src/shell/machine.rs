@@ -1,0 +1,1093 @@
+//! A shell at work: it takes the steps of its code until it waits, its turn is over, or it ends. What it waits for is part
+//! of its state, so that it can be copied and resumed at any instant.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::builtins::{self, Outcome};
+use super::code::{self, Code, Op};
+use super::expand::Builder;
+use super::program::Program;
+use super::redirect::{Redirection, Saved};
+use super::waiting::Waiting;
+use crate::runtime::kernel::{Pid, State};
+use crate::runtime::process::Signal;
+use crate::runtime::syscalls::{Ctx, Open, Read, Step};
+
+/// Calls, evals and traps within one another.
+const MAX_FRAMES: usize = 250;
+
+/// Memory that a shell and an applet are said to take.
+pub(crate) const SHELL_MEMORY: u64 = 900 * 1024;
+pub(crate) const APPLET_MEMORY: u64 = 600 * 1024;
+
+/// A shell variable.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Variable {
+    pub value: Option<Arc<str>>,
+    pub exported: bool,
+    pub readonly: bool,
+}
+
+/// `set -…`
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Options {
+    pub errexit: bool,
+    pub nounset: bool,
+    pub xtrace: bool,
+    pub noglob: bool,
+    pub allexport: bool,
+    pub pipefail: bool,
+    pub noexec: bool,
+    pub verbose: bool,
+}
+
+/// A piece of code under way.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub code: Arc<Code>,
+    pub at: usize,
+    pub kind: FrameKind,
+    pub heights: Heights,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum FrameKind {
+    /// The whole script, or what a subshell runs.
+    Main,
+    /// A function: the caller's parameters and the values of its local variables.
+    Function {
+        positional: Arc<[Arc<str>]>,
+        locals: Vec<(Arc<str>, Option<Variable>)>,
+        redirects: Vec<Saved>,
+    },
+    /// `eval`
+    Eval,
+    /// `.`: the caller's parameters, if it was given its own.
+    Source { positional: Option<Arc<[Arc<str>]>> },
+    /// A trap: the status to go on with.
+    Trap { status: i32 },
+    /// The trap at the end: the status to end with.
+    ExitTrap { status: i32 },
+}
+
+/// How much was on the stacks at a point to which control may jump back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heights {
+    builders: usize,
+    commands: usize,
+    loops: usize,
+    fors: usize,
+    subjects: usize,
+    redirects: usize,
+    ignore_errors: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Loop {
+    frame: usize,
+    heights: Heights,
+    end: usize,
+    next: usize,
+    status: i32,
+}
+
+/// A command under way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pending {
+    pub arguments: Vec<Arc<str>>,
+    pub assigns: Vec<(Arc<str>, Arc<str>)>,
+    pub redirects: Vec<Redirection>,
+}
+
+/// A background job.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub number: u32,
+    pub pid: Pid,
+    pub status: Option<i32>,
+}
+
+/// A shell.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    pub(super) frames: Vec<Frame>,
+    pub(super) builders: Vec<Builder>,
+    pub(super) commands: Vec<Pending>,
+    pub(super) loops: Vec<Loop>,
+    pub(super) fors: Vec<(Arc<[Arc<str>]>, usize)>,
+    pub(super) subjects: Vec<Arc<str>>,
+    pub(super) redirects: Vec<Vec<Saved>>,
+    pub(super) ignore_errors: u32,
+    pub(super) variables: Arc<BTreeMap<Arc<str>, Variable>>,
+    pub(super) functions: Arc<BTreeMap<Arc<str>, Arc<Code>>>,
+    pub(super) traps: Arc<BTreeMap<u8, Arc<str>>>,
+    pub(super) positional: Arc<[Arc<str>]>,
+    pub(super) name: Arc<str>,
+    pub(super) options: Options,
+    pub(super) status: i32,
+    /// The status of the last command substitution of the command under way.
+    pub(super) substituted: Option<i32>,
+    pub(super) line: u32,
+    pub(super) jobs: Vec<Job>,
+    pub(super) last_background: Option<Pid>,
+    pub(super) waiting: Waiting,
+    /// `$$`: that of the main shell, also in subshells.
+    pub(super) shell_pid: Pid,
+    /// Whether the `EXIT` trap has had its turn.
+    pub(super) exit_trapped: bool,
+    pub(super) finished: Option<i32>,
+    /// Standard input from which the script is still to be read.
+    pub(super) script: Option<Vec<u8>>,
+    /// Where `getopts` is within an argument.
+    pub(super) getopts_at: usize,
+    pub(super) aliases: Arc<BTreeMap<Arc<str>, Arc<str>>>,
+}
+
+impl Machine {
+    /// A shell that runs this code; `arguments` are `$0` and the positional parameters.
+    pub fn new(ctx: &mut Ctx<'_>, code: Arc<Code>, arguments: Vec<Arc<str>>) -> Self {
+        let mut variables = BTreeMap::new();
+        let exported = |value: &str| Variable {
+            value: Some(value.into()),
+            exported: true,
+            readonly: false,
+        };
+        let plain = |value: &str| Variable {
+            value: Some(value.into()),
+            exported: false,
+            readonly: false,
+        };
+        let env = Arc::clone(&ctx.proc().env);
+        for (name, value) in env.iter().filter(|(name, _)| is_name(name)) {
+            variables.insert(Arc::clone(name), exported(value));
+        }
+        let directory = ctx.directory();
+        variables.insert("PWD".into(), exported(&directory));
+        variables.insert("IFS".into(), plain(" \t\n"));
+        variables.insert("OPTIND".into(), plain("1"));
+        variables.insert("PS1".into(), plain("# "));
+        variables.insert("PS2".into(), plain("> "));
+        variables.insert("PS4".into(), plain("+ "));
+        let parent = ctx.proc().parent.to_string();
+        variables.insert("PPID".into(), plain(&parent));
+        let mut arguments = arguments.into_iter();
+        let name = arguments.next().unwrap_or_else(|| "sh".into());
+        let pid = ctx.pid;
+        ctx.proc().handled = 0;
+        ctx.set_memory(SHELL_MEMORY);
+        Self {
+            frames: vec![Frame {
+                code,
+                at: 0,
+                kind: FrameKind::Main,
+                heights: Heights::default(),
+            }],
+            builders: Vec::new(),
+            commands: Vec::new(),
+            loops: Vec::new(),
+            fors: Vec::new(),
+            subjects: Vec::new(),
+            redirects: Vec::new(),
+            ignore_errors: 0,
+            variables: Arc::new(variables),
+            functions: Arc::default(),
+            traps: Arc::default(),
+            positional: arguments.collect(),
+            name,
+            options: Options::default(),
+            status: 0,
+            substituted: None,
+            line: 1,
+            jobs: Vec::new(),
+            last_background: None,
+            waiting: Waiting::Nothing,
+            shell_pid: pid,
+            exit_trapped: false,
+            finished: None,
+            script: None,
+            getopts_at: 0,
+            aliases: Arc::default(),
+        }
+    }
+
+    /// The shell that its process's arguments ask for: `sh [-options] [-c script [name]] [file] [arguments]`.
+    pub fn from_arguments(ctx: &mut Ctx<'_>) -> Result<Self, i32> {
+        let argv = Arc::clone(&ctx.proc().argv);
+        let shell: Arc<str> = argv.first().cloned().unwrap_or_else(|| "sh".into());
+        let mut rest = argv.iter().skip(1).cloned().peekable();
+        let mut options = Options::default();
+        let mut command = false;
+        while let Some(argument) = rest.peek() {
+            let flags = argument.strip_prefix(['-', '+']).filter(|flags| !flags.is_empty());
+            if &**argument == "-" || &**argument == "--" {
+                rest.next();
+                break;
+            }
+            let Some(flags) = flags else { break };
+            let on = argument.starts_with('-');
+            let flags = flags.to_owned();
+            rest.next();
+            for flag in flags.chars() {
+                match flag {
+                    'c' => command = true,
+                    's' | 'i' | 'l' => {}
+                    'o' => {
+                        let name = rest.next().unwrap_or_default();
+                        if !options.set_named(&name, on) {
+                            ctx.complain(&format!("sh: illegal option -o {name}"));
+                            return Err(2);
+                        }
+                    }
+                    flag if options.set(flag, on) => {}
+                    flag => {
+                        ctx.complain(&format!("sh: illegal option -{flag}"));
+                        return Err(2);
+                    }
+                }
+            }
+        }
+        let mut machine = if command {
+            let Some(script) = rest.next() else {
+                ctx.complain("sh: -c requires an argument");
+                return Err(2);
+            };
+            let mut arguments: Vec<Arc<str>> = rest.collect();
+            if arguments.is_empty() {
+                arguments.push(shell);
+            }
+            Self::new(ctx, code::compiled(&script), arguments)
+        } else if let Some(path) = rest.peek().cloned() {
+            match ctx.slurp(&path) {
+                Ok(text) => Self::new(ctx, code::compiled(&String::from_utf8_lossy(&text)), rest.collect()),
+                Err(_) => {
+                    ctx.complain(&format!("{shell}: can't open '{path}': No such file or directory"));
+                    return Err(2);
+                }
+            }
+        } else {
+            let mut machine = Self::new(ctx, Arc::default(), vec![shell]);
+            machine.script = Some(Vec::new());
+            machine
+        };
+        machine.options = options;
+        Ok(machine)
+    }
+
+    /// A copy that runs other code in a process of its own.
+    fn subshell(&self, code: &Arc<Code>) -> Self {
+        let mut copy = self.clone();
+        copy.frames = vec![Frame {
+            code: Arc::clone(code),
+            at: 0,
+            kind: FrameKind::Main,
+            heights: Heights::default(),
+        }];
+        copy.builders.clear();
+        copy.commands.clear();
+        copy.loops.clear();
+        copy.fors.clear();
+        copy.subjects.clear();
+        copy.redirects.clear();
+        copy.jobs.clear();
+        copy.waiting = Waiting::Nothing;
+        if copy.traps.values().any(|action| !action.is_empty()) {
+            Arc::make_mut(&mut copy.traps).retain(|_, action| action.is_empty());
+        }
+        copy.exit_trapped = false;
+        copy
+    }
+
+    /// Runs code in a subshell.
+    pub(super) fn fork(&mut self, ctx: &mut Ctx<'_>, code: &Arc<Code>, fds: &[(u32, u32)]) -> Option<Pid> {
+        let argv = Arc::clone(&ctx.proc().argv);
+        let copy = self.subshell(code);
+        let pid = ctx.spawn(Program::Shell(Box::new(copy)), argv, fds);
+        if pid.is_none() {
+            self.fatal(ctx, "can't fork: Resource temporarily unavailable");
+        }
+        pid
+    }
+
+    /// Goes on until it waits, its turn is over, or it ends.
+    pub fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
+        loop {
+            if let Some(code) = self.finished {
+                return Step::Exit(code);
+            }
+            if self.script.is_some() {
+                match self.read_script(ctx) {
+                    Some(step) => return step,
+                    None => continue,
+                }
+            }
+            if !matches!(self.waiting, Waiting::Nothing) {
+                if let Some(wait) = self.resume(ctx) {
+                    return Step::Wait(wait);
+                }
+                if !ctx.proc().out.is_empty() || matches!(ctx.proc().state, State::Zombie(_)) {
+                    return Step::Yield;
+                }
+                continue;
+            }
+            if ctx.steps == 0 {
+                return Step::Yield;
+            }
+            ctx.steps -= 1;
+            let Some(frame) = self.frames.last_mut() else {
+                self.finished = Some(self.status);
+                continue;
+            };
+            let at = frame.at;
+            if at >= frame.code.ops.len() {
+                if !ctx.proc().pending.is_empty() && self.frames.len() == 1 {
+                    self.take_traps(ctx);
+                    if self.frames.len() > 1 {
+                        continue;
+                    }
+                }
+                self.leave_frame(ctx);
+                continue;
+            }
+            frame.at += 1;
+            let code = Arc::clone(&frame.code);
+            match self.execute(ctx, &code.ops[at]) {
+                Flow::Next => {}
+                Flow::Yield => return Step::Yield,
+                Flow::Replace(program) => return Step::Replace(program),
+            }
+        }
+    }
+
+    /// Reads the script from standard input, all of it.
+    fn read_script(&mut self, ctx: &mut Ctx<'_>) -> Option<Step> {
+        match ctx.read(0, 1 << 20) {
+            Ok(Read::Wait(wait)) => return Some(Step::Wait(wait)),
+            Ok(Read::Data(data)) => {
+                if let Some(script) = &mut self.script {
+                    script.extend(data);
+                }
+                return None;
+            }
+            Ok(Read::End) | Err(_) => {}
+        }
+        let text = self.script.take().unwrap_or_default();
+        let code = Code {
+            ops: super::compile::compile_inner(&super::parser::parse(&String::from_utf8_lossy(&text))).ops,
+        };
+        if let Some(frame) = self.frames.first_mut() {
+            frame.code = Arc::new(code);
+        }
+        None
+    }
+
+    pub(super) fn heights(&self) -> Heights {
+        Heights {
+            builders: self.builders.len(),
+            commands: self.commands.len(),
+            loops: self.loops.len(),
+            fors: self.fors.len(),
+            subjects: self.subjects.len(),
+            redirects: self.redirects.len(),
+            ignore_errors: self.ignore_errors,
+        }
+    }
+
+    /// Takes from the stacks what was put there since.
+    fn unwind(&mut self, ctx: &mut Ctx<'_>, heights: Heights) {
+        self.builders.truncate(heights.builders);
+        self.commands.truncate(heights.commands);
+        self.loops.truncate(heights.loops);
+        self.fors.truncate(heights.fors);
+        self.subjects.truncate(heights.subjects);
+        while self.redirects.len() > heights.redirects {
+            if let Some(saved) = self.redirects.pop() {
+                super::redirect::restore(ctx, saved);
+            }
+        }
+        self.ignore_errors = heights.ignore_errors;
+    }
+
+    /// Begins a piece of code on top of the present one.
+    pub(super) fn enter(&mut self, ctx: &mut Ctx<'_>, code: Arc<Code>, kind: FrameKind) {
+        if self.frames.len() >= MAX_FRAMES {
+            self.fatal(ctx, "Maximum function recursion depth reached");
+            return;
+        }
+        let heights = self.heights();
+        self.frames.push(Frame {
+            code,
+            at: 0,
+            kind,
+            heights,
+        });
+    }
+
+    /// Ends the piece of code on top.
+    pub(super) fn leave_frame(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(frame) = self.frames.pop() else { return };
+        self.unwind(ctx, frame.heights);
+        match frame.kind {
+            FrameKind::Main => {
+                let status = self.status;
+                self.exit(ctx, status);
+            }
+            FrameKind::Function {
+                positional,
+                locals,
+                redirects,
+            } => {
+                self.positional = positional;
+                for (name, old) in locals.into_iter().rev() {
+                    let variables = Arc::make_mut(&mut self.variables);
+                    match old {
+                        Some(old) => variables.insert(name, old),
+                        None => variables.remove(&name),
+                    };
+                }
+                super::redirect::restore(ctx, redirects);
+            }
+            FrameKind::Eval => {}
+            FrameKind::Source { positional } => {
+                if let Some(positional) = positional {
+                    self.positional = positional;
+                }
+            }
+            FrameKind::Trap { status } => self.status = status,
+            FrameKind::ExitTrap { status } => self.finished = Some(status),
+        }
+    }
+
+    /// Ends the shell, after its `EXIT` trap.
+    pub(super) fn exit(&mut self, ctx: &mut Ctx<'_>, status: i32) {
+        let status = status & 0xff;
+        self.status = status;
+        self.unwind(ctx, Heights::default());
+        self.frames.clear();
+        match self.traps.get(&0).cloned() {
+            Some(action) if !self.exit_trapped && !action.is_empty() => {
+                self.exit_trapped = true;
+                let code = Arc::new(super::compile::compile_inner(&super::parser::parse(&action)));
+                self.enter(ctx, code, FrameKind::ExitTrap { status });
+            }
+            _ => self.finished = Some(status),
+        }
+    }
+
+    /// An error that ends a shell which nobody types into.
+    pub(super) fn fatal(&mut self, ctx: &mut Ctx<'_>, message: &str) {
+        self.complain(ctx, message);
+        self.exit(ctx, 2);
+    }
+
+    pub(super) fn complain(&self, ctx: &mut Ctx<'_>, message: &str) {
+        ctx.complain(&format!("{}: {message}", self.name));
+    }
+
+    /// Begins the trap of a signal that came.
+    fn take_traps(&mut self, ctx: &mut Ctx<'_>) {
+        while let Some(signal) = ctx.take_signal() {
+            if let Some(action) = self.traps.get(&signal.0).cloned()
+                && !action.is_empty()
+            {
+                let code = Arc::new(super::compile::compile_inner(&super::parser::parse(&action)));
+                let status = self.status;
+                self.enter(ctx, code, FrameKind::Trap { status });
+                return;
+            }
+        }
+    }
+
+    /// `break` and `continue` of so many loops.
+    pub(super) fn leave_loops(&mut self, ctx: &mut Ctx<'_>, count: usize, again: bool) {
+        // Loops outside of the function that runs are not this function's.
+        let floor = self
+            .frames
+            .iter()
+            .rev()
+            .find(|frame| matches!(frame.kind, FrameKind::Function { .. } | FrameKind::Main));
+        let floor = floor.map_or(0, |frame| frame.heights.loops);
+        let open = self.loops.len() - floor.min(self.loops.len());
+        if open == 0 {
+            return;
+        }
+        let index = self.loops.len() - count.clamp(1, open);
+        let Some(target) = self.loops.get(index).cloned() else {
+            return;
+        };
+        while self.frames.len() > target.frame {
+            let status = self.status;
+            self.leave_frame(ctx);
+            self.status = status;
+        }
+        self.unwind(ctx, target.heights);
+        if again {
+            self.loops.push(Loop {
+                status: 0,
+                ..target.clone()
+            });
+        }
+        if let Some(frame) = self.frames.last_mut() {
+            frame.at = if again { target.next } else { target.end };
+        }
+    }
+
+    /// `return`: false outside of functions and sourced files.
+    pub(super) fn leave_function(&mut self, ctx: &mut Ctx<'_>, status: i32) -> bool {
+        let inside = |frame: &Frame| {
+            matches!(
+                frame.kind,
+                FrameKind::Function { .. } | FrameKind::Source { .. } | FrameKind::Trap { .. }
+            )
+        };
+        let Some(index) = self.frames.iter().rposition(inside) else {
+            return false;
+        };
+        while self.frames.len() > index {
+            self.leave_frame(ctx);
+        }
+        self.status = status;
+        true
+    }
+
+    fn execute(&mut self, ctx: &mut Ctx<'_>, op: &Op) -> Flow {
+        match op {
+            Op::Line(line) => {
+                self.line = *line;
+                if !ctx.proc().pending.is_empty() {
+                    self.take_traps(ctx);
+                }
+            }
+            Op::Jump(target) => self.jump(*target),
+            Op::JumpIfOk(target) if self.status == 0 => self.jump(*target),
+            Op::JumpIfFailed(target) if self.status != 0 => self.jump(*target),
+            Op::JumpIfOk(_) | Op::JumpIfFailed(_) => {}
+            Op::Status(status) => self.status = *status,
+            Op::Negate => self.status = i32::from(self.status == 0),
+            Op::IgnoreErrors => self.ignore_errors += 1,
+            Op::HeedErrors => self.ignore_errors = self.ignore_errors.saturating_sub(1),
+            Op::CheckErrors => {
+                if self.status != 0 && self.options.errexit && self.ignore_errors == 0 {
+                    let status = self.status;
+                    self.exit(ctx, status);
+                }
+            }
+            Op::SyntaxError(error) => {
+                let text = error.to_string();
+                self.fatal(ctx, &text);
+            }
+            Op::Command => {
+                self.substituted = None;
+                self.commands.push(Pending::default());
+            }
+            Op::Argument(text) => {
+                if let Some(command) = self.commands.last_mut() {
+                    command.arguments.push(Arc::clone(text));
+                }
+            }
+            Op::EndRedirect { fd, kind } => {
+                let text = self.builders.pop().unwrap_or_default().text();
+                if let Some(command) = self.commands.last_mut() {
+                    command.redirects.push(Redirection {
+                        fd: *fd,
+                        kind: *kind,
+                        text,
+                    });
+                }
+            }
+            Op::EndAssign(name) => {
+                let text = self.builders.pop().unwrap_or_default().text();
+                if let Some(command) = self.commands.last_mut() {
+                    command.assigns.push((Arc::clone(name), text));
+                }
+            }
+            Op::EndFields => {
+                let builder = self.builders.pop().unwrap_or_default();
+                let mut fields = self
+                    .commands
+                    .last_mut()
+                    .map(|command| std::mem::take(&mut command.arguments))
+                    .unwrap_or_default();
+                let ifs = self.ifs();
+                builder.fields(ctx, &ifs, !self.options.noglob, &mut fields);
+                if let Some(command) = self.commands.last_mut() {
+                    command.arguments = fields;
+                }
+            }
+            Op::Call { last } => return self.call(ctx, *last),
+            Op::OpenRedirects(target) => {
+                let command = self.commands.pop().unwrap_or_default();
+                match super::redirect::open(self, ctx, &command.redirects) {
+                    Ok(saved) => self.redirects.push(saved),
+                    Err(message) => {
+                        self.complain(ctx, &message);
+                        self.status = 1;
+                        self.jump(*target);
+                    }
+                }
+            }
+            Op::CloseRedirects => {
+                if let Some(saved) = self.redirects.pop() {
+                    super::redirect::restore(ctx, saved);
+                }
+            }
+            Op::Pipe(codes) => self.pipe(ctx, codes),
+            Op::Subshell(code) => {
+                if let Some(pid) = self.fork(ctx, code, &[]) {
+                    self.waiting = Waiting::Children {
+                        pids: vec![pid],
+                        statuses: Vec::new(),
+                    };
+                }
+            }
+            Op::Background { code, .. } => self.background(ctx, code),
+            Op::Define { name, code } => {
+                Arc::make_mut(&mut self.functions).insert(Arc::clone(name), Arc::clone(code));
+            }
+            Op::EnterLoop { end, next } => {
+                let heights = self.heights();
+                self.loops.push(Loop {
+                    frame: self.frames.len(),
+                    heights,
+                    end: *end,
+                    next: *next,
+                    status: 0,
+                });
+            }
+            Op::LeaveLoop => {
+                self.loops.pop();
+            }
+            Op::LoopStatus => {
+                if let Some(innermost) = self.loops.last_mut() {
+                    innermost.status = self.status;
+                }
+            }
+            Op::LoopEnd => self.status = self.loops.last().map_or(0, |innermost| innermost.status),
+            Op::ForItems { all } => {
+                let command = self.commands.pop().unwrap_or_default();
+                let items = if *all {
+                    Arc::clone(&self.positional)
+                } else {
+                    command.arguments.into()
+                };
+                self.fors.push((items, 0));
+            }
+            Op::ForNext { name, end } => {
+                let item = self.fors.last_mut().and_then(|(items, at)| {
+                    *at += 1;
+                    items.get(*at - 1).cloned()
+                });
+                match item {
+                    Some(item) => {
+                        if let Err(message) = self.assign(name, item) {
+                            self.fatal(ctx, &message);
+                        }
+                    }
+                    None => self.jump(*end),
+                }
+            }
+            Op::ForEnd => {
+                self.fors.pop();
+            }
+            Op::CaseSubject => {
+                let text = self.builders.pop().unwrap_or_default().text();
+                self.subjects.push(text);
+            }
+            Op::CaseMatch(target) => {
+                let pattern = self.builders.pop().unwrap_or_default().pattern();
+                if self.subjects.last().is_some_and(|subject| pattern.matches(subject)) {
+                    self.jump(*target);
+                }
+            }
+            Op::CaseEnd => {
+                self.subjects.pop();
+            }
+            word => self.word(ctx, word),
+        }
+        Flow::Next
+    }
+
+    pub(super) fn jump(&mut self, target: usize) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.at = target;
+        }
+    }
+
+    fn pipe(&mut self, ctx: &mut Ctx<'_>, codes: &[Arc<Code>]) {
+        let mut pids = Vec::new();
+        let mut input: Option<u32> = None;
+        for (index, code) in codes.iter().enumerate() {
+            let mut fds = Vec::new();
+            if let Some(input) = input {
+                fds.push((0, input));
+            }
+            let mut next = None;
+            let mut writer = None;
+            if index + 1 < codes.len() {
+                let (read, write) = ctx.pipe();
+                // Held until both sides have their processes.
+                ctx.kernel.retain(read);
+                ctx.kernel.retain(write);
+                fds.push((1, write));
+                next = Some(read);
+                writer = Some(write);
+            }
+            let pid = self.fork(ctx, code, &fds);
+            for file in [writer, input.take()].into_iter().flatten() {
+                ctx.kernel.release(file);
+            }
+            input = next;
+            match pid {
+                Some(pid) => pids.push(pid),
+                None => break,
+            }
+        }
+        if let Some(input) = input {
+            ctx.kernel.release(input);
+        }
+        if self.finished.is_none() {
+            self.waiting = Waiting::Children {
+                pids,
+                statuses: Vec::new(),
+            };
+        }
+    }
+
+    fn background(&mut self, ctx: &mut Ctx<'_>, code: &Arc<Code>) {
+        let null = ctx.open("/dev/null", Open::READ).ok();
+        let fds: Vec<(u32, u32)> = null.map(|file| (0, file)).into_iter().collect();
+        let Some(pid) = self.fork(ctx, code, &fds) else { return };
+        if let Some(child) = ctx.kernel.procs.get_mut(&pid) {
+            // Without job control, what runs in the background is not for the keyboard.
+            child.ignored |= 1 << Signal::INT.0 | 1 << Signal::QUIT.0;
+        }
+        let number = self.jobs.iter().map(|job| job.number).max().unwrap_or(0) + 1;
+        self.jobs.push(Job {
+            number,
+            pid,
+            status: None,
+        });
+        self.last_background = Some(pid);
+        self.status = 0;
+    }
+
+    /// Runs the command that was put together.
+    fn call(&mut self, ctx: &mut Ctx<'_>, last: bool) -> Flow {
+        let mut command = self.commands.pop().unwrap_or_default();
+        if self.options.xtrace && !(command.arguments.is_empty() && command.assigns.is_empty()) {
+            self.trace(ctx, &command);
+        }
+        let Some(name) = command.arguments.first().cloned() else {
+            self.status = self.substituted.take().unwrap_or(0);
+            for (name, value) in command.assigns {
+                if let Err(message) = self.assign(&name, value) {
+                    self.fatal(ctx, &message);
+                    return Flow::Next;
+                }
+            }
+            match super::redirect::open(self, ctx, &command.redirects) {
+                Ok(saved) => super::redirect::restore(ctx, saved),
+                Err(message) => {
+                    self.complain(ctx, &message);
+                    self.status = 1;
+                }
+            }
+            return Flow::Next;
+        };
+        let special = builtins::is_special(&name);
+        let saved = match super::redirect::open(self, ctx, &command.redirects) {
+            Ok(saved) => saved,
+            Err(message) => {
+                self.complain(ctx, &message);
+                self.status = if special { 2 } else { 1 };
+                if special {
+                    self.exit(ctx, 2);
+                }
+                return Flow::Next;
+            }
+        };
+        if special {
+            for (name, value) in std::mem::take(&mut command.assigns) {
+                if let Err(message) = self.assign(&name, value) {
+                    super::redirect::restore(ctx, saved);
+                    self.fatal(ctx, &message);
+                    return Flow::Next;
+                }
+            }
+            return self.builtin(ctx, &name, command, saved);
+        }
+        if let Some(code) = self.functions.get(&name).cloned() {
+            self.call_function(ctx, code, command, saved);
+            return Flow::Next;
+        }
+        if builtins::is_builtin(&name) {
+            return self.builtin(ctx, &name, command, saved);
+        }
+        self.external(ctx, &name, command, saved, last)
+    }
+
+    fn call_function(&mut self, ctx: &mut Ctx<'_>, code: Arc<Code>, command: Pending, redirects: Vec<Saved>) {
+        let parameters: Arc<[Arc<str>]> = command.arguments.into_iter().skip(1).collect();
+        let mut locals = Vec::new();
+        for (name, value) in command.assigns {
+            locals.push((Arc::clone(&name), self.variables.get(&name).cloned()));
+            if let Err(message) = self.assign(&name, value) {
+                super::redirect::restore(ctx, redirects);
+                self.fatal(ctx, &message);
+                return;
+            }
+            if let Some(variable) = Arc::make_mut(&mut self.variables).get_mut(&name) {
+                variable.exported = true;
+            }
+        }
+        let positional = std::mem::replace(&mut self.positional, parameters);
+        self.enter(
+            ctx,
+            code,
+            FrameKind::Function {
+                positional,
+                locals,
+                redirects,
+            },
+        );
+    }
+
+    fn builtin(&mut self, ctx: &mut Ctx<'_>, name: &str, command: Pending, saved: Vec<Saved>) -> Flow {
+        // Assignments before a builtin hold for its time: `IFS=: read a b`.
+        let mut old = Vec::new();
+        for (name, value) in command.assigns {
+            old.push((Arc::clone(&name), self.variables.get(&name).cloned()));
+            if let Err(message) = self.assign(&name, value) {
+                super::redirect::restore(ctx, saved);
+                self.fatal(ctx, &message);
+                return Flow::Next;
+            }
+        }
+        let outcome = builtins::run(self, ctx, name, &command.arguments);
+        let mut keep = false;
+        let mut flow = Flow::Next;
+        match outcome {
+            Outcome::Status(status) => self.status = status,
+            Outcome::Moved => {}
+            Outcome::Waits(waiting) => self.waiting = *waiting,
+            Outcome::KeepRedirects => {
+                keep = true;
+                self.status = 0;
+            }
+            Outcome::Execute(program) => {
+                keep = true;
+                flow = Flow::Replace(program);
+            }
+        }
+        let waits = !matches!(self.waiting, Waiting::Nothing);
+        if keep {
+            super::redirect::forget(ctx, saved);
+        } else if waits && (!saved.is_empty() || !old.is_empty()) {
+            let waiting = Box::new(std::mem::replace(&mut self.waiting, Waiting::Nothing));
+            self.waiting = Waiting::Restoring {
+                waiting,
+                redirects: saved,
+                variables: old,
+            };
+            return flow;
+        } else {
+            super::redirect::restore(ctx, saved);
+        }
+        self.restore_variables(old);
+        let proc = ctx.proc();
+        if matches!(flow, Flow::Next) && (!proc.out.is_empty() || matches!(proc.state, State::Zombie(_))) {
+            return Flow::Yield;
+        }
+        flow
+    }
+
+    pub(super) fn restore_variables(&mut self, old: Vec<(Arc<str>, Option<Variable>)>) {
+        for (name, old) in old.into_iter().rev() {
+            let variables = Arc::make_mut(&mut self.variables);
+            match old {
+                Some(old) => variables.insert(name, old),
+                None => variables.remove(&name),
+            };
+        }
+    }
+
+    /// The environment of a command.
+    pub(super) fn environment(&self, assigns: Vec<(Arc<str>, Arc<str>)>) -> Arc<Vec<(Arc<str>, Arc<str>)>> {
+        let exported = self.variables.iter().filter(|(_, variable)| variable.exported);
+        let mut env: Vec<(Arc<str>, Arc<str>)> = exported
+            .filter_map(|(name, variable)| {
+                variable
+                    .value
+                    .as_ref()
+                    .map(|value| (Arc::clone(name), Arc::clone(value)))
+            })
+            .collect();
+        for (name, value) in assigns {
+            env.retain(|(own, _)| *own != name);
+            env.push((name, value));
+        }
+        Arc::new(env)
+    }
+
+    fn external(&mut self, ctx: &mut Ctx<'_>, name: &str, command: Pending, saved: Vec<Saved>, last: bool) -> Flow {
+        let program = match self.find_program(ctx, name, &command.assigns) {
+            Ok(program) => program,
+            Err((status, message)) => {
+                self.complain(ctx, &message);
+                super::redirect::restore(ctx, saved);
+                self.status = status;
+                return Flow::Next;
+            }
+        };
+        let argv: Arc<[Arc<str>]> = command.arguments.into();
+        let env = self.environment(command.assigns);
+        if last && self.traps.is_empty() && self.frames.len() == 1 && self.redirects.is_empty() {
+            super::redirect::forget(ctx, saved);
+            Self::become_program(ctx, argv, env);
+            return Flow::Replace(Box::new(program));
+        }
+        let pid = ctx.spawn(program, argv, &[]);
+        super::redirect::restore(ctx, saved);
+        match pid {
+            Some(pid) => {
+                if let Some(child) = ctx.kernel.procs.get_mut(&pid) {
+                    child.env = env;
+                    child.memory = APPLET_MEMORY;
+                }
+                ctx.kernel.enforce_memory_limit();
+                self.waiting = Waiting::Children {
+                    pids: vec![pid],
+                    statuses: Vec::new(),
+                };
+            }
+            None => self.fatal(ctx, "can't fork: Resource temporarily unavailable"),
+        }
+        Flow::Next
+    }
+
+    /// Makes this process ready for another program: signals that had handlers have their default action again.
+    pub(super) fn become_program(ctx: &mut Ctx<'_>, argv: Arc<[Arc<str>]>, env: Arc<Vec<(Arc<str>, Arc<str>)>>) {
+        let proc = ctx.proc();
+        proc.argv = argv;
+        proc.env = env;
+        proc.handled = 0;
+        proc.pending.clear();
+        proc.memory = APPLET_MEMORY;
+        // Descriptors that the shell kept for itself do not outlive it.
+        let own: Vec<u32> = proc
+            .fds
+            .iter()
+            .map(|(fd, _)| *fd)
+            .filter(|fd| *fd >= super::redirect::OWN_FDS)
+            .collect();
+        for fd in own {
+            ctx.close(fd);
+        }
+    }
+
+    /// The program of that name, or the status and the message that say why there is none.
+    pub(super) fn find_program(
+        &self,
+        ctx: &mut Ctx<'_>,
+        name: &str,
+        assigns: &[(Arc<str>, Arc<str>)],
+    ) -> Result<Program, (i32, String)> {
+        use crate::runtime::files::Errno;
+        let result = if name.contains('/') {
+            super::program::load(ctx, name)
+        } else {
+            let assigned = assigns
+                .iter()
+                .rev()
+                .find(|(own, _)| &**own == "PATH")
+                .map(|(_, value)| Arc::clone(value));
+            let path = assigned.or_else(|| self.get("PATH")).unwrap_or_default();
+            super::program::find_on_path(ctx, name, &path).and_then(|path| super::program::load(ctx, &path))
+        };
+        result.map_err(|error| match error {
+            Errno::NoEntry | Errno::NotDirectory | Errno::Loop => (127, format!("{name}: not found")),
+            error => (126, format!("{name}: {error}")),
+        })
+    }
+
+    fn trace(&self, ctx: &mut Ctx<'_>, command: &Pending) {
+        let prefix = self.get("PS4").unwrap_or_default();
+        let assigns = command
+            .assigns
+            .iter()
+            .map(|(name, value)| format!("{name}={}", builtins::quote_if_needed(value)));
+        let words = command.arguments.iter().map(|word| builtins::quote_if_needed(word));
+        let line: Vec<String> = assigns.chain(words).collect();
+        ctx.complain(&format!("{prefix}{}", line.join(" ")));
+    }
+}
+
+/// Where control goes after a step.
+pub(super) enum Flow {
+    Next,
+    /// Something has to be written out, or the process is gone.
+    Yield,
+    Replace(Box<Program>),
+}
+
+/// Whether a text can be a variable's name.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.bytes()
+        .enumerate()
+        .all(|(index, byte)| byte == b'_' || byte.is_ascii_alphabetic() || index > 0 && byte.is_ascii_digit())
+        && !text.is_empty()
+}
+
+impl Options {
+    /// Sets an option by its letter; false when there is none.
+    pub fn set(&mut self, letter: char, on: bool) -> bool {
+        let option = match letter {
+            'e' => &mut self.errexit,
+            'u' => &mut self.nounset,
+            'x' => &mut self.xtrace,
+            'f' => &mut self.noglob,
+            'a' => &mut self.allexport,
+            'n' => &mut self.noexec,
+            'v' => &mut self.verbose,
+            'm' | 'b' | 'C' | 'h' => return true,
+            _ => return false,
+        };
+        *option = on;
+        true
+    }
+
+    /// Sets an option by its name; false when there is none.
+    pub fn set_named(&mut self, name: &str, on: bool) -> bool {
+        match name {
+            "pipefail" => self.pipefail = on,
+            "errexit" => self.errexit = on,
+            "nounset" => self.nounset = on,
+            "xtrace" => self.xtrace = on,
+            "noglob" => self.noglob = on,
+            "allexport" => self.allexport = on,
+            "noexec" => self.noexec = on,
+            "verbose" => self.verbose = on,
+            "ignoreeof" | "monitor" | "noclobber" | "vi" | "emacs" | "notify" | "nolog" => {}
+            _ => return false,
+        }
+        true
+    }
+
+    /// `$-`
+    pub fn letters(self) -> String {
+        let letters = [
+            (self.errexit, 'e'),
+            (self.noglob, 'f'),
+            (self.noexec, 'n'),
+            (self.xtrace, 'x'),
+            (self.verbose, 'v'),
+            (self.allexport, 'a'),
+            (self.nounset, 'u'),
+        ];
+        letters
+            .into_iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, letter)| letter)
+            .collect()
+    }
+}
