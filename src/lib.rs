@@ -1,6 +1,7 @@
 //! Peapod: a study notebook for Kubernetes whose notes run.
 
 pub mod cli;
+pub mod cluster_api;
 pub mod golden;
 pub mod i18n;
 pub mod lab;

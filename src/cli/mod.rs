@@ -4,6 +4,7 @@ mod export;
 mod golden;
 pub mod place;
 mod sh;
+mod vault;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,7 @@ enum Subcommands {
     Export(export::Export),
     Golden(golden::Golden),
     Sh(sh::Sh),
+    Vault(vault::VaultCommand),
 }
 
 /// Runs the command line of this process and gives its exit status.
@@ -34,6 +36,7 @@ pub fn main() -> ExitCode {
         Some(Subcommands::Export(arguments)) => export::main(arguments),
         Some(Subcommands::Golden(arguments)) => Ok(golden::run(arguments)),
         Some(Subcommands::Sh(arguments)) => Ok(sh::run(arguments)),
+        Some(Subcommands::Vault(arguments)) => vault::main(arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,6 +1,5 @@
 //! Doing to a simulated cluster what was done to a real one.
 
-
 use jiff::Timestamp;
 use peapod_kubectl::{Command, Files};
 use peapod_sim::cluster::{Cluster, Config, NodeConfig};

@@ -1,23 +1,323 @@
 //! Manifests and consoles as experiments: the other cells of a note give the same kind of result as an experiment.
 
+use peapod_sim::version::Version;
+
+use super::model::{
+    Action, ClusterSpec, Condition, Diagnostic, Expectation, Experiment, JitterMode, OrElse, Place, Step, Timing,
+    Until, Verdict,
+};
 use super::read::Reading;
+use super::{duration, limit, program};
 
 /// An experiment without variables that applies the manifests of a `yaml` fence to a fresh cluster and runs until
-/// nothing changes any more, at most [`super::limit::MANIFEST_CAP`]. `id` is the cell's id in its note.
+/// nothing changes any more, at most [`limit::MANIFEST_CAP`]. `id` is the cell's id in its note.
 ///
 /// Problems of the manifest are diagnostics at their place in the note; what the API server would refuse is an error.
 pub fn manifest(id: &str, text: &str, file: Option<&str>, first_line: u32) -> Reading {
-    let mut reading = super::read(text, file, first_line);
-    if let Some(experiment) = &mut reading.experiment {
-        id.clone_into(&mut experiment.id);
+    let mut experiment = empty(id, text, first_line);
+    experiment.steps.push(apply(text, first_line));
+    let mut diagnostics = program::check(&experiment);
+    for diagnostic in &mut diagnostics {
+        diagnostic.line = diagnostic.line.max(first_line);
     }
-    reading
+    Reading::of(experiment, diagnostics, file)
 }
 
 /// An experiment that types the lines of a `console` fence (`$ kubectl …`, `$ sleep 30` lets virtual time pass) and
 /// expects the text after each as its output, where `…` stands for anything. `before` are the manifests that are
-/// applied first, with the line of the note in which each begins: those of the same note above the console.
+/// applied first, with the line of the note in which each begins: those of the same note above the console. They get
+/// [`limit::CONSOLE_LEAD`] to come up.
 pub fn console(id: &str, text: &str, before: &[(&str, u32)], file: Option<&str>, first_line: u32) -> Reading {
-    let _ = before;
-    manifest(id, text, file, first_line)
+    let mut experiment = empty(id, text, first_line);
+    experiment
+        .steps
+        .extend(before.iter().map(|(text, first_line)| apply(text, *first_line)));
+    if !before.is_empty() {
+        experiment.steps.push(step(
+            Action::Sleep {
+                duration: limit::CONSOLE_LEAD,
+            },
+            Place {
+                line: first_line,
+                column: 1,
+                length: 1,
+            },
+        ));
+    }
+    let mut diagnostics = Vec::new();
+    let mut length = limit::CONSOLE_LEAD;
+    for typed in lines(text) {
+        let column = 1 + u32::try_from(typed.column).unwrap_or(0);
+        let width = u32::try_from(typed.command.chars().count()).unwrap_or(1);
+        let place = Place {
+            line: first_line + typed.line,
+            column,
+            length: width,
+        };
+        let (word, rest) = typed
+            .command
+            .split_once(char::is_whitespace)
+            .unwrap_or((typed.command, ""));
+        match word {
+            "kubectl" => {
+                let line = rest.trim();
+                let rest_at = typed.command.len() - rest.trim_start().len();
+                let place = Place {
+                    column: column + u32::try_from(rest_at).unwrap_or(0),
+                    length: u32::try_from(line.chars().count()).unwrap_or(1),
+                    ..place
+                };
+                let index = experiment.steps.len();
+                experiment.steps.push(step(
+                    Action::Kubectl {
+                        text: plain(line),
+                        place,
+                    },
+                    place,
+                ));
+                if !typed.output.trim().is_empty() {
+                    experiment
+                        .expect
+                        .push(prints(index, typed.command, &typed.output, place));
+                }
+            }
+            "sleep" => {
+                let seconds = rest.trim();
+                let seconds = if seconds.parse::<f64>().is_ok() {
+                    format!("{seconds}s")
+                } else {
+                    seconds.to_owned()
+                };
+                match duration::parse(&seconds) {
+                    Ok(span) => {
+                        length = length + span;
+                        experiment.steps.push(step(Action::Sleep { duration: span }, place));
+                    }
+                    Err(message) => diagnostics.push(Diagnostic::error("console.sleep", message).at(place)),
+                }
+            }
+            _ => diagnostics.push(
+                Diagnostic::error("console.command", format!("`{word}` cannot be typed here"))
+                    .at(place)
+                    .hint("a console knows `kubectl` and `sleep`"),
+            ),
+        }
+    }
+    // Commands that wait take their time; the last one ends the trial.
+    experiment.until = Until::Settled {
+        cap: length + limit::SETTLED_CAP,
+    };
+    diagnostics.extend(program::check(&experiment));
+    if length > limit::VIRTUAL_TIME {
+        let place = Place {
+            line: first_line,
+            column: 1,
+            length: 1,
+        };
+        diagnostics.push(Diagnostic::error("experiment.limit", "a console may take 30 days of virtual time").at(place));
+    }
+    Reading::of(experiment, diagnostics, file)
+}
+
+/// Whether a printed text is as the note shows it: lines without the blanks at their ends, and `…` (or a line that is
+/// `...`) stands for anything.
+pub fn agrees(shown: &str, printed: &str) -> bool {
+    let tidy = |text: &str| {
+        let lines: Vec<&str> = text.trim_matches('\n').lines().map(str::trim_end).collect();
+        lines.join("\n").trim_end().to_owned()
+    };
+    let shown = tidy(shown)
+        .lines()
+        .map(|line| if line.trim() == "..." { "…" } else { line })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let printed = tidy(printed);
+    let parts: Vec<String> = shown.split('…').map(squeeze).collect();
+    let printed = squeeze(&printed);
+    let [first, middle @ .., last] = parts.as_slice() else {
+        return squeeze(&shown) == printed;
+    };
+    let Some(mut rest) = printed.strip_prefix(first.as_str()) else {
+        return false;
+    };
+    for part in middle {
+        match rest.find(part.as_str()) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last.as_str())
+}
+
+/// Blanks in a row are one: where `…` stands for a value, columns cannot be as wide as they would be printed.
+fn squeeze(text: &str) -> String {
+    let mut squeezed = String::with_capacity(text.len());
+    for character in text.chars() {
+        let blank = matches!(character, ' ' | '\t');
+        if !(blank && squeezed.ends_with(' ')) {
+            squeezed.push(if blank { ' ' } else { character });
+        }
+    }
+    squeezed
+}
+
+/// A line that is typed into a console, and what is printed under it.
+struct Typed<'a> {
+    command: &'a str,
+    /// Line in the fence, from 0, and column of the command, from 0.
+    line: u32,
+    column: usize,
+    output: String,
+}
+
+fn lines(text: &str) -> Vec<Typed<'_>> {
+    let mut typed: Vec<Typed<'_>> = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let head = line.trim_start();
+        if let Some(command) = head.strip_prefix("$ ") {
+            let command = command.trim();
+            if command.is_empty() || command.starts_with('#') {
+                continue;
+            }
+            let column = line.find(command).map_or(0, |at| line[..at].chars().count());
+            typed.push(Typed {
+                command,
+                line: u32::try_from(index).unwrap_or(0),
+                column,
+                output: String::new(),
+            });
+        } else if let Some(last) = typed.last_mut() {
+            last.output.push_str(line);
+            last.output.push('\n');
+        }
+    }
+    typed
+}
+
+fn empty(id: &str, text: &str, first_line: u32) -> Experiment {
+    Experiment {
+        id: id.to_owned(),
+        title: id.to_owned(),
+        question: None,
+        kubernetes: vec![Version::NEWEST.to_string()],
+        cluster: ClusterSpec::default(),
+        variables: Vec::new(),
+        include: Vec::new(),
+        exclude: Vec::new(),
+        seed: 1,
+        jitter: JitterMode::Real,
+        schedules: 1,
+        steps: Vec::new(),
+        until: Until::Settled {
+            cap: limit::MANIFEST_CAP,
+        },
+        observe: Vec::new(),
+        expect: Vec::new(),
+        predict: None,
+        first_line,
+        source: text.to_owned(),
+    }
+}
+
+fn apply(text: &str, first_line: u32) -> Step {
+    let first = text.lines().next().unwrap_or_default();
+    let place = Place {
+        line: first_line,
+        column: 1,
+        length: u32::try_from(first.chars().count()).unwrap_or(1),
+    };
+    step(
+        Action::Apply {
+            text: plain(text),
+            place,
+        },
+        place,
+    )
+}
+
+fn step(action: Action, place: Place) -> Step {
+    Step {
+        when: None,
+        timing: Timing::Now,
+        action,
+        or_else: OrElse::Fail,
+        place,
+    }
+}
+
+fn prints(step: usize, command: &str, output: &str, place: Place) -> Expectation {
+    let condition = Condition::Prints {
+        step,
+        command: command.to_owned(),
+        output: output.trim_end().to_owned(),
+    };
+    Expectation {
+        claim: format!("$ {command}"),
+        block: None,
+        when: None,
+        condition,
+        within: None,
+        lasting: None,
+        after: None,
+        of: None,
+        expected: Verdict::Holds,
+        place,
+    }
+}
+
+/// A text that is no template, as a template: its braces stand for themselves.
+fn plain(text: &str) -> String {
+    text.replace("{{", "{{ '{{' }}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indexmap::IndexMap;
+
+    #[test]
+    fn an_ellipsis_stands_for_anything() {
+        for (shown, printed, expected) in [
+            ("Running", "Running\n", true),
+            ("Running", "Pending\n", false),
+            (
+                "NAME   READY   STATUS   RESTARTS      AGE\ndemo   0/1     Error    … (… ago)     …",
+                "NAME   READY   STATUS   RESTARTS      AGE\ndemo   0/1     Error    6 (2m3s ago)   9m\n",
+                true,
+            ),
+            ("a\n…\nd", "a\nb\nc\nd\n", true),
+            ("a\n...\nd", "a\nb\nc\nd\n", true),
+            ("a … c", "a b d", false),
+            ("…", "", true),
+            ("", "", true),
+            ("x…x", "x", false),
+        ] {
+            assert_eq!(agrees(shown, printed), expected, "{shown:?} and {printed:?}");
+        }
+    }
+
+    #[test]
+    fn braces_of_a_manifest_stand_for_themselves() {
+        let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  t: \"{{ .Values.x }}\"\n";
+        let reading = manifest("cell", text, Some("n.md"), 7);
+        assert_eq!(reading.diagnostics, []);
+        let experiment = reading.experiment.expect("an experiment");
+        let program = program::compile(&experiment).expect("it compiles");
+        assert_eq!(program.steps[0].templates[0].render(&IndexMap::new()).text, text);
+    }
+
+    #[test]
+    fn a_console_is_typed_line_by_line() {
+        let text = "$ kubectl get pod demo\nNAME …\n$ sleep 30\n# a comment\n$ kubectl delete pod demo\n$ rm -rf /\n";
+        let reading = console("c", text, &[("kind: Pod", 3)], None, 20);
+        let [error] = reading
+            .diagnostics
+            .iter()
+            .filter(|d| d.code == "console.command")
+            .collect::<Vec<_>>()[..]
+        else {
+            panic!("{:?}", reading.diagnostics)
+        };
+        assert_eq!((error.line, error.column), (25, 3));
+    }
 }

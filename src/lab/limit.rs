@@ -22,6 +22,9 @@ pub const SETTLED_CAP: SimDuration = SimDuration::from_secs(3600);
 /// The latest end of a manifest that is run by itself.
 pub const MANIFEST_CAP: SimDuration = SimDuration::from_secs(120);
 
+/// Virtual time between the manifests of a note and the first line that is typed into a console under them.
+pub const CONSOLE_LEAD: SimDuration = SimDuration::from_secs(30);
+
 /// How long a `wait` waits unless its note says otherwise, in virtual time.
 pub const WAIT_TIMEOUT: SimDuration = SimDuration::from_secs(300);
 

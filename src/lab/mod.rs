@@ -6,11 +6,21 @@
 //! - [`Runner`] runs the trials on threads and reports each as it ends;
 //! - [`limit`] names every limit.
 
+mod api;
 pub mod cell;
+pub mod duration;
+pub mod expr;
+mod judge;
 pub mod limit;
 pub mod model;
+mod nearest;
+mod program;
 mod read;
 mod runner;
+mod table;
+mod template;
+mod temporal;
+mod trial;
 
 pub use read::{Reading, read, trials};
 pub use runner::{Cancel, RunEvent, Runner};

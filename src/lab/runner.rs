@@ -1,11 +1,15 @@
 //! Runs the trials of an experiment on threads.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 
 use peapod_sim::trace::Trace;
 
-use super::model::{Diagnostic, Experiment, Progress, RunResult, RunStatus, TrialResult};
+use super::model::{Diagnostic, Ended, Experiment, Place, Progress, RunResult, RunStatus, Trial, TrialResult};
+use super::program::{self, Program};
+use super::{judge, table, trial, trials};
 
 /// Stops a run from another thread. Clones stop the same run.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +21,7 @@ impl Cancel {
         Self::default()
     }
 
-    /// Stops the run: no trial begins any more, those that run end as [`super::model::Ended::Cancelled`].
+    /// Stops the run: no trial begins any more, those that run end as [`Ended::Cancelled`].
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -45,10 +49,11 @@ pub enum RunEvent<'a> {
 /// A run of one experiment.
 #[derive(Clone, Debug)]
 pub struct Runner {
-    experiment: Experiment,
+    program: Arc<Program>,
+    trials: Vec<Trial>,
     threads: usize,
     cancel: Cancel,
-    done: Vec<TrialResult>,
+    done: BTreeMap<usize, TrialResult>,
 }
 
 impl Runner {
@@ -57,12 +62,15 @@ impl Runner {
     /// # Errors
     /// What [`super::read`] says of an experiment that cannot run.
     pub fn new(experiment: Experiment) -> Result<Self, Vec<Diagnostic>> {
+        let trials = trials(&experiment).map_err(|error| vec![error])?;
+        let program = Arc::new(program::compile(&experiment)?);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
-            experiment,
+            program,
+            trials,
             threads,
             cancel: Cancel::new(),
-            done: Vec::new(),
+            done: BTreeMap::new(),
         })
     }
 
@@ -83,30 +91,115 @@ impl Runner {
     /// Takes these trials as they are, from an interrupted run of the same experiment, and runs only the others.
     #[must_use]
     pub fn resume(mut self, done: Vec<TrialResult>) -> Self {
-        self.done = done;
+        let known = |result: &TrialResult| self.trials.get(result.trial.index) == Some(&result.trial);
+        self.done = done
+            .into_iter()
+            .filter(known)
+            .map(|result| (result.trial.index, result))
+            .collect();
         self
     }
 
     /// How many trials the run has.
     pub fn total(&self) -> usize {
-        super::trials(&self.experiment).map_or(0, |trials| trials.len())
+        self.trials.len()
     }
 
     /// Runs all trials and judges them. Blocks; `events` is called on this thread. A trial that fails or panics is a
     /// result with an error; it never ends the run.
     pub fn run(&self, events: &mut dyn FnMut(RunEvent<'_>)) -> RunResult {
-        events(RunEvent::Progress(Progress {
-            done: self.done.len(),
-            total: self.total(),
+        let todo: Vec<&Trial> = self
+            .trials
+            .iter()
+            .filter(|trial| !self.done.contains_key(&trial.index))
+            .collect();
+        let mut results = self.done.clone();
+        let mut progress = Progress {
+            done: results.len(),
+            total: self.trials.len(),
             failed: 0,
-        }));
+        };
+        progress.failed = results.values().filter(|result| result.error.is_some()).count();
+        events(RunEvent::Progress(progress));
+        let mut take = |result: TrialResult, trace: &Trace| {
+            events(RunEvent::Trial { result: &result, trace });
+            progress.done += 1;
+            progress.failed += usize::from(result.error.is_some());
+            events(RunEvent::Progress(progress));
+            results.insert(result.trial.index, result);
+        };
+        let threads = self.threads.min(todo.len());
+        if threads <= 1 {
+            for trial in todo {
+                if self.cancel.is_cancelled() {
+                    break;
+                }
+                let (result, trace) = self.one(trial);
+                take(result, &trace);
+            }
+        } else {
+            let next = AtomicUsize::new(0);
+            // A short channel: a consumer that is slow to keep traces holds the trials back instead of filling memory.
+            let (sender, receiver) = mpsc::sync_channel(threads);
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    let (sender, next, todo) = (sender.clone(), &next, &todo);
+                    scope.spawn(move || {
+                        while let Some(trial) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+                            if self.cancel.is_cancelled() || sender.send(self.one(trial)).is_err() {
+                                break;
+                            }
+                        }
+                    });
+                }
+                drop(sender);
+                for (result, trace) in receiver {
+                    take(result, &trace);
+                }
+            });
+        }
+        self.conclude(results.into_values().collect())
+    }
+
+    /// One trial; whatever happens in the simulation stays in it.
+    fn one(&self, trial: &Trial) -> (TrialResult, Trace) {
+        let run = AssertUnwindSafe(|| trial::run(&self.program, trial, &self.cancel));
+        catch_unwind(run).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            let message = format!("the simulation broke down, which is a mistake in Peapod: {text}");
+            let place = Place {
+                line: self.program.experiment.first_line,
+                column: 1,
+                length: 1,
+            };
+            let error = Diagnostic::error("trial.panic", message).at(place);
+            (trial::failed(&self.program, trial, error), Trace::default())
+        })
+    }
+
+    fn conclude(&self, trials: Vec<TrialResult>) -> RunResult {
+        let experiment = &*self.program.experiment;
+        let cancelled = trials.len() < self.trials.len() || trials.iter().any(|trial| trial.ended == Ended::Cancelled);
+        let mut diagnostics: Vec<Diagnostic> = Vec::new();
+        for error in trials.iter().filter_map(|trial| trial.error.as_ref()) {
+            if !diagnostics.contains(error) {
+                diagnostics.push(error.clone());
+            }
+        }
         RunResult {
-            experiment: self.experiment.clone(),
-            status: RunStatus::Finished,
-            trials: self.done.clone(),
-            claims: Vec::new(),
-            tables: Vec::new(),
-            diagnostics: Vec::new(),
+            status: if cancelled {
+                RunStatus::Cancelled
+            } else {
+                RunStatus::Finished
+            },
+            claims: judge::claims(experiment, &trials),
+            tables: table::tables(experiment, &trials),
+            experiment: experiment.clone(),
+            trials,
+            diagnostics,
             peapod: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

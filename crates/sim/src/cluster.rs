@@ -146,6 +146,8 @@ pub struct Cluster {
     scheduler: Scheduler,
     controllers: Controllers,
     deferred: Vec<Event>,
+    /// The person's last step: the cause of every request that a client sends.
+    commanded: Option<RecordId>,
 }
 
 impl Cluster {
@@ -174,6 +176,7 @@ impl Cluster {
             scheduler: Scheduler::default(),
             controllers,
             deferred: Vec::new(),
+            commanded: None,
         })
     }
 
@@ -264,6 +267,7 @@ impl Cluster {
         self.world.causes = Vec::new();
         let record = self.world.record(None, None, What::Command { text: text.to_owned() });
         self.world.causes = vec![record];
+        self.commanded = Some(record);
         record
     }
 
@@ -273,6 +277,7 @@ impl Cluster {
     /// The `Status` with which the API server refuses.
     pub fn request(&mut self, request: &Request) -> Result<Value, Status> {
         self.world.actor = Actor::User;
+        self.world.causes = self.commanded.into_iter().collect();
         apiserver::handle(&mut self.world, request)
     }
 

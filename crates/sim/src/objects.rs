@@ -105,7 +105,15 @@ macro_rules! kinds {
             /// # Errors
             /// When a field has another type than the kind gives it.
             pub fn from_json(kind: Kind, value: Value) -> Result<Self, serde_json::Error> {
-                match kind { $(Kind::$variant => serde_json::from_value(value).map(Self::$variant),)* }
+                Self::deserialize(kind, value)
+            }
+
+            /// Reads an object of `kind` from anything that serde reads.
+            ///
+            /// # Errors
+            /// Those of the deserializer.
+            pub fn deserialize<'de, D: serde::Deserializer<'de>>(kind: Kind, from: D) -> Result<Self, D::Error> {
+                match kind { $(Kind::$variant => <$ty as serde::Deserialize>::deserialize(from).map(Self::$variant),)* }
             }
         }
 

@@ -13,6 +13,12 @@ pub const NESTING: usize = 100;
 /// Most links and embeds of one note; later ones are shown as text.
 pub const LINKS: usize = 50_000;
 
+/// Largest piece of raw HTML that is shown as HTML, in bytes.
+pub const HTML_BYTES: usize = 64 * 1024;
+
+/// Most tags in one piece of raw HTML; a piece beyond either limit is shown as source.
+pub const HTML_TAGS: usize = 1_000;
+
 /// How deep embeds of notes in notes are followed.
 pub const EMBED_DEPTH: usize = 8;
 

@@ -9,6 +9,9 @@ use std::sync::OnceLock;
 
 use ammonia::{Builder, UrlRelative};
 
+use super::escape;
+use crate::limits;
+
 /// Stands behind the piece while it is cleaned; a private-use character, which is taken out of the piece before.
 const MARKER: char = '\u{F8FF}';
 
@@ -72,6 +75,12 @@ impl OpenTags {
         }
         if rest.trim().is_empty() {
             out.push_str(rest);
+            return;
+        }
+        if rest.len() > limits::HTML_BYTES || rest.matches('<').count() > limits::HTML_TAGS {
+            out.push_str("<code class=\"beyond-limit\">");
+            escape::text(out, rest);
+            out.push_str("</code>");
             return;
         }
         let piece: String = rest.chars().filter(|&c| c != MARKER).chain([MARKER]).collect();

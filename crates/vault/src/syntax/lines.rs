@@ -3,6 +3,8 @@
 //! This is an approximation of CommonMark's block structure, good enough to keep hands off code: what it gets wrong is
 //! found afterwards, when the blocks are known (see [`prepare`](super::prepare)).
 
+use crate::limits::NESTING;
+
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineKind {
@@ -228,6 +230,7 @@ fn split_prefix(text: &str, start: usize) -> Line {
         indent: 0,
     };
     let mut at = start;
+    let mut marks = 0;
     loop {
         let space = at;
         while at < end && matches!(bytes[at], b' ' | b'\t') {
@@ -241,6 +244,11 @@ fn split_prefix(text: &str, start: usize) -> Line {
         }
         if is_rule(&bytes[at..end]) {
             line.kind = LineKind::Rule;
+            return line;
+        }
+        // What is deeper is shown as source anyway; a line of nothing but marks must not be read again for each.
+        marks += 1;
+        if marks > 2 * NESTING {
             return line;
         }
         if bytes[at] == b'>' {
@@ -275,14 +283,18 @@ fn list_marker(bytes: &[u8]) -> Option<usize> {
 
 /// A thematic break, or the underline of a setext heading.
 fn is_rule(bytes: &[u8]) -> bool {
-    let Some(&mark) = bytes.first() else { return false };
-    let count = bytes.iter().filter(|&&byte| byte == mark).count();
-    let only = |other: &[u8]| bytes.iter().all(|byte| *byte == mark || other.contains(byte));
-    match mark {
-        b'-' | b'*' | b'_' => count >= 3 && only(b" \t"),
-        b'=' => only(b" \t"),
-        _ => false,
+    let Some(&mark) = bytes.first().filter(|mark| matches!(mark, b'-' | b'*' | b'_' | b'=')) else {
+        return false;
+    };
+    let mut count = 0;
+    for &byte in bytes {
+        match byte {
+            _ if byte == mark => count += 1,
+            b' ' | b'\t' => {}
+            _ => return false,
+        }
     }
+    mark == b'=' || count >= 3
 }
 
 /// A fence at the start of a line: its mark, its length, its info string.

@@ -1,0 +1,318 @@
+//! `kubectl` over a living cluster: the adapter between the client's requests and the simulator, and a command line that
+//! lets virtual time pass where the real client would wait.
+
+use jiff::{SignedDuration, Timestamp};
+use peapod_kubectl::{
+    Api, Command, Files, LogRequest, Output, PatchKind, Request, Status, Verb, poll, run, time_out,
+};
+use peapod_sim::cluster::Cluster;
+use peapod_sim::manifest::{self, Manifest};
+use peapod_sim::request as sim;
+use peapod_sim::time::{SimDuration, SimTime};
+use peapod_sim::trace::LogLine;
+use serde_json::{Value, json};
+
+/// The longest that a command waits when it names no timeout of its own: nobody sits before a terminal for longer.
+pub const PATIENCE: SimDuration = SimDuration::from_secs(60 * 60);
+
+/// A cluster as `kubectl` sees it.
+pub struct ClusterApi<'a> {
+    cluster: &'a mut Cluster,
+}
+
+impl<'a> ClusterApi<'a> {
+    /// The API server of a cluster.
+    pub fn new(cluster: &'a mut Cluster) -> Self {
+        Self { cluster }
+    }
+}
+
+impl Api for ClusterApi<'_> {
+    fn request(&mut self, request: &Request) -> Result<Value, Status> {
+        self.cluster.request(&to_sim(request)).map_err(from_sim)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.cluster.wall_now()
+    }
+
+    fn logs(&mut self, request: &LogRequest) -> Result<String, Status> {
+        logs(self.cluster, request)
+    }
+}
+
+fn to_sim(request: &Request) -> sim::Request {
+    sim::Request {
+        verb: match request.verb {
+            Verb::Get => sim::Verb::Get,
+            Verb::List => sim::Verb::List,
+            Verb::Create => sim::Verb::Create,
+            Verb::Update => sim::Verb::Update,
+            Verb::Patch => sim::Verb::Patch,
+            Verb::Delete => sim::Verb::Delete,
+            Verb::DeleteCollection => sim::Verb::DeleteCollection,
+        },
+        group: request.group.clone(),
+        version: request.version.clone(),
+        resource: request.resource.clone(),
+        namespace: request.namespace.clone(),
+        name: request.name.clone(),
+        subresource: request.subresource.clone(),
+        body: request.body.clone(),
+        patch: request.patch.map(|kind| match kind {
+            PatchKind::Json => sim::PatchKind::Json,
+            PatchKind::Merge => sim::PatchKind::Merge,
+            PatchKind::Strategic => sim::PatchKind::Strategic,
+            PatchKind::Apply => sim::PatchKind::Apply,
+        }),
+        query: request.query.clone(),
+    }
+}
+
+fn from_sim(status: sim::Status) -> Status {
+    Status { code: status.code, reason: status.reason, message: status.message, details: status.details }
+}
+
+/// What one applied manifest did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Applied {
+    /// What `kubectl apply -f` prints on standard output: `pod/nginx created` …
+    pub stdout: String,
+    /// Each object that was refused.
+    pub refusals: Vec<Refusal>,
+}
+
+/// One object that the API server refused.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Its index among the manifests.
+    pub document: usize,
+    /// What `kubectl` prints.
+    pub text: String,
+    /// Each cause by itself: the path of the field (`spec.containers[0].image`) and what is said of it. Empty when the
+    /// refusal is about no field.
+    pub causes: Vec<(String, String)>,
+}
+
+/// Applies manifests as `kubectl apply -f` does, in their order. A refusal does not stop the others.
+///
+/// `said` is what the trace shows as the person's step.
+pub fn apply(cluster: &mut Cluster, manifests: &[Manifest], namespace: &str, said: &str) -> Applied {
+    cluster.command(said);
+    let mut applied = Applied::default();
+    for (document, manifest) in manifests.iter().enumerate() {
+        let mut objects = Vec::new();
+        flatten(&manifest.value, &mut objects);
+        for object in objects {
+            let mut api = Recording { inner: ClusterApi::new(cluster), refused: None };
+            let (done, failures) = peapod_kubectl::apply(&[object], namespace, &mut api);
+            let refused = api.refused.take();
+            for one in done {
+                match one.effect {
+                    Ok(effect) => {
+                        let shown = format!("{}/{} {}\n", one.resource.singular_group(), one.name, effect.word());
+                        applied.stdout.push_str(&shown);
+                    }
+                    Err(text) => {
+                        let causes = refused.as_ref().map(causes).unwrap_or_default();
+                        applied.refusals.push(Refusal { document, text, causes });
+                    }
+                }
+            }
+            applied.refusals.extend(failures.into_iter().map(|text| Refusal { document, text, causes: Vec::new() }));
+        }
+    }
+    applied
+}
+
+/// The objects of a `List`, or the object itself.
+fn flatten(value: &Value, objects: &mut Vec<Value>) {
+    let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default();
+    match value.get("items").and_then(Value::as_array) {
+        Some(items) if kind.ends_with("List") => items.iter().for_each(|item| flatten(item, objects)),
+        _ => objects.push(value.clone()),
+    }
+}
+
+/// The fields that a refusal names.
+fn causes(status: &Status) -> Vec<(String, String)> {
+    let text = |cause: &Value, field: &str| cause.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let causes = status.details.get("causes").and_then(Value::as_array);
+    causes.into_iter().flatten().map(|cause| (text(cause, "field"), text(cause, "message"))).collect()
+}
+
+/// Remembers the last refusal, which `kubectl` only prints.
+struct Recording<'a> {
+    inner: ClusterApi<'a>,
+    refused: Option<Status>,
+}
+
+impl Api for Recording<'_> {
+    fn request(&mut self, request: &Request) -> Result<Value, Status> {
+        let answer = self.inner.request(request);
+        if let Err(status) = &answer {
+            self.refused = Some(status.clone());
+        }
+        answer
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.now()
+    }
+
+    fn logs(&mut self, request: &LogRequest) -> Result<String, Status> {
+        self.inner.logs(request)
+    }
+}
+
+/// Types a `kubectl` line, with or without the word itself. A command that waits (`wait`, `rollout status`, `delete`,
+/// `drain`) lets virtual time pass until it is done, its `--timeout` is over, or [`PATIENCE`].
+///
+/// The output is what the command leaves on the terminal; nothing of it waits any more.
+pub fn kubectl(cluster: &mut Cluster, line: &str, files: &dyn Files) -> Output {
+    let line = line.trim();
+    let arguments = line.strip_prefix("kubectl").filter(|rest| rest.starts_with(char::is_whitespace)).unwrap_or(line);
+    cluster.command(&format!("kubectl {}", arguments.trim()));
+    let command = match Command::parse(arguments.trim()) {
+        Ok(command) => command,
+        Err(error) => {
+            return Output { stderr: format!("{error}\n"), exit_code: 1, ..Output::default() };
+        }
+    };
+    let began = cluster.now();
+    let mut output = run(&command, &mut ClusterApi::new(cluster), files);
+    let Some(mut wait) = output.waits_for.take() else { return output };
+    let limit = match wait.timeout {
+        Some(millis) => SimDuration::from_millis(u64::try_from(millis).unwrap_or(0)),
+        None => PATIENCE,
+    };
+    let deadline = began + limit;
+    let ended = loop {
+        if let Some(ended) = poll(&mut wait, &mut ClusterApi::new(cluster)) {
+            break ended;
+        }
+        if !advance(cluster, deadline) {
+            break time_out(&wait);
+        }
+    };
+    output.stdout.push_str(&ended.stdout);
+    output.stderr.push_str(&ended.stderr);
+    output.exit_code = output.exit_code.max(ended.exit_code);
+    output
+}
+
+/// Lets time pass until something that a client can see has changed; `false` at the deadline.
+fn advance(cluster: &mut Cluster, deadline: SimTime) -> bool {
+    /// A refused eviction is sent again every five seconds, whether or not anything has changed.
+    const LOOK_AGAIN: SimDuration = SimDuration::from_secs(5);
+    let revision = cluster.revision();
+    let again = (cluster.now() + LOOK_AGAIN).min(deadline);
+    while cluster.revision() == revision {
+        match cluster.next_event_at() {
+            Some(next) if next <= again => {
+                if !cluster.step() {
+                    return false;
+                }
+            }
+            _ => {
+                let in_time = again < deadline;
+                cluster.run_until(again);
+                return in_time;
+            }
+        }
+    }
+    true
+}
+
+/// The log of a container, as the kubelet gives it (`pkg/kubelet/kubelet_pods.go validateContainerLogStatus`).
+fn logs(cluster: &Cluster, request: &LogRequest) -> Result<String, Status> {
+    let Some(pod) = cluster.object("Pod", &request.namespace, &request.pod) else {
+        let message = format!("pods \"{}\" not found", request.pod);
+        return Err(failure(404, "NotFound", message, json!({ "name": request.pod, "kind": "pods" })));
+    };
+    let instance = log_instance(&pod, request)?;
+    let uid = pod.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+    let start = cluster.wall_now() - SignedDuration::from_nanos(i64::try_from(cluster.now().0).unwrap_or(i64::MAX));
+    let wall = |line: &LogLine| start + SignedDuration::from_nanos(i64::try_from(line.at.0).unwrap_or(i64::MAX));
+    let earliest = request
+        .since_time
+        .or_else(|| request.since_seconds.map(|seconds| cluster.wall_now() - SignedDuration::from_secs(seconds as i64)));
+    let mut lines: Vec<&LogLine> = cluster
+        .logs()
+        .iter()
+        .filter(|line| line.pod_uid == uid && line.container == request.container && u64::from(line.instance) == instance)
+        .filter(|line| earliest.is_none_or(|earliest| wall(line) >= earliest))
+        .collect();
+    if let Some(tail) = request.tail.and_then(|tail| usize::try_from(tail).ok()) {
+        lines.drain(..lines.len().saturating_sub(tail));
+    }
+    let shown = |line: &&LogLine| {
+        if request.timestamps { format!("{:.9} {}\n", wall(line), line.text) } else { format!("{}\n", line.text) }
+    };
+    Ok(lines.iter().map(shown).collect())
+}
+
+fn failure(code: u16, reason: &str, message: String, details: Value) -> Status {
+    Status { code, reason: reason.to_owned(), message, details }
+}
+
+/// Which instance of a container is asked for, or why there is no log of it.
+fn log_instance(pod: &Value, request: &LogRequest) -> Result<u64, Status> {
+    let refused = |message: String| Err(failure(400, "BadRequest", message, Value::Null));
+    let (container, name) = (&request.container, &request.pod);
+    let status = ["/status/containerStatuses", "/status/initContainerStatuses", "/status/ephemeralContainerStatuses"]
+        .iter()
+        .filter_map(|pointer| pod.pointer(pointer).and_then(Value::as_array))
+        .flatten()
+        .find(|status| status.get("name").and_then(Value::as_str) == Some(container));
+    let Some(status) = status else {
+        return refused(format!("container \"{container}\" in pod \"{name}\" is waiting to start: ContainerCreating"));
+    };
+    let count = status.get("restartCount").and_then(Value::as_u64).unwrap_or(0);
+    let waiting = status.pointer("/state/waiting");
+    let has_ended = status.pointer("/lastState/terminated").is_some();
+    if request.previous {
+        // While the next instance is waited for, the last one is the one that the count names.
+        return match (waiting, count.checked_sub(1)) {
+            (Some(_), _) if has_ended => Ok(count),
+            (None, Some(before)) if has_ended => Ok(before),
+            _ => refused(format!("previous terminated container \"{container}\" in pod \"{name}\" not found")),
+        };
+    }
+    let Some(waiting) = waiting.filter(|_| !has_ended) else { return Ok(count) };
+    let why = match waiting.get("reason").and_then(Value::as_str).unwrap_or_default() {
+        "ErrImagePull" => "is waiting to start: image can't be pulled",
+        "ImagePullBackOff" => "is waiting to start: trying and failing to pull image",
+        "" => "is waiting to start: ContainerCreating",
+        reason => return refused(format!("container \"{container}\" in pod \"{name}\" is waiting to start: {reason}")),
+    };
+    refused(format!("container \"{container}\" in pod \"{name}\" {why}"))
+}
+
+/// The files that a command line may name: texts by their names, such as the fences of a note.
+#[derive(Clone, Debug, Default)]
+pub struct Texts(pub Vec<(String, String)>);
+
+impl Files for Texts {
+    fn manifests(&self, name: &str) -> Result<Vec<Value>, String> {
+        let text = self.find(name).ok_or_else(|| format!("the path \"{name}\" does not exist"))?;
+        let shown = if name == "-" { "STDIN" } else { name };
+        match manifest::read(text) {
+            Ok(manifests) => Ok(manifests.into_iter().map(|manifest| manifest.value).collect()),
+            Err(problems) => {
+                let message = problems.into_iter().next().map(|problem| problem.message).unwrap_or_default();
+                Err(format!("error parsing {shown}: {message}"))
+            }
+        }
+    }
+
+    fn text(&self, name: &str) -> Result<String, String> {
+        self.find(name).map(str::to_owned).ok_or_else(|| format!("open {name}: no such file or directory"))
+    }
+}
+
+impl Texts {
+    fn find(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
+    }
+}

@@ -1,0 +1,327 @@
+//! An experiment that is ready to run: its expressions compiled, its templates read.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use peapod_sim::manifest;
+
+use super::expr::{Compiled, Compiler, Names, Tracker, Trouble};
+use super::model::{
+    Action, Assignment, Condition, Diagnostic, Experiment, Expression, FaultSpec, OrElse, Place, Severity, Trial,
+};
+use super::read::place_in;
+use super::template::{Rendered, Template};
+
+/// A compiled experiment, shared by its trials.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The experiment.
+    pub experiment: Arc<Experiment>,
+    /// One a step.
+    pub steps: Vec<StepProgram>,
+    /// One an observation.
+    pub observe: Vec<Compiled>,
+    /// One an expectation.
+    pub expect: Vec<ExpectProgram>,
+    /// What is followed over a whole trial.
+    pub trackers: Vec<Tracker>,
+}
+
+/// A compiled step.
+#[derive(Clone, Debug)]
+pub struct StepProgram {
+    /// Whether it is done, over the variables.
+    pub when: Option<Compiled>,
+    /// Its templates: the manifest, the line, or the texts of a fault.
+    pub templates: Vec<Template>,
+    /// What a `wait` waits for.
+    pub until: Option<Compiled>,
+}
+
+/// A compiled expectation.
+#[derive(Clone, Debug)]
+pub struct ExpectProgram {
+    /// Where it applies, over the variables.
+    pub when: Option<Compiled>,
+    /// The expressions of its condition: none, one, or two for `until`.
+    pub expressions: Vec<Compiled>,
+}
+
+/// Compiles an experiment.
+///
+/// # Errors
+/// Everything that is wrong with its expressions and templates, each at its place.
+pub fn compile(experiment: &Experiment) -> Result<Program, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    let names = Names::new(&experiment.variables, &experiment.observe);
+    let mut compiler = Compiler::new(names.clone());
+    let mut of_variables = Compiler::of_variables(&names);
+    let mut take = |result: Result<Compiled, Vec<Trouble>>, expression: &Expression| match result {
+        Ok(compiled) => Some(compiled),
+        Err(troubles) => {
+            problems.extend(troubles.into_iter().map(|trouble| {
+                let place = expression.place_of(trouble.start, trouble.end);
+                diagnostic("experiment.expression", trouble, place)
+            }));
+            None
+        }
+    };
+    let mut template_problems = Vec::new();
+    let mut steps = Vec::new();
+    for step in &experiment.steps {
+        let when = step
+            .when
+            .as_ref()
+            .and_then(|when| take(of_variables.compile_condition(&when.text), when));
+        let until = match &step.action {
+            Action::Wait { until, .. } => take(compiler.compile_condition(&until.text), until),
+            _ => None,
+        };
+        let mut templates = Vec::new();
+        for (text, place, yaml) in texts(&step.action, step.place) {
+            match Template::parse(text, &names, yaml) {
+                Ok(template) => templates.push(template),
+                Err(troubles) => template_problems.extend(troubles.into_iter().map(|trouble| {
+                    let place = place_in(text, place, trouble.start, trouble.end);
+                    diagnostic("experiment.template", trouble, place)
+                })),
+            }
+        }
+        steps.push(StepProgram { when, templates, until });
+    }
+    let mut observe = Vec::new();
+    for observation in &experiment.observe {
+        observe.extend(take(
+            compiler.compile(&observation.expression.text),
+            &observation.expression,
+        ));
+    }
+    let mut expect = Vec::new();
+    for expectation in &experiment.expect {
+        let when = expectation
+            .when
+            .as_ref()
+            .and_then(|when| take(of_variables.compile_condition(&when.text), when));
+        let expressions = match &expectation.condition {
+            Condition::Eventually(e) | Condition::Always(e) | Condition::Never(e) | Condition::Finally(e) => vec![e],
+            Condition::Until(a, b) => vec![a, b],
+            Condition::Shape(_) | Condition::Prints { .. } => Vec::new(),
+        };
+        let expressions = expressions
+            .into_iter()
+            .filter_map(|e| take(compiler.compile_condition(&e.text), e))
+            .collect();
+        expect.push(ExpectProgram { when, expressions });
+    }
+    problems.extend(template_problems);
+    if problems.is_empty() {
+        let experiment = Arc::new(experiment.clone());
+        Ok(Program {
+            experiment,
+            steps,
+            observe,
+            expect,
+            trackers: compiler.into_trackers(),
+        })
+    } else {
+        Err(problems)
+    }
+}
+
+fn diagnostic(code: &str, trouble: Trouble, place: Place) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(code, trouble.message).at(place);
+    diagnostic.hints = trouble.hints;
+    diagnostic
+}
+
+/// The texts of an action that are templates, where they stand, and whether they are YAML.
+fn texts(action: &Action, place: Place) -> Vec<(&str, Place, bool)> {
+    match action {
+        Action::Apply { text, place } => vec![(text, *place, true)],
+        Action::Kubectl { text, place } => vec![(text, *place, false)],
+        Action::Wait { .. } | Action::Sleep { .. } => Vec::new(),
+        Action::Fault { fault } => fault_texts(fault)
+            .into_iter()
+            .map(|text| (text, place, false))
+            .collect(),
+    }
+}
+
+/// The texts of a fault, in the order in which [`fault_with`] takes them.
+fn fault_texts(fault: &FaultSpec) -> Vec<&str> {
+    match fault {
+        FaultSpec::NodePowerOff { node }
+        | FaultSpec::NodeCrash { node }
+        | FaultSpec::FreezeKubelet { node, .. }
+        | FaultSpec::StopKubelet { node, .. }
+        | FaultSpec::Partition { node, .. }
+        | FaultSpec::RestoreNode { node } => vec![node],
+        FaultSpec::KillContainer {
+            namespace,
+            pod,
+            container,
+            signal,
+        } => vec![namespace, pod, container, signal],
+        FaultSpec::KillSandbox { namespace, pod } => vec![namespace, pod],
+        FaultSpec::ImageAvailable { image } => vec![image],
+        FaultSpec::RegistryDown { registry, .. } => vec![registry],
+    }
+}
+
+/// The fault of the simulation that a fault of an experiment is, with its texts filled in.
+pub fn fault_with(fault: &FaultSpec, texts: &[String]) -> peapod_sim::fault::Fault {
+    use peapod_sim::fault::Fault;
+    let text = |index: usize| texts.get(index).cloned().unwrap_or_default();
+    match fault {
+        FaultSpec::NodePowerOff { .. } => Fault::PowerOff { node: text(0) },
+        FaultSpec::NodeCrash { .. } => Fault::Crash { node: text(0) },
+        FaultSpec::FreezeKubelet { on, .. } => Fault::FreezeKubelet { node: text(0), on: *on },
+        FaultSpec::StopKubelet { on, .. } => Fault::StopKubelet { node: text(0), on: *on },
+        FaultSpec::Partition { on, .. } => Fault::Partition { node: text(0), on: *on },
+        FaultSpec::RestoreNode { .. } => Fault::RestoreNode { node: text(0) },
+        FaultSpec::KillContainer { .. } => Fault::KillContainer {
+            namespace: text(0),
+            pod: text(1),
+            container: text(2),
+            signal: text(3),
+        },
+        FaultSpec::KillSandbox { .. } => Fault::KillSandbox {
+            namespace: text(0),
+            pod: text(1),
+        },
+        FaultSpec::ImageAvailable { .. } => Fault::ImageAvailable { image: text(0) },
+        FaultSpec::RegistryDown { duration, .. } => Fault::RegistryDown {
+            registry: text(0),
+            duration: *duration,
+        },
+    }
+}
+
+/// So many different fillings of a template are looked at when a note is read; the others are looked at when they run.
+const MAX_RENDERINGS: usize = 24;
+
+/// Everything that can be said about an experiment without running it.
+pub fn check(experiment: &Experiment) -> Vec<Diagnostic> {
+    let program = match compile(experiment) {
+        Ok(program) => program,
+        Err(problems) => return problems,
+    };
+    let Ok(trials) = super::trials(experiment) else {
+        return Vec::new();
+    };
+    let mut problems = Vec::new();
+    for (index, (step, compiled)) in experiment.steps.iter().zip(&program.steps).enumerate() {
+        if let Action::Apply { text, place } = &step.action {
+            problems.extend(check_manifest(&program, index, text, *place, &trials, step.or_else));
+        }
+        if let Action::Kubectl { text, place } = &step.action
+            && compiled.templates.first().is_some_and(Template::is_plain)
+            && let Err(error) = peapod_kubectl::Command::parse(text)
+        {
+            let message = first_line(&error.to_string());
+            problems.push(Diagnostic::error("experiment.kubectl", message).at(*place));
+        }
+    }
+    problems
+}
+
+fn first_line(text: &str) -> String {
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ")
+        .to_owned()
+}
+
+fn check_manifest(
+    program: &Program,
+    step: usize,
+    text: &str,
+    place: Place,
+    trials: &[Trial],
+    or_else: OrElse,
+) -> Vec<Diagnostic> {
+    let Some(compiled) = program.steps.get(step) else {
+        return Vec::new();
+    };
+    let Some(template) = compiled.templates.first() else {
+        return Vec::new();
+    };
+    let (mut seen, mut renderings) = (BTreeSet::new(), Vec::new());
+    for trial in trials
+        .iter()
+        .filter(|trial| applies(compiled.when.as_ref(), &trial.variables))
+    {
+        let rendered = template.render(&trial.variables);
+        if seen.insert(rendered.text.clone()) {
+            renderings.push((rendered, &trial.variables));
+        }
+        if template.is_plain() || renderings.len() == MAX_RENDERINGS {
+            break;
+        }
+    }
+    let mut problems: Vec<(Diagnostic, usize, &Assignment)> = Vec::new();
+    for (rendered, variables) in &renderings {
+        for problem in manifest_problems(rendered, text, place) {
+            match problems.iter_mut().find(|(known, _, _)| *known == problem) {
+                Some((_, count, _)) => *count += 1,
+                None => problems.push((problem, 1, variables)),
+            }
+        }
+    }
+    problems
+        .into_iter()
+        .map(|(mut problem, count, variables)| {
+            // What is wrong for some values, or what the note expects to be refused, does not keep the rest from running.
+            let meant = or_else == OrElse::Continue && problem.code == "manifest.invalid";
+            if count < renderings.len() || meant {
+                problem.severity = if meant { Severity::Notice } else { Severity::Warning };
+                if count < renderings.len() {
+                    problem.hints.push(format!("with {}", words(variables)));
+                }
+            }
+            problem
+        })
+        .collect()
+}
+
+/// What is wrong with a manifest, at its places in the note.
+pub fn manifest_problems(rendered: &Rendered, text: &str, place: Place) -> Vec<Diagnostic> {
+    let found = match manifest::read(&rendered.text) {
+        Ok(documents) => documents.iter().flat_map(manifest::check).collect(),
+        Err(problems) => problems,
+    };
+    found
+        .into_iter()
+        .map(|problem| {
+            let end = rendered.source(problem.span.end.saturating_sub(1)) + 1;
+            let start = rendered.source(problem.span.start);
+            let mut diagnostic =
+                Diagnostic::error(problem.code, problem.message).at(place_in(text, place, start, end.max(start + 1)));
+            diagnostic.hints = problem.hints;
+            diagnostic
+        })
+        .collect()
+}
+
+/// Whether a condition over the variables holds; one that is not there does.
+pub fn applies(when: Option<&Compiled>, variables: &Assignment) -> bool {
+    let view = super::expr::View::default();
+    when.is_none_or(|when| {
+        let bound = when.bind(variables);
+        super::expr::Scope::new(&view, peapod_sim::time::SimTime::ZERO, &[]).holds(&bound.node)
+    })
+}
+
+/// An assignment in words: `restartPolicy = Never, exitCode = 1`.
+pub fn words(variables: &Assignment) -> String {
+    let word = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    variables
+        .iter()
+        .map(|(name, value)| format!("{name} = {}", word(value)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
