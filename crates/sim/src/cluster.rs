@@ -239,19 +239,20 @@ impl Cluster {
 
     /// Whether nothing but heartbeats, resyncs, probes and periodic rounds is left to happen.
     pub fn settled(&self) -> bool {
-        self.is_exhausted() || self.world.queue.iter().all(|(_, event)| self.is_idle(event))
+        self.is_exhausted() || self.world.queue.iter().all(|(at, event)| self.is_idle(at, event))
     }
 
     /// Whether an event is a periodic look at things, or stale.
-    fn is_idle(&self, event: &Event) -> bool {
+    fn is_idle(&self, at: SimTime, event: &Event) -> bool {
         match event {
             Event::Node { event, .. } => matches!(event, NodeEvent::Heartbeat),
-            Event::Controller { event, .. } => matches!(event, ControllerEvent::Round),
+            Event::Controller { controller, event, .. } => self.controllers.is_idle(at, *controller, event),
+            Event::Scheduler { event, .. } => event.is_periodic(),
             Event::Pod { node, uid, event, .. } => self
                 .kubelets
                 .get(*node)
                 .is_none_or(|kubelet| kubelet.is_idle(uid, event)),
-            Event::Notify { .. } | Event::Scheduler { .. } => false,
+            Event::Notify { .. } => false,
         }
     }
 

@@ -48,6 +48,7 @@ pub struct Store {
     by_owner: BTreeMap<String, BTreeSet<Key>>,
     strays: BTreeSet<Key>,
     by_node: BTreeMap<String, BTreeSet<Key>>,
+    counts: BTreeMap<Kind, usize>,
 }
 
 impl Store {
@@ -95,13 +96,18 @@ impl Store {
             .filter_map(|key| self.objects.get(key))
     }
 
-    /// The pods on a node, by namespace and name.
+    /// The pods on a node, by namespace and name; on the node without a name are those that have none yet.
     pub fn pods_on<'a>(&'a self, node: &str) -> impl Iterator<Item = &'a Arc<Stored>> + use<'a> {
         self.by_node
             .get(node)
             .into_iter()
             .flatten()
             .filter_map(|key| self.objects.get(key))
+    }
+
+    /// How many objects of a kind there are.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.counts.get(&kind).copied().unwrap_or(0)
     }
 
     /// The names of the nodes that pods are on, whether those nodes exist or not.
@@ -120,6 +126,8 @@ impl Store {
                 }
             }
         }
+        let count = self.counts.entry(key.kind).or_default();
+        *count = if present { *count + 1 } else { count.saturating_sub(1) };
         for owner in object.meta().owner_references.iter().flatten() {
             put(&mut self.by_owner, &owner.uid, key, present);
         }
@@ -131,8 +139,8 @@ impl Store {
             }
         }
         let node = object.as_pod().and_then(|pod| pod.spec.as_ref()?.node_name.as_deref());
-        if let Some(node) = node.filter(|node| !node.is_empty()) {
-            put(&mut self.by_node, node, key, present);
+        if key.kind == Kind::Pod {
+            put(&mut self.by_node, node.unwrap_or_default(), key, present);
         }
     }
 

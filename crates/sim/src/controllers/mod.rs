@@ -5,14 +5,21 @@
 //! writes at once, so it needs none of the expectations that the real one keeps until its caches have caught up.
 
 pub mod deployment;
+pub mod garbage_collector;
 pub mod int_or_percent;
 pub mod job;
+pub mod namespaces;
+pub mod node_lifecycle;
+pub mod pod_gc;
 pub mod pods;
 pub mod replicaset;
+pub mod taint_eviction;
 pub mod template_hash;
+pub mod ttl_after_finished;
 pub mod workqueue;
 
 use crate::objects::{Key, Kind, Object, controller_of};
+use crate::time::SimTime;
 use crate::trace::{Change, RecordId};
 use crate::world::{Controller, World};
 
@@ -29,15 +36,10 @@ pub enum ControllerEvent {
         /// Which object.
         key: Key,
     },
+    /// A queue that lets through one item after a while has its next turn.
+    Tick,
     /// A periodic round (node monitor, pod garbage collection).
     Round,
-}
-
-impl ControllerEvent {
-    /// Whether nothing is left to happen when only events like this one are planned.
-    pub fn is_periodic(&self) -> bool {
-        matches!(self, Self::Round)
-    }
 }
 
 /// The controllers that watch an object and react to this change of it.
@@ -73,27 +75,24 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
 }
 
 /// All controllers.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Controllers {
     replica_sets: replicaset::ReplicaSets,
     deployments: deployment::Deployments,
     jobs: job::Jobs,
-}
-
-impl Default for Controllers {
-    fn default() -> Self {
-        Self {
-            replica_sets: replicaset::ReplicaSets::new(),
-            deployments: deployment::Deployments::new(),
-            jobs: job::Jobs::new(),
-        }
-    }
+    garbage_collector: garbage_collector::GarbageCollector,
+    ttl_after_finished: ttl_after_finished::TtlAfterFinished,
+    pod_gc: pod_gc::PodGc,
+    node_lifecycle: node_lifecycle::NodeLifecycle,
+    taint_eviction: taint_eviction::TaintEviction,
+    namespaces: namespaces::Namespaces,
 }
 
 impl Controllers {
     /// Plans the periodic rounds.
     pub(crate) fn start(&mut self, w: &mut World) {
-        let _ = w;
+        self.pod_gc.start(w);
+        self.node_lifecycle.start(w);
     }
 
     /// Reacts to a change of an object that a controller watches.
@@ -102,7 +101,12 @@ impl Controllers {
             Controller::ReplicaSet => self.replica_sets.on_notify(w, key, record),
             Controller::Deployment => self.deployments.on_notify(w, key, record),
             Controller::Job => self.jobs.on_notify(w, key, record),
-            _ => {}
+            Controller::GarbageCollector => self.garbage_collector.on_notify(w, key, record),
+            Controller::TtlAfterFinished => self.ttl_after_finished.on_notify(w, key),
+            Controller::NodeLifecycle => self.node_lifecycle.on_notify(w, key),
+            Controller::TaintEviction => self.taint_eviction.on_notify(w, key),
+            Controller::Namespace => self.namespaces.on_notify(w, key),
+            Controller::PodGc => {}
         }
     }
 
@@ -112,7 +116,31 @@ impl Controllers {
             Controller::ReplicaSet => self.replica_sets.on_event(w, event),
             Controller::Deployment => self.deployments.on_event(w, event),
             Controller::Job => self.jobs.on_event(w, event),
-            _ => {}
+            Controller::GarbageCollector => self.garbage_collector.on_event(w, event),
+            Controller::TtlAfterFinished => self.ttl_after_finished.on_event(w, event),
+            Controller::NodeLifecycle => self.node_lifecycle.on_event(w, event),
+            Controller::TaintEviction => self.taint_eviction.on_event(w, event),
+            Controller::Namespace => self.namespaces.on_event(w, event),
+            Controller::PodGc => self.pod_gc.on_event(w),
+        }
+    }
+
+    /// Whether an event that is due then is a periodic look at things, or stale, so that nothing is left to happen when
+    /// only such events are planned.
+    pub(crate) fn is_idle(&self, at: SimTime, controller: Controller, event: &ControllerEvent) -> bool {
+        match event {
+            ControllerEvent::Round => true,
+            ControllerEvent::Reconcile { .. } | ControllerEvent::Tick => false,
+            ControllerEvent::Wake { key } => !match controller {
+                Controller::ReplicaSet => self.replica_sets.queue.is_waiting(key, at),
+                Controller::Deployment => self.deployments.queue.is_waiting(key, at),
+                Controller::Job => self.jobs.queue.is_waiting(key, at),
+                Controller::GarbageCollector => self.garbage_collector.queue.is_waiting(key, at),
+                Controller::TtlAfterFinished => self.ttl_after_finished.queue.is_waiting(key, at),
+                Controller::Namespace => self.namespaces.queue.is_waiting(key, at),
+                Controller::TaintEviction => self.taint_eviction.is_planned(key, at),
+                Controller::NodeLifecycle | Controller::PodGc => false,
+            },
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, Time};
 
 use crate::events::NewEvent;
 use crate::objects::{Key, Kind, Object, controller_of, controller_reference, is_terminal, selects};
@@ -45,6 +45,30 @@ pub fn available_at(w: &World, pod: &core::Pod, min_ready_seconds: i32) -> Optio
     }
     let since = w.virtual_time(ready.last_transition_time.as_ref()?.0);
     Some(since + crate::time::SimDuration::from_secs(u64::try_from(min_ready_seconds).unwrap_or(0)))
+}
+
+/// Sets the condition that says by whom and why a pod is disrupted (`UpdatePodCondition` with `DisruptionTarget`).
+pub fn set_disruption_target(pod: &mut core::Pod, now: &Time, reason: &str, message: &str) {
+    let generation = pod.metadata.generation;
+    let conditions = pod.status.get_or_insert_default().conditions.get_or_insert_default();
+    let mut new = core::PodCondition {
+        type_: "DisruptionTarget".to_owned(),
+        status: "True".to_owned(),
+        reason: Some(reason.to_owned()),
+        message: Some(message.to_owned()),
+        observed_generation: generation,
+        last_transition_time: Some(now.clone()),
+        last_probe_time: None,
+    };
+    match conditions.iter_mut().find(|known| known.type_ == new.type_) {
+        Some(known) => {
+            if known.status == new.status {
+                new.last_transition_time = known.last_transition_time.take();
+            }
+            *known = new;
+        }
+        None => conditions.push(new),
+    }
 }
 
 /// Records an event of a controller.

@@ -109,9 +109,19 @@ impl WorkQueue {
         self.failures.remove(key);
     }
 
+    /// Drops a wait that has become pointless.
+    pub fn cancel_wait(&mut self, key: &Key) {
+        self.waiting.remove(key);
+    }
+
+    /// Whether a wait that ends then still means something.
+    pub fn is_waiting(&self, key: &Key, at: SimTime) -> bool {
+        self.waiting.get(key) == Some(&at)
+    }
+
     /// A wait is over: the key is added, unless another wait took its place.
     pub fn wake(&mut self, w: &mut World, key: Key) {
-        if self.waiting.get(&key) == Some(&w.now) {
+        if self.waiting.get(&key).is_some_and(|at| *at <= w.now) {
             self.waiting.remove(&key);
             self.add(w, key);
         }

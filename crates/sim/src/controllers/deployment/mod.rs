@@ -93,7 +93,7 @@ impl Deployments {
                 }
             }
             ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Round => {}
+            ControllerEvent::Tick | ControllerEvent::Round => {}
         }
     }
 
@@ -137,7 +137,8 @@ impl Deployments {
         match recheck {
             Some(SimDuration::ZERO) => self.queue.add_rate_limited(w, key.clone()),
             Some(span) => self.queue.add_after(w, key.clone(), span),
-            None => {}
+            // Nothing is overdue any more.
+            None => self.queue.cancel_wait(key),
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ const MAX_API_BACKOFF: SimDuration = SimDuration::from_secs(60);
 /// The Job controller.
 #[derive(Clone)]
 pub struct Jobs {
-    queue: WorkQueue,
+    pub(super) queue: WorkQueue,
     backoffs: BTreeMap<Key, BackoffRecord>,
     /// The generation of each Job that was seen last.
     generations: BTreeMap<Key, Option<i64>>,
@@ -71,6 +71,7 @@ impl Jobs {
                     self.queue.add(w, key.clone());
                 } else if is_finished(job) {
                     self.backoffs.remove(key);
+                    self.queue.cancel_wait(key);
                     self.release_pods(w, job);
                 } else if seen == Some(generation) {
                     self.queue.add_after(w, key.clone(), BATCH_PERIOD);
@@ -142,7 +143,7 @@ impl Jobs {
                 }
             }
             ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Round => {}
+            ControllerEvent::Tick | ControllerEvent::Round => {}
         }
     }
 }

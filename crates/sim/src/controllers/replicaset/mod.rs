@@ -24,7 +24,7 @@ const COMPONENT: &str = "replicaset-controller";
 /// The ReplicaSet controller.
 #[derive(Clone)]
 pub struct ReplicaSets {
-    queue: WorkQueue,
+    pub(super) queue: WorkQueue,
 }
 
 impl ReplicaSets {
@@ -82,7 +82,7 @@ impl ReplicaSets {
                 }
             }
             ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Round => {}
+            ControllerEvent::Tick | ControllerEvent::Round => {}
         }
     }
 
