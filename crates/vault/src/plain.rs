@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::limits;
 use crate::note::{Note, Part, Subpath};
 use crate::render::Resolver;
-use crate::syntax::collect::is_line_break;
+use crate::syntax::text::is_line_break;
 use crate::syntax::tree::{Inline, InlineKind, Item, Node, NodeKind};
 use crate::vault::FileRef;
 

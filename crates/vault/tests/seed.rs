@@ -16,7 +16,10 @@ fn library() -> Vault {
         let path = entry.expect("an entry").path();
         if path.extension().is_some_and(|extension| extension == "md") {
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            vault.insert(Layer::Library, Note::parse(name, std::fs::read_to_string(&path).expect("a note")));
+            vault.insert(
+                Layer::Library,
+                Note::parse(name, std::fs::read_to_string(&path).expect("a note")),
+            );
         }
     }
     vault
@@ -78,13 +81,21 @@ fn the_seed_note_on_a_page() {
 fn the_librarys_notes_are_in_order() {
     let vault = library();
     for (file, note) in vault.notes() {
-        let wrong: Vec<_> = note.diagnostics.iter().filter(|diagnostic| diagnostic.severity < Severity::Notice).collect();
+        let wrong: Vec<_> = note
+            .diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity < Severity::Notice)
+            .collect();
         assert!(wrong.is_empty(), "{}: {wrong:?}", file.path);
         let mut marks = Marks::default();
         let html = render::note(note, file, &VaultResolver::new(&vault, "/n/", "/f/"), &mut marks);
         assert_eq!(marks.badges.len(), note.blocks.len(), "{}", file.path);
         assert_eq!(marks.cells.len(), note.cells.len(), "{}", file.path);
-        assert!(!html.contains("**"), "{}: emphasis that stayed as it is written", file.path);
+        assert!(
+            !html.contains("**"),
+            "{}: emphasis that stayed as it is written",
+            file.path
+        );
     }
 }
 
@@ -92,7 +103,10 @@ fn the_librarys_notes_are_in_order() {
 fn the_seed_note_is_quick() {
     let vault = library();
     let (_, seed) = vault.find(SEED).expect("the seed note");
-    let file = FileRef { layer: Layer::User, path: SEED.into() };
+    let file = FileRef {
+        layer: Layer::User,
+        path: SEED.into(),
+    };
     let resolver = VaultResolver::new(&vault, "/n/", "/f/");
     let mut best = Duration::MAX;
     for _ in 0..20 {
@@ -102,7 +116,11 @@ fn the_seed_note_is_quick() {
         best = best.min(start.elapsed());
         assert!(!html.is_empty());
     }
-    let limit = if cfg!(debug_assertions) { Duration::from_millis(30) } else { Duration::from_millis(2) };
+    let limit = if cfg!(debug_assertions) {
+        Duration::from_millis(30)
+    } else {
+        Duration::from_millis(2)
+    };
     println!("the seed note is read and shown in {best:?}");
     assert!(best < limit, "{best:?}");
 }

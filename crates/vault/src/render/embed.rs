@@ -28,6 +28,11 @@ impl Embeds {
         }
     }
 
+    pub(super) fn was_referred_to(&self, prefix: &str, number: usize) -> bool {
+        self.references.contains(&(prefix.to_owned(), number))
+    }
+
+    /// Notes a reference; whether it is the first one.
     pub(super) fn first_reference(&mut self, prefix: &str, number: usize) -> bool {
         self.references.insert((prefix.to_owned(), number))
     }
@@ -110,7 +115,7 @@ impl Page<'_> {
     fn embed_link(&mut self, context: &Context<'_>, link: &Link, destination: &Destination) {
         self.push("<a class=\"internal-link\"");
         self.attribute("data-href", &link.linktext());
-        let href = self.href(context, &destination.href, &destination.file, link.subpath.as_ref());
+        let (href, _) = self.href(context, &destination.href, &destination.file, link.subpath.as_ref());
         self.attribute("href", &href);
         self.push(">");
         self.text(&link.display);
@@ -187,9 +192,7 @@ impl Page<'_> {
             }
             None => {}
         }
-        if link.subpath.is_none() {
-            self.footnotes(&inner);
-        }
+        self.footnotes(&inner);
         self.embeds.stack.pop();
         self.push("</div></div>\n");
     }

@@ -14,6 +14,7 @@ mod code;
 mod embed;
 mod escape;
 mod html;
+mod inline;
 mod page;
 mod words;
 

@@ -3,9 +3,12 @@
 pub(crate) mod blocks;
 mod callout;
 pub(crate) mod collect;
+mod emphasis;
 mod inline;
 mod lines;
 mod mapped;
 pub(crate) mod prepare;
+mod scanner;
+pub(crate) mod text;
 pub(crate) mod tree;
 pub(crate) mod wikilink;
