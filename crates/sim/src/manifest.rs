@@ -6,8 +6,8 @@ use peapod_yaml::{Dialect, Node, Span, escape};
 use serde_json::Value;
 
 use crate::apiserver::decode::FlawKind;
-use crate::apiserver::hint;
-use crate::objects::{Kind, Object, RESOURCES};
+use crate::apiserver::{decode_object, examine, hint};
+use crate::objects::{Kind, RESOURCES};
 
 /// One document of a manifest.
 #[derive(Clone, Debug)]
@@ -224,7 +224,7 @@ pub fn check(manifest: &Manifest) -> Vec<Problem> {
             return in_order(problems);
         }
     };
-    let (object, flaws) = Object::decode(kind, &manifest.value);
+    let (object, flaws) = decode_object(kind, &manifest.value);
     for flaw in flaws {
         let (code, span) = match flaw.kind {
             FlawKind::UnknownField => ("manifest.unknown-field", manifest.key_span(&flaw.pointer)),
@@ -237,7 +237,14 @@ pub fn check(manifest: &Manifest) -> Vec<Problem> {
             code,
         });
     }
-    let _ = object;
+    if let Some(object) = object {
+        problems.extend(examine(object).into_iter().map(|error| Problem {
+            span: manifest.span_of_field(&error.field),
+            message: error.to_string(),
+            hints: hint::of_field_error(&error.field, &error.message),
+            code: "manifest.invalid",
+        }));
+    }
     in_order(problems)
 }
 

@@ -71,13 +71,22 @@ pub fn failure(code: u16, reason: &str, message: String, kind: Kind, name: &str)
 }
 
 impl World {
-    /// Stores a new object after the whole path of a creation: defaults, metadata of the system, admission, what the
-    /// registry of its kind fills in, and validation.
+    /// Stores a new object as the API server does: defaults, metadata of the system, admission, and what the registry of
+    /// its kind fills in. What a controller makes of a valid template is valid; what a client sends is validated before
+    /// ([`crate::apiserver::handle`]).
     ///
     /// # Errors
-    /// `AlreadyExists` when the name is taken, `Forbidden` or `NotFound` by an admission plugin, `Invalid`.
+    /// `AlreadyExists` when the name is taken, `Forbidden` or `NotFound` by an admission plugin.
     pub fn create(&mut self, object: Object) -> Result<Arc<Stored>, Status> {
         let object = self.prepare(object)?;
+        self.store_new(object)
+    }
+
+    /// Stores an object that [`World::prepare`] has made ready.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken.
+    pub(crate) fn store_new(&mut self, object: Object) -> Result<Arc<Stored>, Status> {
         let (kind, name) = (object.kind(), object.name());
         if self.get(&object.key()).is_some() {
             let message = format!("{} \"{name}\" already exists", kind.resource().qualified());

@@ -24,11 +24,14 @@ mod subresource;
 pub(crate) mod validation;
 mod write;
 
+pub(crate) use write::decode as decode_object;
+
 use serde_json::Value;
 
-use crate::objects::{Key, Kind};
+use crate::objects::{Key, Kind, Object};
 use crate::request::{Request, Status, Verb};
-use crate::world::World;
+use crate::runtime::catalogue::Catalogue;
+use crate::world::{Jitter, World};
 
 /// Answers one request of a client.
 ///
@@ -51,6 +54,20 @@ pub fn handle(w: &mut World, request: &Request) -> Result<Value, Status> {
         w.notice(notice);
     }
     answered
+}
+
+/// What is wrong with the content of a new object, without a cluster that could refuse it for other reasons.
+pub(crate) fn examine(mut object: Object) -> Vec<field::FieldError> {
+    let mut w = World::new(jiff::Timestamp::UNIX_EPOCH, 1, Jitter::None, Vec::new(), Catalogue::default());
+    if object.kind().resource().namespaced && object.namespace().is_empty() {
+        object.meta_mut().namespace = Some("default".to_owned());
+    }
+    defaults::default(&mut object);
+    let mut meta = std::mem::take(object.meta_mut());
+    w.stamp(&mut meta);
+    *object.meta_mut() = meta;
+    strategy::prepare_for_create(&mut w, &mut object);
+    validation::create(&object).0
 }
 
 fn answer(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {

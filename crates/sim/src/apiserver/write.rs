@@ -43,7 +43,7 @@ pub(super) fn object(kind: Kind, request: &Request, body: &Value) -> Result<Obje
         );
         return Err(refusal::bad_request(&message));
     }
-    let (object, flaws) = Object::decode(kind, body);
+    let (object, flaws) = decode(kind, body);
     if let Some(flaw) = flaws.iter().find(|flaw| flaw.kind == FlawKind::WrongType) {
         return Err(refusal::cannot_be_handled(kind, &flaw.message));
     }
@@ -78,8 +78,32 @@ fn said(flaws: &[Flaw]) -> String {
 pub(super) fn create(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
     let body = request.body.as_ref().unwrap_or(&Value::Null);
     let object = object(kind, request, body)?;
+    let object = w.prepare(object)?;
+    if let Some(status) = validation::create(&object).into_status(kind, object.name()) {
+        return Err(status);
+    }
     notices::of(w, &object);
-    w.create(object).map(|stored| (*stored.json()).clone())
+    w.store_new(object).map(|stored| (*stored.json()).clone())
+}
+
+/// Decodes an object of a kind. A selector that is written as `{}` is told apart from one that is not there: the types do
+/// not, and validation does.
+pub(crate) fn decode(kind: Kind, body: &Value) -> (Option<Object>, Vec<Flaw>) {
+    let (mut object, flaws) = Object::decode(kind, body);
+    let written = body.pointer("/spec/selector").is_some_and(|selector| selector.as_object().is_some_and(serde_json::Map::is_empty));
+    if written {
+        let selector = match &mut object {
+            Some(Object::Deployment(object)) => object.spec.as_mut().map(|spec| &mut spec.selector),
+            Some(Object::ReplicaSet(object)) => object.spec.as_mut().map(|spec| &mut spec.selector),
+            Some(Object::StatefulSet(object)) => object.spec.as_mut().map(|spec| &mut spec.selector),
+            Some(Object::DaemonSet(object)) => object.spec.as_mut().map(|spec| &mut spec.selector),
+            _ => None,
+        };
+        if let Some(selector) = selector {
+            selector.match_labels.get_or_insert_default();
+        }
+    }
+    (object, flaws)
 }
 
 pub(super) fn update(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
