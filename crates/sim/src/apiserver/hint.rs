@@ -128,7 +128,8 @@ pub(crate) fn of_field_error(field: &str, message: &str) -> Vec<String> {
     let last = field.rsplit('.').next().unwrap_or(field);
     let hint = match (last, message) {
         (_, message) if message.starts_with("Unsupported value: ") => {
-            let Some((value, supported)) = message["Unsupported value: ".len()..].split_once(": supported values: ") else {
+            let Some((value, supported)) = message["Unsupported value: ".len()..].split_once(": supported values: ")
+            else {
                 return Vec::new();
             };
             let names: Vec<&str> = supported.split(", ").map(|name| name.trim_matches('"')).collect();
@@ -140,10 +141,12 @@ pub(crate) fn of_field_error(field: &str, message: &str) -> Vec<String> {
         ("containers", "Required value") => "a pod has at least one container: - name: app, image: …".to_owned(),
         ("image", "Required value") => "each container names its image, such as image: nginx:1.25".to_owned(),
         ("restartPolicy", message) if message.contains("valid values: \"OnFailure\"") => {
-            "the pods of a Job end: write restartPolicy: Never or restartPolicy: OnFailure into spec.template.spec".to_owned()
+            "the pods of a Job end: write restartPolicy: Never or restartPolicy: OnFailure into spec.template.spec"
+                .to_owned()
         }
         ("selector", "Required value") => {
-            "spec.selector.matchLabels says which pods belong to it: the labels of spec.template.metadata.labels".to_owned()
+            "spec.selector.matchLabels says which pods belong to it: the labels of spec.template.metadata.labels"
+                .to_owned()
         }
         ("labels", message) if message.contains("`selector` does not match template `labels`") => {
             "the template's labels must hold every label of spec.selector.matchLabels".to_owned()

@@ -58,7 +58,13 @@ pub fn handle(w: &mut World, request: &Request) -> Result<Value, Status> {
 
 /// What is wrong with the content of a new object, without a cluster that could refuse it for other reasons.
 pub(crate) fn examine(mut object: Object) -> Vec<field::FieldError> {
-    let mut w = World::new(jiff::Timestamp::UNIX_EPOCH, 1, Jitter::None, Vec::new(), Catalogue::default());
+    let mut w = World::new(
+        jiff::Timestamp::UNIX_EPOCH,
+        1,
+        Jitter::None,
+        Vec::new(),
+        Catalogue::default(),
+    );
     if object.kind().resource().namespaced && object.namespace().is_empty() {
         object.meta_mut().namespace = Some("default".to_owned());
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as core, policy::v1 as policy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
+use crate::apiserver::admission;
 use crate::kubelet::qos::qos_class;
 use crate::objects::{Kind, Object};
 use crate::world::World;
@@ -154,6 +155,7 @@ fn generate_selector(job: &mut batch::Job) {
 pub(crate) fn prepare_for_update(w: &mut World, old: &Object, new: &mut Object) {
     copy_status(old, new);
     match (old, &mut *new) {
+        (Object::Pod(_), Object::Pod(new)) => admission::default_tolerations(new),
         (Object::DaemonSet(old), Object::DaemonSet(new)) => {
             let template = |set: &apps::DaemonSet| set.spec.as_ref().map(|spec| spec.template.clone());
             let count = |set: &apps::DaemonSet| -> i64 {

@@ -90,7 +90,9 @@ pub(super) fn create(w: &mut World, kind: Kind, request: &Request) -> Result<Val
 /// not, and validation does.
 pub(crate) fn decode(kind: Kind, body: &Value) -> (Option<Object>, Vec<Flaw>) {
     let (mut object, flaws) = Object::decode(kind, body);
-    let written = body.pointer("/spec/selector").is_some_and(|selector| selector.as_object().is_some_and(serde_json::Map::is_empty));
+    let written = body
+        .pointer("/spec/selector")
+        .is_some_and(|selector| selector.as_object().is_some_and(serde_json::Map::is_empty));
     if written {
         let selector = match &mut object {
             Some(Object::Deployment(object)) => object.spec.as_mut().map(|spec| &mut spec.selector),

@@ -173,6 +173,10 @@ fn pull_policy(image: &str) -> &'static str {
         .split_once('@')
         .map_or((image, None), |(name, digest)| (name, Some(digest)));
     let last = name.rsplit('/').next().unwrap_or(name);
+    // A name that cannot be read has no tag that could be `latest`.
+    if name.is_empty() || name.contains(|c: char| c.is_ascii_uppercase() || c.is_whitespace()) && !last.contains(':') {
+        return "IfNotPresent";
+    }
     match (last.split_once(':'), digest) {
         (Some((_, "latest")), _) | (None, None) => "Always",
         _ => "IfNotPresent",

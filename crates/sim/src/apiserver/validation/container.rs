@@ -66,7 +66,10 @@ pub(super) fn init_containers(
             ("startupProbe", container.startup_probe.is_some()),
         ] {
             if present {
-                e.forbidden(&at.child(field), "may not be set for init containers without restartPolicy=Always");
+                e.forbidden(
+                    &at.child(field),
+                    "may not be set for init containers without restartPolicy=Always",
+                );
             }
         }
     }
@@ -86,17 +89,29 @@ fn common(e: &mut Errors, container: &core::Container, path: &Path<'_>, context:
         "File" | "FallbackToLogsOnError" => {}
         "" => e.required(&path.child("terminationMessagePolicy"), ""),
         other => {
-            e.unsupported(&path.child("terminationMessagePolicy"), other, &["File", "FallbackToLogsOnError"]);
+            e.unsupported(
+                &path.child("terminationMessagePolicy"),
+                other,
+                &["File", "FallbackToLogsOnError"],
+            );
         }
     }
     ports(e, container.ports.as_deref().unwrap_or_default(), &path.child("ports"));
     env(e, container.env.as_deref().unwrap_or_default(), &path.child("env"));
-    env_from(e, container.env_from.as_deref().unwrap_or_default(), &path.child("envFrom"));
+    env_from(
+        e,
+        container.env_from.as_deref().unwrap_or_default(),
+        &path.child("envFrom"),
+    );
     mounts(e, container, &path.child("volumeMounts"), context);
     match container.image_pull_policy.as_deref().unwrap_or_default() {
         "Always" | "IfNotPresent" | "Never" => {}
         "" => e.required(&path.child("imagePullPolicy"), ""),
-        other => e.unsupported(&path.child("imagePullPolicy"), other, &["Always", "IfNotPresent", "Never"]),
+        other => e.unsupported(
+            &path.child("imagePullPolicy"),
+            other,
+            &["Always", "IfNotPresent", "Never"],
+        ),
     }
     requirements(e, container.resources.as_ref(), &path.child("resources"));
     security_context(e, container.security_context.as_ref(), &path.child("securityContext"));
@@ -139,8 +154,13 @@ fn ports(e: &mut Errors, list: &[core::ContainerPort], path: &Path<'_>) {
 fn host_ports(e: &mut Errors, container: &core::Container, path: &Path<'_>, taken: &mut BTreeSet<String>) {
     let ports = path.child("ports");
     for (index, port) in container.ports.iter().flatten().enumerate() {
-        let Some(host) = port.host_port.filter(|host| *host != 0) else { continue };
-        let (protocol, ip) = (port.protocol.as_deref().unwrap_or_default(), port.host_ip.as_deref().unwrap_or_default());
+        let Some(host) = port.host_port.filter(|host| *host != 0) else {
+            continue;
+        };
+        let (protocol, ip) = (
+            port.protocol.as_deref().unwrap_or_default(),
+            port.host_ip.as_deref().unwrap_or_default(),
+        );
         let place = format!("{protocol}/{ip}/{host}");
         if taken.contains(&place) {
             e.duplicate(&ports.index(index).child("hostPort"), &place);
@@ -158,7 +178,12 @@ fn env(e: &mut Errors, list: &[core::EnvVar], path: &Path<'_>) {
             e.invalid_for(&at.child("name"), &variable.name, names::env_name(&variable.name));
         }
         if let Some(source) = &variable.value_from {
-            value_from(e, source, variable.value.as_deref().unwrap_or_default(), &at.child("valueFrom"));
+            value_from(
+                e,
+                source,
+                variable.value.as_deref().unwrap_or_default(),
+                &at.child("valueFrom"),
+            );
         }
     }
 }
@@ -206,7 +231,8 @@ fn value_from(e: &mut Errors, source: &core::EnvVarSource, value: &str, path: &P
         sources += 1;
     }
     if sources == 0 {
-        let detail = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`";
+        let detail =
+            "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`";
         e.invalid_text(path, "", detail);
     } else if !value.is_empty() {
         e.invalid_text(path, "", "may not be specified when `value` is not empty");
@@ -247,10 +273,15 @@ pub(super) fn field_ref(e: &mut Errors, field: &core::ObjectFieldSelector, known
     if known.contains(&given) {
         return;
     }
-    if ANY.contains(&given) || given == "spec.restartPolicy" || given == "spec.schedulerName" || given == "status.phase" {
+    if ANY.contains(&given) || given == "spec.restartPolicy" || given == "spec.schedulerName" || given == "status.phase"
+    {
         e.unsupported(&at, given, known);
     } else {
-        e.invalid_text(&at, given, &format!("error converting fieldPath: field label not supported: {given}"));
+        e.invalid_text(
+            &at,
+            given,
+            &format!("error converting fieldPath: field label not supported: {given}"),
+        );
     }
 }
 
@@ -283,7 +314,10 @@ fn env_from(e: &mut Errors, list: &[core::EnvFromSource], path: &Path<'_>) {
             e.invalid_for(&at.child("prefix"), prefix, names::env_name(prefix));
         }
         let maps = [
-            ("configMapRef", source.config_map_ref.as_ref().map(|source| &source.name)),
+            (
+                "configMapRef",
+                source.config_map_ref.as_ref().map(|source| &source.name),
+            ),
             ("secretRef", source.secret_ref.as_ref().map(|source| &source.name)),
         ];
         for (field, name) in maps {
@@ -318,7 +352,11 @@ fn mounts(e: &mut Errors, container: &core::Container, path: &Path<'_>, context:
         if let Some(sub_path) = mount.sub_path.as_deref().filter(|sub_path| !sub_path.is_empty()) {
             descending_path(e, sub_path, &path.child("subPath"));
         }
-        if let Some(expression) = mount.sub_path_expr.as_deref().filter(|expression| !expression.is_empty()) {
+        if let Some(expression) = mount
+            .sub_path_expr
+            .as_deref()
+            .filter(|expression| !expression.is_empty())
+        {
             if mount.sub_path.as_deref().is_some_and(|sub_path| !sub_path.is_empty()) {
                 let detail = "subPathExpr and subPath are mutually exclusive";
                 e.invalid_text(&at.child("subPathExpr"), expression, detail);
@@ -337,14 +375,20 @@ const FOR_CONTAINERS: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 pub(super) fn requirements(e: &mut Errors, requirements: Option<&core::ResourceRequirements>, path: &Path<'_>) {
     let Some(requirements) = requirements else { return };
     let (limits, requests) = (path.child("limits"), path.child("requests"));
-    let amount = |text: &k8s_openapi::apimachinery::pkg::api::resource::Quantity| quantity::parse(&text.0).unwrap_or(Quantity::ZERO);
+    let amount = |text: &k8s_openapi::apimachinery::pkg::api::resource::Quantity| {
+        quantity::parse(&text.0).unwrap_or(Quantity::ZERO)
+    };
     for (name, limit) in requirements.limits.iter().flatten() {
         resource(e, name, amount(limit), &limits.key(name));
     }
     for (name, request) in requirements.requests.iter().flatten() {
         let request = amount(request);
         resource(e, name, request, &requests.key(name));
-        let limit = requirements.limits.as_ref().and_then(|limits| limits.get(name)).map(amount);
+        let limit = requirements
+            .limits
+            .as_ref()
+            .and_then(|limits| limits.get(name))
+            .map(amount);
         let overcommit = !is_extended(name) && !name.starts_with("hugepages-");
         match limit {
             Some(limit) if !overcommit && request != limit => {
@@ -388,7 +432,10 @@ fn resource(e: &mut Errors, name: &str, amount: Quantity, path: &Path<'_>) {
 
 fn security_context(e: &mut Errors, security: Option<&core::SecurityContext>, path: &Path<'_>) {
     let Some(security) = security else { return };
-    for (field, id) in [("runAsUser", security.run_as_user), ("runAsGroup", security.run_as_group)] {
+    for (field, id) in [
+        ("runAsUser", security.run_as_user),
+        ("runAsGroup", security.run_as_group),
+    ] {
         if let Some(id) = id.filter(|id| !(0..=i64::from(i32::MAX)).contains(id)) {
             e.invalid(&path.child(field), id, "must be between 0 and 2147483647, inclusive");
         }
@@ -412,7 +459,10 @@ fn security_context(e: &mut Errors, security: Option<&core::SecurityContext>, pa
 
 /// A security context as Go prints its own type.
 fn go_security(security: &core::SecurityContext) -> Value {
-    let capabilities = security.capabilities.as_ref().map(|capabilities| json!({ "Add": capabilities.add, "Drop": capabilities.drop }));
+    let capabilities = security
+        .capabilities
+        .as_ref()
+        .map(|capabilities| json!({ "Add": capabilities.add, "Drop": capabilities.drop }));
     json!({
         "Capabilities": capabilities,
         "Privileged": security.privileged,
@@ -492,7 +542,11 @@ fn http_get(e: &mut Errors, http: &core::HTTPGetAction, path: &Path<'_>) {
         e.unsupported(&path.child("scheme"), scheme, &["HTTP", "HTTPS"]);
     }
     for header in http.http_headers.iter().flatten() {
-        let valid = !header.name.is_empty() && header.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let valid = !header.name.is_empty()
+            && header
+                .name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if !valid {
             let detail = "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')";
             e.invalid_text(&path.child("httpHeaders"), &header.name, detail);
@@ -559,7 +613,11 @@ fn probes(e: &mut Errors, container: &core::Container, path: &Path<'_>, context:
                 e.invalid(&grace, seconds, "must not be set for readinessProbes");
             }
         } else if probe.success_threshold != Some(1) {
-            e.invalid(&at.child("successThreshold"), probe.success_threshold.unwrap_or(0), "must be 1");
+            e.invalid(
+                &at.child("successThreshold"),
+                probe.success_threshold.unwrap_or(0),
+                "must be 1",
+            );
         }
     }
 }

@@ -5,10 +5,24 @@ const FIELDS: [(u64, u64, &[&str]); 5] = [
     (0, 59, &[]),
     (0, 23, &[]),
     (1, 31, &[]),
-    (1, 12, &["", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]),
+    (
+        1,
+        12,
+        &[
+            "", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+        ],
+    ),
     (0, 6, &["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
 ];
-const DESCRIPTORS: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+const DESCRIPTORS: [&str; 7] = [
+    "@yearly",
+    "@annually",
+    "@monthly",
+    "@weekly",
+    "@daily",
+    "@midnight",
+    "@hourly",
+];
 
 /// Checks a schedule of five fields, or one that begins with `@`.
 ///
@@ -21,13 +35,19 @@ pub(super) fn check(schedule: &str) -> Result<(), String> {
         }
         return match schedule.strip_prefix("@every ") {
             Some(span) if is_duration(span) => Ok(()),
-            Some(span) => Err(format!("failed to parse duration {schedule}: time: invalid duration {span:?}")),
+            Some(span) => Err(format!(
+                "failed to parse duration {schedule}: time: invalid duration {span:?}"
+            )),
             None => Err(format!("unrecognized descriptor: {schedule}")),
         };
     }
     let fields: Vec<&str> = schedule.split_whitespace().collect();
     if fields.len() != FIELDS.len() {
-        return Err(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" ")));
+        return Err(format!(
+            "expected exactly 5 fields, found {}: [{}]",
+            fields.len(),
+            fields.join(" ")
+        ));
     }
     for (field, (low, high, names)) in fields.iter().zip(FIELDS) {
         for part in field.split(',') {
@@ -47,7 +67,12 @@ fn is_duration(text: &str) -> bool {
         if digits.len() == rest.len() {
             return false;
         }
-        let Some(unit) = ["ns", "us", "ms", "s", "m", "h"].iter().find(|unit| digits.starts_with(**unit)) else { return false };
+        let Some(unit) = ["ns", "us", "ms", "s", "m", "h"]
+            .iter()
+            .find(|unit| digits.starts_with(**unit))
+        else {
+            return false;
+        };
         rest = &digits[unit.len()..];
     }
     true
@@ -85,7 +110,9 @@ fn range(text: &str, least: u64, greatest: u64, names: &[&str]) -> Result<(), St
         return Err(format!("end of range ({end}) above maximum ({greatest}): {text}"));
     }
     if start > end {
-        return Err(format!("beginning of range ({start}) beyond end of range ({end}): {text}"));
+        return Err(format!(
+            "beginning of range ({start}) beyond end of range ({end}): {text}"
+        ));
     }
     if step == 0 {
         return Err(format!("step of range should be a positive number: {text}"));
@@ -105,7 +132,9 @@ fn number(text: &str, least: u64, names: &[&str]) -> Result<u64, String> {
 fn plain_number(text: &str) -> Result<u64, String> {
     match text.parse::<i64>() {
         Ok(number) => u64::try_from(number).map_err(|_| format!("negative number ({number}) not allowed: {text}")),
-        Err(_) => Err(format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: invalid syntax")),
+        Err(_) => Err(format!(
+            "failed to parse int from {text}: strconv.Atoi: parsing {text:?}: invalid syntax"
+        )),
     }
 }
 
@@ -115,7 +144,13 @@ mod tests {
 
     #[test]
     fn schedules_are_read_or_refused_with_the_reason() {
-        for schedule in ["*/5 * * * *", "0 0 1,15 * mon-fri", "@hourly", "@every 1h30m", "0-59/2 ? * jan *"] {
+        for schedule in [
+            "*/5 * * * *",
+            "0 0 1,15 * mon-fri",
+            "@hourly",
+            "@every 1h30m",
+            "0-59/2 ? * jan *",
+        ] {
             assert_eq!(check(schedule), Ok(()), "{schedule}");
         }
         for (schedule, error) in [
@@ -125,7 +160,10 @@ mod tests {
             ("5-1 * * * *", "beginning of range (5) beyond end of range (1): 5-1"),
             ("*/0 * * * *", "step of range should be a positive number: */0"),
             ("@never", "unrecognized descriptor: @never"),
-            ("x * * * *", "failed to parse int from x: strconv.Atoi: parsing \"x\": invalid syntax"),
+            (
+                "x * * * *",
+                "failed to parse int from x: strconv.Atoi: parsing \"x\": invalid syntax",
+            ),
         ] {
             assert_eq!(check(schedule), Err(error.to_owned()), "{schedule}");
         }

@@ -29,21 +29,34 @@ fn generated_selector(e: &mut Errors, job: &batch::Job, spec: &batch::JobSpec, p
     }
     let uid = job.metadata.uid.as_deref().unwrap_or_default();
     let Some(selector) = &spec.selector else { return };
-    let only_uid = selector.match_labels.as_ref().is_some_and(|labels| labels.len() == 1 && labels.get(CONTROLLER_UID).is_some_and(|own| own == uid));
+    let only_uid = selector
+        .match_labels
+        .as_ref()
+        .is_some_and(|labels| labels.len() == 1 && labels.get(CONTROLLER_UID).is_some_and(|own| own == uid));
     if !only_uid || selector.match_expressions.as_ref().is_some_and(|list| !list.is_empty()) {
-        e.invalid(&path.child("selector"), shown(selector), "`selector` not auto-generated");
+        e.invalid(
+            &path.child("selector"),
+            shown(selector),
+            "`selector` not auto-generated",
+        );
     }
 }
 
 fn selector(e: &mut Errors, spec: &batch::JobSpec, path: &Path<'_>) {
     let at = path.child("selector");
-    let Some(selector) = &spec.selector else { return e.required(&at, "") };
+    let Some(selector) = &spec.selector else {
+        return e.required(&at, "");
+    };
     meta::selector(e, selector, &at);
     let labels = spec.template.metadata.as_ref().and_then(|meta| meta.labels.as_ref());
     if !selects(selector, labels) {
         let template = path.child("template");
         let metadata = template.child("metadata");
-        e.invalid(&metadata.child("labels"), shown(&labels), "`selector` does not match template `labels`");
+        e.invalid(
+            &metadata.child("labels"),
+            shown(&labels),
+            "`selector` does not match template `labels`",
+        );
     }
 }
 
@@ -54,14 +67,20 @@ fn spec(e: &mut Errors, spec: &batch::JobSpec, path: &Path<'_>) {
         ("completions", spec.completions.map(i64::from)),
         ("activeDeadlineSeconds", spec.active_deadline_seconds),
         ("backoffLimit", spec.backoff_limit.map(i64::from)),
-        ("ttlSecondsAfterFinished", spec.ttl_seconds_after_finished.map(i64::from)),
+        (
+            "ttlSecondsAfterFinished",
+            spec.ttl_seconds_after_finished.map(i64::from),
+        ),
         ("backoffLimitPerIndex", spec.backoff_limit_per_index.map(i64::from)),
         ("maxFailedIndexes", spec.max_failed_indexes.map(i64::from)),
     ] {
         e.nonnegative(&path.child(field), value.unwrap_or(0));
     }
     if spec.max_failed_indexes.is_some() && spec.backoff_limit_per_index.is_none() {
-        e.required(&path.child("backoffLimitPerIndex"), "when maxFailedIndexes is specified");
+        e.required(
+            &path.child("backoffLimitPerIndex"),
+            "when maxFailedIndexes is specified",
+        );
     }
     let mode = spec.completion_mode.as_deref().unwrap_or("NonIndexed");
     if !matches!(mode, "NonIndexed" | "Indexed") {
@@ -71,7 +90,10 @@ fn spec(e: &mut Errors, spec: &batch::JobSpec, path: &Path<'_>) {
         indexed(e, spec, path);
     }
     if mode == "NonIndexed" {
-        for (field, value) in [("backoffLimitPerIndex", spec.backoff_limit_per_index), ("maxFailedIndexes", spec.max_failed_indexes)] {
+        for (field, value) in [
+            ("backoffLimitPerIndex", spec.backoff_limit_per_index),
+            ("maxFailedIndexes", spec.max_failed_indexes),
+        ] {
             if let Some(value) = value {
                 e.invalid(&path.child(field), value, "requires indexed completion mode");
             }
@@ -84,20 +106,33 @@ fn spec(e: &mut Errors, spec: &batch::JobSpec, path: &Path<'_>) {
         success_policy(e, policy, mode, &path.child("successPolicy"));
     }
     if let Some(policy) = spec.pod_replacement_policy.as_deref() {
-        let supported: &[&str] = if spec.pod_failure_policy.is_some() { &["Failed"] } else { &["Failed", "TerminatingOrFailed"] };
+        let supported: &[&str] = if spec.pod_failure_policy.is_some() {
+            &["Failed"]
+        } else {
+            &["Failed", "TerminatingOrFailed"]
+        };
         if !supported.contains(&policy) {
             e.unsupported(&path.child("podReplacementPolicy"), policy, supported);
         }
     }
     let template = path.child("template");
     pod::template(e, &spec.template, &template);
-    let policy = spec.template.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()).unwrap_or_default();
+    let policy = spec
+        .template
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.restart_policy.as_deref())
+        .unwrap_or_default();
     let pod_spec = template.child("spec");
     let at = pod_spec.child("restartPolicy");
     match policy {
         "Always" | "" => e.required(&at, "valid values: \"OnFailure\", \"Never\""),
         "OnFailure" if spec.pod_failure_policy.is_some() => {
-            e.invalid_text(&at, policy, "only \"Never\" is supported when podFailurePolicy is specified");
+            e.invalid_text(
+                &at,
+                policy,
+                "only \"Never\" is supported when podFailurePolicy is specified",
+            );
         }
         "OnFailure" | "Never" => {}
         other => e.unsupported(&at, other, &["OnFailure", "Never"]),
@@ -115,7 +150,11 @@ fn indexed(e: &mut Errors, spec: &batch::JobSpec, path: &Path<'_>) {
     if let (Some(completions), Some(failed)) = (spec.completions, spec.max_failed_indexes)
         && failed > completions
     {
-        e.invalid(&path.child("maxFailedIndexes"), failed, "must be less than or equal to completions");
+        e.invalid(
+            &path.child("maxFailedIndexes"),
+            failed,
+            "must be less than or equal to completions",
+        );
     }
 }
 
@@ -136,7 +175,10 @@ fn failure_policy(e: &mut Errors, spec: &batch::JobSpec, policy: &batch::PodFail
         let at = rules.index(index);
         let action = at.child("action");
         match rule.action.as_str() {
-            "" => e.required(&action, "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]"),
+            "" => e.required(
+                &action,
+                "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]",
+            ),
             "FailIndex" if spec.backoff_limit_per_index.is_none() => {
                 e.invalid_text(&action, "FailIndex", "requires the backoffLimitPerIndex to be set");
             }
@@ -151,7 +193,11 @@ fn failure_policy(e: &mut Errors, spec: &batch::JobSpec, policy: &batch::PodFail
         for (index, pattern) in conditions.iter().enumerate() {
             let status = pattern.status.as_deref().unwrap_or_default();
             if !matches!(status, "False" | "True" | "Unknown") {
-                e.unsupported(&at_conditions.index(index).child("status"), status, &["False", "True", "Unknown"]);
+                e.unsupported(
+                    &at_conditions.index(index).child("status"),
+                    status,
+                    &["False", "True", "Unknown"],
+                );
             }
         }
         let detail = match (rule.on_exit_codes.is_some(), !conditions.is_empty()) {
@@ -214,7 +260,10 @@ fn success_policy(e: &mut Errors, policy: &batch::SuccessPolicy, mode: &str, pat
     }
     let rules = path.child("rules");
     if policy.rules.is_empty() {
-        e.required(&rules, "at least one rules must be specified when the successPolicy is specified");
+        e.required(
+            &rules,
+            "at least one rules must be specified when the successPolicy is specified",
+        );
     }
     if policy.rules.len() > 20 {
         e.too_many(&rules, policy.rules.len(), 20);
@@ -222,7 +271,10 @@ fn success_policy(e: &mut Errors, policy: &batch::SuccessPolicy, mode: &str, pat
     for (index, rule) in policy.rules.iter().enumerate() {
         let at = rules.index(index);
         if rule.succeeded_count.is_none() && rule.succeeded_indexes.is_none() {
-            e.required(&at, "at least one of succeededCount or succeededIndexes must be specified");
+            e.required(
+                &at,
+                "at least one of succeededCount or succeededIndexes must be specified",
+            );
         }
         if let Some(count) = rule.succeeded_count {
             e.nonnegative(&at.child("succeededCount"), count.into());
@@ -243,17 +295,28 @@ pub(super) fn cron_job(e: &mut Errors, job: &batch::CronJob) {
     } else if let Err(error) = cron::check(&spec.schedule) {
         e.invalid_text(&schedule, &spec.schedule, &error);
     }
-    e.nonnegative(&path.child("startingDeadlineSeconds"), spec.starting_deadline_seconds.unwrap_or(0));
+    e.nonnegative(
+        &path.child("startingDeadlineSeconds"),
+        spec.starting_deadline_seconds.unwrap_or(0),
+    );
     if let Some(zone) = &spec.time_zone {
         time_zone(e, zone, &path.child("timeZone"));
     }
     let policy = spec.concurrency_policy.as_deref().unwrap_or_default();
     if !matches!(policy, "Allow" | "Forbid" | "Replace") {
-        e.unsupported(&path.child("concurrencyPolicy"), policy, &["Allow", "Forbid", "Replace"]);
+        e.unsupported(
+            &path.child("concurrencyPolicy"),
+            policy,
+            &["Allow", "Forbid", "Replace"],
+        );
     }
     let template = path.child("jobTemplate");
     let default = batch::JobSpec::default();
-    self::spec(e, spec.job_template.spec.as_ref().unwrap_or(&default), &template.child("spec"));
+    self::spec(
+        e,
+        spec.job_template.spec.as_ref().unwrap_or(&default),
+        &template.child("spec"),
+    );
     for (field, limit) in [
         ("successfulJobsHistoryLimit", spec.successful_jobs_history_limit),
         ("failedJobsHistoryLimit", spec.failed_jobs_history_limit),
@@ -269,7 +332,9 @@ fn time_zone(e: &mut Errors, zone: &str, path: &Path<'_>) {
     }
     let valid = |part: &str| {
         !part.is_empty()
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+'))
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+'))
             && !part.starts_with('-')
             && part != "."
             && part != ".."

@@ -19,7 +19,11 @@ pub(super) fn object(e: &mut Errors, object: &Object) {
     let path = Path::root("metadata");
     if let Some(prefix) = meta.generate_name.as_deref().filter(|prefix| !prefix.is_empty()) {
         // A prefix may end in what a name may not end in.
-        let whole = if prefix.ends_with('-') { format!("{prefix}a") } else { prefix.to_owned() };
+        let whole = if prefix.ends_with('-') {
+            format!("{prefix}a")
+        } else {
+            prefix.to_owned()
+        };
         let mut reasons = name(kind, &whole);
         reasons.truncate(if whole == prefix { usize::MAX } else { reasons.len() });
         e.invalid_for(&path.child("generateName"), prefix, reasons);
@@ -83,7 +87,11 @@ fn path_segment(name: &str) -> Vec<String> {
     if name == "." || name == ".." {
         return vec![format!("may not be '{name}'")];
     }
-    ["/", "%"].iter().filter(|part| name.contains(**part)).map(|part| format!("may not contain '{part}'")).collect()
+    ["/", "%"]
+        .iter()
+        .filter(|part| name.contains(**part))
+        .map(|part| format!("may not contain '{part}'"))
+        .collect()
 }
 
 pub(super) fn labels(e: &mut Errors, labels: Option<&BTreeMap<String, String>>, path: &Path<'_>) {
@@ -98,7 +106,11 @@ pub(super) fn annotations(e: &mut Errors, annotations: Option<&BTreeMap<String, 
         // The rule is that of labels, upper case forgiven.
         e.invalid_for(path, key, names::label_key(&key.to_lowercase()));
     }
-    let size: usize = annotations.into_iter().flatten().map(|(key, value)| key.len() + value.len()).sum();
+    let size: usize = annotations
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
     if size > ANNOTATIONS {
         e.too_long(path, ANNOTATIONS);
     }
@@ -118,7 +130,10 @@ pub(super) fn selector(e: &mut Errors, selector: &LabelSelector, path: &Path<'_>
             }
             "In" | "NotIn" => {}
             "Exists" | "DoesNotExist" if !values.is_empty() => {
-                e.forbidden(&values_path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+                e.forbidden(
+                    &values_path,
+                    "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+                );
             }
             "Exists" | "DoesNotExist" => {}
             other => e.invalid(&at.child("operator"), quoted(other), "not a valid selector operator"),
@@ -132,5 +147,6 @@ pub(super) fn selector(e: &mut Errors, selector: &LabelSelector, path: &Path<'_>
 
 /// Whether a selector says nothing: it selects everything, or was not given at all.
 pub(super) fn is_empty(selector: &LabelSelector) -> bool {
-    selector.match_labels.as_ref().is_none_or(BTreeMap::is_empty) && selector.match_expressions.as_ref().is_none_or(Vec::is_empty)
+    selector.match_labels.as_ref().is_none_or(BTreeMap::is_empty)
+        && selector.match_expressions.as_ref().is_none_or(Vec::is_empty)
 }

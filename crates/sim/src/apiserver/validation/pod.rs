@@ -13,7 +13,10 @@ use crate::quantity;
 pub(super) fn create(e: &mut Errors, pod: &core::Pod) {
     metadata_and_spec(e, pod);
     let spec = pod.spec.as_ref();
-    if spec.and_then(|spec| spec.ephemeral_containers.as_ref()).is_some_and(|list| !list.is_empty()) {
+    if spec
+        .and_then(|spec| spec.ephemeral_containers.as_ref())
+        .is_some_and(|list| !list.is_empty())
+    {
         let path = Path::root("spec");
         e.forbidden(&path.child("ephemeralContainers"), "cannot be set on create");
     }
@@ -38,7 +41,10 @@ pub(super) fn template(e: &mut Errors, template: &core::PodTemplateSpec, path: &
     let spec = template.spec.as_ref().unwrap_or(&default);
     self::spec(e, spec, &at, None, false);
     if spec.ephemeral_containers.as_ref().is_some_and(|list| !list.is_empty()) {
-        e.forbidden(&at.child("ephemeralContainers"), "ephemeral containers not allowed in pod template");
+        e.forbidden(
+            &at.child("ephemeralContainers"),
+            "ephemeral containers not allowed in pod template",
+        );
     }
 }
 
@@ -50,8 +56,17 @@ pub(super) struct Context<'a> {
 }
 
 fn spec(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>, pod_name: Option<&str>, is_pod: bool) {
-    let mut context = Context { volumes: BTreeSet::new(), grace: spec.termination_grace_period_seconds, pod_name };
-    volume::volumes(e, spec.volumes.as_deref().unwrap_or_default(), &path.child("volumes"), &mut context);
+    let mut context = Context {
+        volumes: BTreeSet::new(),
+        grace: spec.termination_grace_period_seconds,
+        pod_name,
+    };
+    volume::volumes(
+        e,
+        spec.volumes.as_deref().unwrap_or_default(),
+        &path.child("volumes"),
+        &mut context,
+    );
     container::containers(e, &spec.containers, &path.child("containers"), &context);
     let init = spec.init_containers.as_deref().unwrap_or_default();
     container::init_containers(e, init, &spec.containers, &path.child("initContainers"), &context);
@@ -81,7 +96,10 @@ fn spec(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>, pod_name: Option<
         scheduling::affinity(e, affinity, &path.child("affinity"));
     }
     if text(&spec.dns_policy) == "None"
-        && spec.dns_config.as_ref().is_none_or(|config| config.nameservers.as_ref().is_none_or(Vec::is_empty))
+        && spec
+            .dns_config
+            .as_ref()
+            .is_none_or(|config| config.nameservers.as_ref().is_none_or(Vec::is_empty))
     {
         let config = path.child("dnsConfig");
         let detail = "must provide at least one DNS nameserver when `dnsPolicy` is None";
@@ -94,7 +112,11 @@ fn spec(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>, pod_name: Option<
     let gates = path.child("readinessGates");
     for (index, gate) in spec.readiness_gates.iter().flatten().enumerate() {
         let at = gates.index(index);
-        e.invalid_for(&at.child("conditionType"), &gate.condition_type, names::label_key(&gate.condition_type));
+        e.invalid_for(
+            &at.child("conditionType"),
+            &gate.condition_type,
+            names::label_key(&gate.condition_type),
+        );
     }
     scheduling::gates(e, spec, &path.child("schedulingGates"));
     scheduling::spread(e, spec, &path.child("topologySpreadConstraints"));
@@ -107,7 +129,11 @@ fn spec(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>, pod_name: Option<
     if let Some(seconds) = spec.active_deadline_seconds
         && !(1..=i64::from(i32::MAX)).contains(&seconds)
     {
-        e.invalid(&path.child("activeDeadlineSeconds"), seconds, "must be between 1 and 2147483647, inclusive");
+        e.invalid(
+            &path.child("activeDeadlineSeconds"),
+            seconds,
+            "must be between 1 and 2147483647, inclusive",
+        );
     }
     for (field, value) in [("hostname", &spec.hostname), ("subdomain", &spec.subdomain)] {
         if let Some(value) = value.as_deref().filter(|value| !value.is_empty()) {
@@ -130,7 +156,11 @@ fn spec(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>, pod_name: Option<
     match spec.preemption_policy.as_deref() {
         None | Some("PreemptLowerPriority" | "Never") => {}
         Some("") => e.required(&path.child("preemptionPolicy"), ""),
-        Some(other) => e.unsupported(&path.child("preemptionPolicy"), other, &["PreemptLowerPriority", "Never"]),
+        Some(other) => e.unsupported(
+            &path.child("preemptionPolicy"),
+            other,
+            &["PreemptLowerPriority", "Never"],
+        ),
     }
 }
 
@@ -141,10 +171,15 @@ fn pod_level_resources(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>) {
     container::requirements(e, Some(resources), &at);
     let requests = at.child("requests");
     for (name, whole) in resources.requests.iter().flatten() {
-        let Ok(amount) = quantity::parse(&whole.0) else { continue };
+        let Ok(amount) = quantity::parse(&whole.0) else {
+            continue;
+        };
         let mut sum = quantity::Quantity::ZERO;
         for container in &spec.containers {
-            let own = container.resources.as_ref().and_then(|resources| resources.requests.as_ref()?.get(name));
+            let own = container
+                .resources
+                .as_ref()
+                .and_then(|resources| resources.requests.as_ref()?.get(name));
             if let Some(own) = own.and_then(|own| quantity::parse(&own.0).ok()) {
                 sum = sum.plus(own);
             }
@@ -169,7 +204,11 @@ fn host_network_ports(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>, is_
             let host = port.host_port.unwrap_or(0);
             if (is_pod || host != 0) && host != port.container_port {
                 let at = ports.index(index);
-                e.invalid(&at.child("hostPort"), host, "must match `containerPort` when `hostNetwork` is true");
+                e.invalid(
+                    &at.child("hostPort"),
+                    host,
+                    "must match `containerPort` when `hostNetwork` is true",
+                );
             }
         }
     }
@@ -181,7 +220,11 @@ fn security_context(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>) {
     let at = path.child("securityContext");
     const RANGE: &str = "must be between 0 and 2147483647, inclusive";
     let in_range = |id: i64| (0..=i64::from(i32::MAX)).contains(&id);
-    for (field, id) in [("fsGroup", security.fs_group), ("runAsUser", security.run_as_user), ("runAsGroup", security.run_as_group)] {
+    for (field, id) in [
+        ("fsGroup", security.fs_group),
+        ("runAsUser", security.run_as_user),
+        ("runAsGroup", security.run_as_group),
+    ] {
         if let Some(id) = id.filter(|id| !in_range(*id)) {
             e.invalid(&at.child(field), id, RANGE);
         }

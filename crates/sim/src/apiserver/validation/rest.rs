@@ -78,7 +78,11 @@ fn secret(e: &mut Errors, secret: &core::Secret) {
 pub(super) fn node(e: &mut Errors, node: &core::Node) {
     let metadata = Path::root("metadata");
     let path = metadata.child("taints");
-    let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
+    let taints = node
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.taints.as_deref())
+        .unwrap_or_default();
     for (index, taint) in taints.iter().enumerate() {
         let at = path.index(index);
         e.invalid_for(&at.child("key"), &taint.key, names::label_key(&taint.key));
@@ -88,7 +92,10 @@ pub(super) fn node(e: &mut Errors, node: &core::Node) {
             e.invalid_text(&at.child("value"), value, &reasons.join(";"));
         }
         affinity::taint_effect(e, &taint.effect, &at.child("effect"));
-        if taints[..index].iter().any(|other| other.key == taint.key && other.effect == taint.effect) {
+        if taints[..index]
+            .iter()
+            .any(|other| other.key == taint.key && other.effect == taint.effect)
+        {
             e.duplicate(&at, &format!("{}:{}", taint.key, taint.effect));
         }
     }
@@ -101,29 +108,72 @@ fn limit_range(e: &mut Errors, range: &core::LimitRange) {
     for (index, item) in range.spec.iter().flat_map(|spec| &spec.limits).enumerate() {
         let at = limits.index(index);
         let lists = [&item.min, &item.max, &item.default_request, &item.default];
-        let mut names: Vec<&String> = lists.iter().flat_map(|list| list.iter().flatten().map(|(name, _)| name)).collect();
+        let mut names: Vec<&String> = lists
+            .iter()
+            .flat_map(|list| list.iter().flatten().map(|(name, _)| name))
+            .collect();
         names.sort();
         names.dedup();
         for name in names {
-            let of = |list: &Option<std::collections::BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>| {
-                list.as_ref()?.get(name).and_then(|amount| quantity::parse(&amount.0).ok())
+            let of = |list: &Option<
+                std::collections::BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>,
+            >| {
+                list.as_ref()?
+                    .get(name)
+                    .and_then(|amount| quantity::parse(&amount.0).ok())
             };
             let (min, max) = (of(&item.min), of(&item.max));
             let (request, default) = (of(&item.default_request), of(&item.default));
-            let mut more = |field: &str, low: Option<quantity::Quantity>, high: Option<quantity::Quantity>, said: &str, shown: Option<quantity::Quantity>| {
+            let mut more = |field: &str,
+                            low: Option<quantity::Quantity>,
+                            high: Option<quantity::Quantity>,
+                            said: &str,
+                            shown: Option<quantity::Quantity>| {
                 if let (Some(low), Some(high), Some(shown)) = (low, high, shown)
                     && low > high
                 {
-                    let detail = said.replace("{low}", &low.to_string()).replace("{high}", &high.to_string());
+                    let detail = said
+                        .replace("{low}", &low.to_string())
+                        .replace("{high}", &high.to_string());
                     e.invalid_text(&at.child(field).key(name), &shown.to_string(), &detail);
                 }
             };
             more("min", min, max, "min value {low} is greater than max value {high}", min);
-            more("defaultRequest", min, request, "min value {low} is greater than default request value {high}", request);
-            more("defaultRequest", request, max, "default request value {low} is greater than max value {high}", request);
-            more("defaultRequest", request, default, "default request value {low} is greater than default limit value {high}", request);
-            more("default", min, default, "min value {low} is greater than default value {high}", min);
-            more("default", default, max, "default value {low} is greater than max value {high}", default);
+            more(
+                "defaultRequest",
+                min,
+                request,
+                "min value {low} is greater than default request value {high}",
+                request,
+            );
+            more(
+                "defaultRequest",
+                request,
+                max,
+                "default request value {low} is greater than max value {high}",
+                request,
+            );
+            more(
+                "defaultRequest",
+                request,
+                default,
+                "default request value {low} is greater than default limit value {high}",
+                request,
+            );
+            more(
+                "default",
+                min,
+                default,
+                "min value {low} is greater than default value {high}",
+                min,
+            );
+            more(
+                "default",
+                default,
+                max,
+                "default value {low} is greater than max value {high}",
+                default,
+            );
         }
     }
 }
@@ -148,19 +198,30 @@ fn claim_spec(e: &mut Errors, claim: &core::PersistentVolumeClaim) {
         meta::selector(e, selector, &path.child("selector"));
     }
     let resources = path.child("resources");
-    let storage = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref()?.get("storage"));
+    let storage = spec
+        .resources
+        .as_ref()
+        .and_then(|resources| resources.requests.as_ref()?.get("storage"));
     match storage.and_then(|amount| quantity::parse(&amount.0).ok()) {
         None => e.required(&resources.key("storage"), ""),
         Some(amount) if amount <= quantity::Quantity::ZERO => {
             let requests = resources.child("requests");
-            e.invalid_text(&requests.key("storage"), &amount.to_string(), "must be greater than zero");
+            e.invalid_text(
+                &requests.key("storage"),
+                &amount.to_string(),
+                "must be greater than zero",
+            );
         }
         Some(_) => {}
     }
     if let Some(class) = spec.storage_class_name.as_deref().filter(|class| !class.is_empty()) {
         e.invalid_for(&path.child("storageClassName"), class, names::dns1123_subdomain(class));
     }
-    if let Some(mode) = spec.volume_mode.as_deref().filter(|mode| !matches!(*mode, "Block" | "Filesystem")) {
+    if let Some(mode) = spec
+        .volume_mode
+        .as_deref()
+        .filter(|mode| !matches!(*mode, "Block" | "Filesystem"))
+    {
         e.unsupported(&path.child("volumeMode"), mode, &["Block", "Filesystem"]);
     }
 }
@@ -192,7 +253,10 @@ fn priority_class(e: &mut Errors, class: &scheduling::PriorityClass) {
     let name = class.metadata.name.as_deref().unwrap_or_default();
     let value = class.value.unwrap_or(0);
     if name.starts_with("system-") {
-        let known = matches!((name, value), ("system-node-critical", 2_000_001_000) | ("system-cluster-critical", 2_000_000_000));
+        let known = matches!(
+            (name, value),
+            ("system-node-critical", 2_000_001_000) | ("system-cluster-critical", 2_000_000_000)
+        );
         if !known {
             let detail = format!(
                 "priority class names with 'system-' prefix are reserved for system use only. error: {name} is not a known \
@@ -206,7 +270,11 @@ fn priority_class(e: &mut Errors, class: &scheduling::PriorityClass) {
     }
     match class.preemption_policy.as_deref() {
         None | Some("Never" | "PreemptLowerPriority") => {}
-        Some(other) => e.unsupported(&Path::root("preemptionPolicy"), other, &["PreemptLowerPriority", "Never"]),
+        Some(other) => e.unsupported(
+            &Path::root("preemptionPolicy"),
+            other,
+            &["PreemptLowerPriority", "Never"],
+        ),
     }
 }
 
@@ -217,7 +285,10 @@ fn disruption_budget(e: &mut Errors, budget: &policy::PodDisruptionBudget) {
         let value = serde_json::json!({ "MinAvailable": spec.min_available, "Selector": spec.selector, "MaxUnavailable": spec.max_unavailable });
         e.invalid(&path, value, "minAvailable and maxUnavailable cannot be both set");
     }
-    for (field, value) in [("minAvailable", &spec.min_available), ("maxUnavailable", &spec.max_unavailable)] {
+    for (field, value) in [
+        ("minAvailable", &spec.min_available),
+        ("maxUnavailable", &spec.max_unavailable),
+    ] {
         if let Some(value) = value {
             workload::int_or_percent(e, value, &path.child(field));
         }

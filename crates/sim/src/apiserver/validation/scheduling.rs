@@ -20,7 +20,12 @@ pub(super) fn affinity(e: &mut Errors, affinity: &core::Affinity, path: &Path<'_
             node_selector(e, required, &at.child(REQUIRED));
         }
         let preferred = at.child(PREFERRED);
-        for (index, term) in node.preferred_during_scheduling_ignored_during_execution.iter().flatten().enumerate() {
+        for (index, term) in node
+            .preferred_during_scheduling_ignored_during_execution
+            .iter()
+            .flatten()
+            .enumerate()
+        {
             let at = preferred.index(index);
             weight(e, term.weight, &at);
             node_term(e, &term.preference, &at.child("preference"));
@@ -28,13 +33,37 @@ pub(super) fn affinity(e: &mut Errors, affinity: &core::Affinity, path: &Path<'_
     }
     if let Some(pod) = &affinity.pod_affinity {
         let at = path.child("podAffinity");
-        pod_terms(e, pod.required_during_scheduling_ignored_during_execution.as_deref().unwrap_or_default(), &at.child(REQUIRED));
-        weighted(e, pod.preferred_during_scheduling_ignored_during_execution.as_deref().unwrap_or_default(), &at.child(PREFERRED));
+        pod_terms(
+            e,
+            pod.required_during_scheduling_ignored_during_execution
+                .as_deref()
+                .unwrap_or_default(),
+            &at.child(REQUIRED),
+        );
+        weighted(
+            e,
+            pod.preferred_during_scheduling_ignored_during_execution
+                .as_deref()
+                .unwrap_or_default(),
+            &at.child(PREFERRED),
+        );
     }
     if let Some(pod) = &affinity.pod_anti_affinity {
         let at = path.child("podAntiAffinity");
-        pod_terms(e, pod.required_during_scheduling_ignored_during_execution.as_deref().unwrap_or_default(), &at.child(REQUIRED));
-        weighted(e, pod.preferred_during_scheduling_ignored_during_execution.as_deref().unwrap_or_default(), &at.child(PREFERRED));
+        pod_terms(
+            e,
+            pod.required_during_scheduling_ignored_during_execution
+                .as_deref()
+                .unwrap_or_default(),
+            &at.child(REQUIRED),
+        );
+        weighted(
+            e,
+            pod.preferred_during_scheduling_ignored_during_execution
+                .as_deref()
+                .unwrap_or_default(),
+            &at.child(PREFERRED),
+        );
     }
 }
 
@@ -66,11 +95,17 @@ fn node_term(e: &mut Errors, term: &core::NodeSelectorTerm, path: &Path<'_>) {
             }
             "In" | "NotIn" => {}
             "Exists" | "DoesNotExist" if !values.is_empty() => {
-                e.forbidden(&values_path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+                e.forbidden(
+                    &values_path,
+                    "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+                );
             }
             "Exists" | "DoesNotExist" => {}
             "Gt" | "Lt" if values.len() != 1 => {
-                e.required(&values_path, "must be specified single value when `operator` is 'Lt' or 'Gt'");
+                e.required(
+                    &values_path,
+                    "must be specified single value when `operator` is 'Lt' or 'Gt'",
+                );
             }
             "Gt" | "Lt" => {}
             other => e.invalid(&at.child("operator"), quoted(other), "not a valid selector operator"),
@@ -81,7 +116,11 @@ fn node_term(e: &mut Errors, term: &core::NodeSelectorTerm, path: &Path<'_>) {
     for (index, requirement) in term.match_fields.iter().flatten().enumerate() {
         let at = fields.index(index);
         if !matches!(requirement.operator.as_str(), "In" | "NotIn") {
-            e.invalid_text(&at.child("operator"), &requirement.operator, "not a valid selector operator");
+            e.invalid_text(
+                &at.child("operator"),
+                &requirement.operator,
+                "not a valid selector operator",
+            );
         } else if requirement.values.as_ref().map_or(0, Vec::len) != 1 {
             e.required(
                 &at.child("values"),
@@ -153,11 +192,14 @@ pub(super) fn spread(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>) {
         if !WHEN.contains(&when) {
             e.unsupported(&at.child("whenUnsatisfiable"), when, &WHEN);
         }
-        let same = constraints[..index]
+        let same = constraints[index + 1..]
             .iter()
             .any(|other| other.topology_key == constraint.topology_key && other.when_unsatisfiable == when);
         if same {
-            e.duplicate(&at.child("{topologyKey, whenUnsatisfiable}"), &format!("{{{}, {when}}}", constraint.topology_key));
+            e.duplicate(
+                &at.child("{topologyKey, whenUnsatisfiable}"),
+                &format!("{{{}, {when}}}", constraint.topology_key),
+            );
         }
         if let Some(domains) = constraint.min_domains {
             let min = at.child("minDomains");
@@ -165,14 +207,21 @@ pub(super) fn spread(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>) {
                 e.invalid(&min, domains, "must be greater than zero");
             }
             if when != "DoNotSchedule" {
-                e.invalid(&min, domains, "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway");
+                e.invalid(
+                    &min,
+                    domains,
+                    "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway",
+                );
             }
         }
         for (field, policy) in [
             ("nodeAffinityPolicy", &constraint.node_affinity_policy),
             ("nodeTaintsPolicy", &constraint.node_taints_policy),
         ] {
-            if let Some(policy) = policy.as_deref().filter(|policy| !matches!(*policy, "Honor" | "Ignore")) {
+            if let Some(policy) = policy
+                .as_deref()
+                .filter(|policy| !matches!(*policy, "Honor" | "Ignore"))
+            {
                 e.unsupported(&at.child(field), policy, &["Honor", "Ignore"]);
             }
         }
@@ -196,7 +245,11 @@ pub(super) fn tolerations(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>)
             e.invalid_text(&at.child("operator"), &operator, detail);
         }
         if toleration.toleration_seconds.is_some() && effect != "NoExecute" {
-            e.invalid_text(&at.child("effect"), &effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
+            e.invalid_text(
+                &at.child("effect"),
+                &effect,
+                "effect must be 'NoExecute' when `tolerationSeconds` is set",
+            );
         }
         match operator.as_str() {
             "Equal" | "" => {
@@ -206,7 +259,11 @@ pub(super) fn tolerations(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>)
                 }
             }
             "Exists" if !value.is_empty() => {
-                e.invalid_text(&at.child("operator"), &value, "value must be empty when `operator` is 'Exists'");
+                e.invalid_text(
+                    &at.child("operator"),
+                    &value,
+                    "value must be empty when `operator` is 'Exists'",
+                );
             }
             "Exists" => {}
             "Lt" | "Gt" => e.unsupported(&at.child("operator"), &operator, &["Equal", "Exists", "Lt", "Gt"]),

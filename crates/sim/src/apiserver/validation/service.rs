@@ -26,10 +26,18 @@ pub(super) fn service(e: &mut Errors, service: &core::Service) {
     }
     match kind {
         "LoadBalancer" if headless => {
-            e.invalid_text(&path.child("clusterIPs").index(0), HEADLESS, "may not be set to 'None' for LoadBalancer services");
+            e.invalid_text(
+                &path.child("clusterIPs").index(0),
+                HEADLESS,
+                "may not be set to 'None' for LoadBalancer services",
+            );
         }
         "NodePort" if headless => {
-            e.invalid_text(&path.child("clusterIPs").index(0), HEADLESS, "may not be set to 'None' for NodePort services");
+            e.invalid_text(
+                &path.child("clusterIPs").index(0),
+                HEADLESS,
+                "may not be set to 'None' for NodePort services",
+            );
         }
         "ExternalName" => external_name(e, spec, &path),
         _ => {}
@@ -42,12 +50,19 @@ pub(super) fn service(e: &mut Errors, service: &core::Service) {
     match spec.session_affinity.as_deref().unwrap_or_default() {
         "None" => {}
         "ClientIP" => {
-            let config = spec.session_affinity_config.as_ref().and_then(|config| config.client_ip.as_ref());
+            let config = spec
+                .session_affinity_config
+                .as_ref()
+                .and_then(|config| config.client_ip.as_ref());
             let seconds = config.and_then(|config| config.timeout_seconds).unwrap_or(10800);
             if !(1..=86400).contains(&seconds) {
                 let config = path.child("sessionAffinityConfig");
                 let at = config.child("clientIP");
-                e.invalid(&at.child("timeoutSeconds"), seconds, "must be greater than 0 and less than 86400");
+                e.invalid(
+                    &at.child("timeoutSeconds"),
+                    seconds,
+                    "must be greater than 0 and less than 86400",
+                );
             }
         }
         "" => e.required(&path.child("sessionAffinity"), ""),
@@ -87,7 +102,11 @@ pub(super) fn service(e: &mut Errors, service: &core::Service) {
             e.duplicate(&ports.index(index), &format!("{protocol}/{}", port.port));
         }
     }
-    if let Some(policy) = spec.internal_traffic_policy.as_deref().filter(|policy| !matches!(*policy, "Cluster" | "Local")) {
+    if let Some(policy) = spec
+        .internal_traffic_policy
+        .as_deref()
+        .filter(|policy| !matches!(*policy, "Cluster" | "Local"))
+    {
         e.unsupported(&path.child("internalTrafficPolicy"), policy, &["Cluster", "Local"]);
     }
 }

@@ -25,17 +25,31 @@ pub(crate) fn update(old: &Object, new: &Object) -> Errors {
         (Object::Pod(old), Object::Pod(new)) => self::pod(e, old, new),
         (Object::Deployment(old), Object::Deployment(new)) => {
             workload::deployment(e, new);
-            immutable_selector(e, old.spec.as_ref().map(|spec| &spec.selector), new.spec.as_ref().map(|spec| &spec.selector));
+            immutable_selector(
+                e,
+                old.spec.as_ref().map(|spec| &spec.selector),
+                new.spec.as_ref().map(|spec| &spec.selector),
+            );
         }
         (Object::ReplicaSet(old), Object::ReplicaSet(new)) => {
             workload::replica_set(e, new);
-            immutable_selector(e, old.spec.as_ref().map(|spec| &spec.selector), new.spec.as_ref().map(|spec| &spec.selector));
+            immutable_selector(
+                e,
+                old.spec.as_ref().map(|spec| &spec.selector),
+                new.spec.as_ref().map(|spec| &spec.selector),
+            );
         }
         (Object::DaemonSet(old), Object::DaemonSet(new)) => {
             workload::daemon_set(e, new);
-            immutable_selector(e, old.spec.as_ref().map(|spec| &spec.selector), new.spec.as_ref().map(|spec| &spec.selector));
+            immutable_selector(
+                e,
+                old.spec.as_ref().map(|spec| &spec.selector),
+                new.spec.as_ref().map(|spec| &spec.selector),
+            );
         }
-        (Object::ReplicationController(_), Object::ReplicationController(new)) => workload::replication_controller(e, new),
+        (Object::ReplicationController(_), Object::ReplicationController(new)) => {
+            workload::replication_controller(e, new)
+        }
         (Object::StatefulSet(old), Object::StatefulSet(new)) => stateful_set(e, old, new),
         (Object::Job(old), Object::Job(new)) => self::job(e, old, new),
         (Object::CronJob(_), Object::CronJob(new)) => job::cron_job(e, new),
@@ -73,7 +87,10 @@ fn immutable_selector<T: PartialEq + Serialize>(e: &mut Errors, old: Option<&T>,
 fn pod(e: &mut Errors, old: &core::Pod, new: &core::Pod) {
     pod::metadata_and_spec(e, new);
     let default = core::PodSpec::default();
-    let (before, after) = (old.spec.as_ref().unwrap_or(&default), new.spec.as_ref().unwrap_or(&default));
+    let (before, after) = (
+        old.spec.as_ref().unwrap_or(&default),
+        new.spec.as_ref().unwrap_or(&default),
+    );
     let path = Path::root("spec");
     if !same_containers(e, &before.containers, &after.containers, &path.child("containers")) {
         return;
@@ -87,7 +104,11 @@ fn pod(e: &mut Errors, old: &core::Pod, new: &core::Pod) {
         (Some(old), Some(new)) if old < new => {
             return e.invalid(&deadline, new, "must be less than or equal to previous value");
         }
-        (Some(_), None) => e.invalid(&deadline, "null", "must not update from a positive integer to nil value"),
+        (Some(_), None) => e.invalid(
+            &deadline,
+            "null",
+            "must not update from a positive integer to nil value",
+        ),
         _ => {}
     }
     only_added_tolerations(e, before, after, &path.child("tolerations"));
@@ -100,24 +121,34 @@ fn pod(e: &mut Errors, old: &core::Pod, new: &core::Pod) {
         }
     };
     put_back(&mut rest.containers, &before.containers);
-    put_back(rest.init_containers.as_deref_mut().unwrap_or_default(), before.init_containers.as_deref().unwrap_or_default());
+    put_back(
+        rest.init_containers.as_deref_mut().unwrap_or_default(),
+        before.init_containers.as_deref().unwrap_or_default(),
+    );
     rest.active_deadline_seconds = before.active_deadline_seconds;
     rest.scheduling_gates.clone_from(&before.scheduling_gates);
     rest.tolerations.clone_from(&before.tolerations);
-    if before.termination_grace_period_seconds.is_some_and(|grace| grace < 0) && after.termination_grace_period_seconds == Some(1) {
+    if before.termination_grace_period_seconds.is_some_and(|grace| grace < 0)
+        && after.termination_grace_period_seconds == Some(1)
+    {
         rest.termination_grace_period_seconds = before.termination_grace_period_seconds;
     }
     if before.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()) {
         // A pod that is not yet scheduled may be steered more narrowly.
-        let kept = before.node_selector.iter().flatten().all(|(key, value)| {
-            after.node_selector.as_ref().and_then(|selector| selector.get(key)) == Some(value)
-        });
+        let kept = before
+            .node_selector
+            .iter()
+            .flatten()
+            .all(|(key, value)| after.node_selector.as_ref().and_then(|selector| selector.get(key)) == Some(value));
         if !kept {
             let detail = "only additions are allowed to spec.nodeSelector (no mutations or deletions)";
             e.invalid(&path.child("nodeSelector"), shown(&after.node_selector), detail);
         }
         rest.node_selector.clone_from(&before.node_selector);
-        let affinity = before.affinity.as_ref().and_then(|affinity| affinity.node_affinity.clone());
+        let affinity = before
+            .affinity
+            .as_ref()
+            .and_then(|affinity| affinity.node_affinity.clone());
         match (&mut rest.affinity, &before.affinity) {
             (Some(new), Some(_)) => new.node_affinity = affinity,
             (Some(new), None) if new.pod_affinity.is_none() && new.pod_anti_affinity.is_none() => rest.affinity = None,
@@ -144,7 +175,11 @@ fn same_containers(e: &mut Errors, old: &[core::Container], new: &[core::Contain
             e.required(&at.child("image"), "");
         }
         if image.trim().len() != image.len() {
-            e.invalid_text(&at.child("image"), image, "must not have leading or trailing whitespace");
+            e.invalid_text(
+                &at.child("image"),
+                image,
+                "must not have leading or trailing whitespace",
+            );
         }
     }
     true
@@ -159,7 +194,10 @@ fn only_added_tolerations(e: &mut Errors, old: &core::PodSpec, new: &core::PodSp
             other == *toleration
         });
         if !kept {
-            return e.forbidden(path, "existing toleration can not be modified except its tolerationSeconds");
+            return e.forbidden(
+                path,
+                "existing toleration can not be modified except its tolerationSeconds",
+            );
         }
     }
 }
@@ -167,8 +205,16 @@ fn only_added_tolerations(e: &mut Errors, old: &core::PodSpec, new: &core::PodSp
 /// `validateOnlyDeletedSchedulingGates`
 fn only_deleted_gates(e: &mut Errors, old: &core::PodSpec, new: &core::PodSpec, path: &Path<'_>) {
     for (index, gate) in new.scheduling_gates.iter().flatten().enumerate() {
-        if !old.scheduling_gates.iter().flatten().any(|known| known.name == gate.name) {
-            let detail = format!("only deletion is allowed, but found new scheduling gate '{}'", gate.name);
+        if !old
+            .scheduling_gates
+            .iter()
+            .flatten()
+            .any(|known| known.name == gate.name)
+        {
+            let detail = format!(
+                "only deletion is allowed, but found new scheduling gate '{}'",
+                gate.name
+            );
             e.forbidden(&path.index(index).child("name"), &detail);
         }
     }
@@ -176,7 +222,9 @@ fn only_deleted_gates(e: &mut Errors, old: &core::PodSpec, new: &core::PodSpec, 
 
 fn stateful_set(e: &mut Errors, old: &apps::StatefulSet, new: &apps::StatefulSet) {
     workload::stateful_set(e, new);
-    let (Some(before), Some(after)) = (&old.spec, &new.spec) else { return };
+    let (Some(before), Some(after)) = (&old.spec, &new.spec) else {
+        return;
+    };
     let mut rest = after.clone();
     rest.replicas = before.replicas;
     rest.template = before.template.clone();
@@ -184,7 +232,8 @@ fn stateful_set(e: &mut Errors, old: &apps::StatefulSet, new: &apps::StatefulSet
     rest.min_ready_seconds = before.min_ready_seconds;
     rest.ordinals.clone_from(&before.ordinals);
     rest.revision_history_limit = before.revision_history_limit;
-    rest.persistent_volume_claim_retention_policy.clone_from(&before.persistent_volume_claim_retention_policy);
+    rest.persistent_volume_claim_retention_policy
+        .clone_from(&before.persistent_volume_claim_retention_policy);
     if rest != *before {
         e.forbidden(&Path::root("spec"), STATEFUL_SET_FIELDS);
     }
@@ -193,14 +242,20 @@ fn stateful_set(e: &mut Errors, old: &apps::StatefulSet, new: &apps::StatefulSet
 /// `ValidateJobUpdate`
 fn job(e: &mut Errors, old: &batch::Job, new: &batch::Job) {
     job::job(e, new);
-    let (Some(before), Some(after)) = (&old.spec, &new.spec) else { return };
+    let (Some(before), Some(after)) = (&old.spec, &new.spec) else {
+        return;
+    };
     let path = Path::root("spec");
     let completions = path.child("completions");
     if after.completion_mode.as_deref() == Some("Indexed") {
         let in_tandem = after.completions.is_none() || after.completions == after.parallelism;
         if after.completions != before.completions && !in_tandem {
             let value = after.completions.unwrap_or(0);
-            e.invalid(&completions, value, "can only be modified in tandem with spec.parallelism");
+            e.invalid(
+                &completions,
+                value,
+                "can only be modified in tandem with spec.parallelism",
+            );
         }
     } else {
         immutable(e, &before.completions, &after.completions, &completions);
@@ -209,7 +264,13 @@ fn job(e: &mut Errors, old: &batch::Job, new: &batch::Job) {
     // Before it has started, a suspended Job may still be told where its pods go.
     let suspended = before.suspend == Some(true);
     let mut expected = before.template.clone();
-    if suspended && old.status.as_ref().and_then(|status| status.start_time.as_ref()).is_none() {
+    if suspended
+        && old
+            .status
+            .as_ref()
+            .and_then(|status| status.start_time.as_ref())
+            .is_none()
+    {
         expected.metadata.clone_from(&after.template.metadata);
         if let (Some(expected), Some(after)) = (&mut expected.spec, &after.template.spec) {
             expected.node_selector.clone_from(&after.node_selector);
@@ -219,21 +280,47 @@ fn job(e: &mut Errors, old: &batch::Job, new: &batch::Job) {
         }
     }
     immutable(e, &expected, &after.template, &path.child("template"));
-    immutable(e, &before.completion_mode, &after.completion_mode, &path.child("completionMode"));
-    immutable(e, &before.pod_failure_policy, &after.pod_failure_policy, &path.child("podFailurePolicy"));
-    immutable(e, &before.backoff_limit_per_index, &after.backoff_limit_per_index, &path.child("backoffLimitPerIndex"));
+    immutable(
+        e,
+        &before.completion_mode,
+        &after.completion_mode,
+        &path.child("completionMode"),
+    );
+    immutable(
+        e,
+        &before.pod_failure_policy,
+        &after.pod_failure_policy,
+        &path.child("podFailurePolicy"),
+    );
+    immutable(
+        e,
+        &before.backoff_limit_per_index,
+        &after.backoff_limit_per_index,
+        &path.child("backoffLimitPerIndex"),
+    );
     immutable(e, &before.managed_by, &after.managed_by, &path.child("managedBy"));
-    immutable(e, &before.success_policy, &after.success_policy, &path.child("successPolicy"));
+    immutable(
+        e,
+        &before.success_policy,
+        &after.success_policy,
+        &path.child("successPolicy"),
+    );
 }
 
 fn service(e: &mut Errors, old: &core::Service, new: &core::Service) {
     service::service(e, new);
-    let (Some(before), Some(after)) = (&old.spec, &new.spec) else { return };
+    let (Some(before), Some(after)) = (&old.spec, &new.spec) else {
+        return;
+    };
     let has_address = |spec: &core::ServiceSpec| spec.type_.as_deref() != Some("ExternalName");
     if has_address(before) && has_address(after) && before.cluster_ips != after.cluster_ips {
         let path = Path::root("spec");
         let addresses = path.child("clusterIPs");
-        e.invalid(&addresses.index(0), shown(&after.cluster_ips), "may not change once set");
+        e.invalid(
+            &addresses.index(0),
+            shown(&after.cluster_ips),
+            "may not change once set",
+        );
     }
 }
 
@@ -256,7 +343,11 @@ fn config_map(e: &mut Errors, old: &core::ConfigMap, new: &core::ConfigMap) {
 
 fn secret(e: &mut Errors, old: &core::Secret, new: &core::Secret) {
     if old.type_ != new.type_ {
-        e.invalid(&Path::root("type"), quoted(new.type_.as_deref().unwrap_or_default()), IMMUTABLE);
+        e.invalid(
+            &Path::root("type"),
+            quoted(new.type_.as_deref().unwrap_or_default()),
+            IMMUTABLE,
+        );
     }
     if old.immutable == Some(true) {
         if new.immutable != Some(true) {
@@ -271,7 +362,9 @@ fn secret(e: &mut Errors, old: &core::Secret, new: &core::Secret) {
 
 fn claim(e: &mut Errors, old: &core::PersistentVolumeClaim, new: &core::PersistentVolumeClaim) {
     rest::object(e, &new.clone().into());
-    let (Some(before), Some(after)) = (&old.spec, &new.spec) else { return };
+    let (Some(before), Some(after)) = (&old.spec, &new.spec) else {
+        return;
+    };
     let phase = old.status.as_ref().and_then(|status| status.phase.as_deref());
     let mut rest = after.clone();
     // A claim gets its volume, and a bound one may grow.

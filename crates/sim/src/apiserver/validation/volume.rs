@@ -11,9 +11,23 @@ use crate::apiserver::names;
 
 const MODE: &str = "must be a number between 0 and 0777 (octal), both inclusive";
 /// Fields that a file can hold, besides labels and annotations by key.
-const FILE_FIELDS: [&str; 5] = ["metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"];
-const HOST_PATH_TYPES: [&str; 8] =
-    ["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
+const FILE_FIELDS: [&str; 5] = [
+    "metadata.annotations",
+    "metadata.labels",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+];
+const HOST_PATH_TYPES: [&str; 8] = [
+    "",
+    "BlockDevice",
+    "CharDevice",
+    "Directory",
+    "DirectoryOrCreate",
+    "File",
+    "FileOrCreate",
+    "Socket",
+];
 
 /// Checks the volumes, and notes in the context which of them can be mounted.
 pub(super) fn volumes<'a>(e: &mut Errors, list: &'a [core::Volume], path: &Path<'_>, context: &mut Context<'a>) {
@@ -111,7 +125,11 @@ fn source(e: &mut Errors, volume: &core::Volume, path: &Path<'_>, pod_name: Opti
         if let Some(pod_name) = pod_name.filter(|_| !volume.name.is_empty()) {
             let claim = format!("{pod_name}-{}", volume.name);
             for reason in names::dns1123_subdomain(&claim) {
-                e.invalid_text(&path.child("name"), &volume.name, &format!("PVC name {claim:?}: {reason}"));
+                e.invalid_text(
+                    &path.child("name"),
+                    &volume.name,
+                    &format!("PVC name {claim:?}: {reason}"),
+                );
             }
         }
     }
@@ -195,8 +213,14 @@ fn projected(e: &mut Errors, projected: &core::ProjectedVolumeSource, path: &Pat
         let at = sources.index(index);
         let mut count = 0;
         let named = [
-            ("secret", source.secret.as_ref().map(|secret| (&secret.name, &secret.items))),
-            ("configMap", source.config_map.as_ref().map(|map| (&map.name, &map.items))),
+            (
+                "secret",
+                source.secret.as_ref().map(|secret| (&secret.name, &secret.items)),
+            ),
+            (
+                "configMap",
+                source.config_map.as_ref().map(|map| (&map.name, &map.items)),
+            ),
         ];
         for (field, source) in named {
             let Some((name, list)) = source else { continue };
@@ -226,7 +250,11 @@ fn projected(e: &mut Errors, projected: &core::ProjectedVolumeSource, path: &Pat
             let seconds = token.expiration_seconds.unwrap_or(3600);
             if seconds < 600 {
                 let part = at.child("serviceAccountToken");
-                e.invalid(&part.child("expirationSeconds"), seconds, "may not specify a duration less than 10 minutes");
+                e.invalid(
+                    &part.child("expirationSeconds"),
+                    seconds,
+                    "may not specify a duration less than 10 minutes",
+                );
             }
             if token.path.is_empty() {
                 e.required(&path.child("path"), "");

@@ -39,18 +39,32 @@ fn matches(selector: &LabelSelector, labels: Option<&BTreeMap<String, String>>) 
 }
 
 /// `ValidatePodTemplateSpecForReplicaSet`
-fn template(e: &mut Errors, template: Option<&core::PodTemplateSpec>, chosen: &LabelSelector, whose: &str, path: &Path<'_>) {
+fn template(
+    e: &mut Errors,
+    template: Option<&core::PodTemplateSpec>,
+    chosen: &LabelSelector,
+    whose: &str,
+    path: &Path<'_>,
+) {
     let default = core::PodTemplateSpec::default();
     let labels = template_labels(template);
     if must_match(chosen) && !matches(chosen, labels) {
         let metadata = path.child("metadata");
-        e.invalid(&metadata.child("labels"), shown(&labels), "`selector` does not match template `labels`");
+        e.invalid(
+            &metadata.child("labels"),
+            shown(&labels),
+            "`selector` does not match template `labels`",
+        );
     }
     let template = template.unwrap_or(&default);
     pod::template(e, template, path);
     let spec = path.child("spec");
     always(e, template, &spec);
-    if template.spec.as_ref().is_some_and(|spec| spec.active_deadline_seconds.is_some()) {
+    if template
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.active_deadline_seconds.is_some())
+    {
         let detail = format!("activeDeadlineSeconds in {whose} is not Supported");
         e.forbidden(&spec.child("activeDeadlineSeconds"), &detail);
     }
@@ -58,7 +72,11 @@ fn template(e: &mut Errors, template: Option<&core::PodTemplateSpec>, chosen: &L
 
 /// What runs for ever restarts always.
 fn always(e: &mut Errors, template: &core::PodTemplateSpec, path: &Path<'_>) {
-    let policy = template.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()).unwrap_or_default();
+    let policy = template
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.restart_policy.as_deref())
+        .unwrap_or_default();
     if policy != "Always" {
         e.unsupported(&path.child("restartPolicy"), policy, &["Always"]);
     }
@@ -70,13 +88,22 @@ pub(super) fn deployment(e: &mut Errors, deployment: &apps::Deployment) {
     let spec = deployment.spec.as_ref().unwrap_or(&default);
     e.nonnegative(&path.child("replicas"), spec.replicas.unwrap_or(1).into());
     selector(e, &spec.selector, "deployment", &path.child("selector"));
-    template(e, Some(&spec.template), &spec.selector, "ReplicaSet", &path.child("template"));
+    template(
+        e,
+        Some(&spec.template),
+        &spec.selector,
+        "ReplicaSet",
+        &path.child("template"),
+    );
     if let Some(strategy) = &spec.strategy {
         deployment_strategy(e, strategy, &path.child("strategy"));
     }
     let ready = spec.min_ready_seconds.unwrap_or(0);
     e.nonnegative(&path.child("minReadySeconds"), ready.into());
-    e.nonnegative(&path.child("revisionHistoryLimit"), spec.revision_history_limit.unwrap_or(0).into());
+    e.nonnegative(
+        &path.child("revisionHistoryLimit"),
+        spec.revision_history_limit.unwrap_or(0).into(),
+    );
     if let Some(deadline) = spec.progress_deadline_seconds {
         let at = path.child("progressDeadlineSeconds");
         e.nonnegative(&at, deadline.into());
@@ -108,7 +135,10 @@ fn deployment_strategy(e: &mut Errors, strategy: &apps::DeploymentStrategy, path
             }
         }
         other => {
-            let update = strategy.rolling_update.as_ref().map(|update| json!({ "MaxUnavailable": update.max_unavailable, "MaxSurge": update.max_surge }));
+            let update = strategy
+                .rolling_update
+                .as_ref()
+                .map(|update| json!({ "MaxUnavailable": update.max_unavailable, "MaxSurge": update.max_surge }));
             let value = json!({ "Type": other, "RollingUpdate": update }).to_string();
             let message = format!("{value}: supported values: \"Recreate\", \"RollingUpdate\"");
             e.0.push(crate::apiserver::field::FieldError {
@@ -160,16 +190,33 @@ pub(super) fn replica_set(e: &mut Errors, set: &apps::ReplicaSet) {
     let default = apps::ReplicaSetSpec::default();
     let spec = set.spec.as_ref().unwrap_or(&default);
     e.nonnegative(&path.child("replicas"), spec.replicas.unwrap_or(1).into());
-    e.nonnegative(&path.child("minReadySeconds"), spec.min_ready_seconds.unwrap_or(0).into());
+    e.nonnegative(
+        &path.child("minReadySeconds"),
+        spec.min_ready_seconds.unwrap_or(0).into(),
+    );
     selector(e, &spec.selector, "deployment", &path.child("selector"));
-    template(e, spec.template.as_ref(), &spec.selector, "ReplicaSet", &path.child("template"));
+    template(
+        e,
+        spec.template.as_ref(),
+        &spec.selector,
+        "ReplicaSet",
+        &path.child("template"),
+    );
 }
 
 pub(super) fn replication_controller(e: &mut Errors, controller: &core::ReplicationController) {
     let path = Path::root("spec");
-    let Some(spec) = &controller.spec else { return e.required(&path.child("template"), "") };
-    e.nonnegative(&path.child("minReadySeconds"), spec.min_ready_seconds.unwrap_or(0).into());
-    let chosen = LabelSelector { match_labels: spec.selector.clone(), match_expressions: None };
+    let Some(spec) = &controller.spec else {
+        return e.required(&path.child("template"), "");
+    };
+    e.nonnegative(
+        &path.child("minReadySeconds"),
+        spec.min_ready_seconds.unwrap_or(0).into(),
+    );
+    let chosen = LabelSelector {
+        match_labels: spec.selector.clone(),
+        match_expressions: None,
+    };
     if meta::is_empty(&chosen) {
         e.required(&path.child("selector"), "");
     }
@@ -177,7 +224,13 @@ pub(super) fn replication_controller(e: &mut Errors, controller: &core::Replicat
     if spec.template.is_none() {
         return e.required(&path.child("template"), "");
     }
-    template(e, spec.template.as_ref(), &chosen, "ReplicationController", &path.child("template"));
+    template(
+        e,
+        spec.template.as_ref(),
+        &chosen,
+        "ReplicationController",
+        &path.child("template"),
+    );
 }
 
 pub(super) fn stateful_set(e: &mut Errors, set: &apps::StatefulSet) {
@@ -188,7 +241,11 @@ pub(super) fn stateful_set(e: &mut Errors, set: &apps::StatefulSet) {
     match policy {
         "OrderedReady" | "Parallel" => {}
         "" => e.required(&path.child("podManagementPolicy"), ""),
-        other => e.invalid_text(&path.child("podManagementPolicy"), other, "must be 'OrderedReady' or 'Parallel'"),
+        other => e.invalid_text(
+            &path.child("podManagementPolicy"),
+            other,
+            "must be 'OrderedReady' or 'Parallel'",
+        ),
     }
     let strategy_path = path.child("updateStrategy");
     if let Some(strategy) = &spec.update_strategy {
@@ -200,21 +257,37 @@ pub(super) fn stateful_set(e: &mut Errors, set: &apps::StatefulSet) {
                 }
             }
             "RollingUpdate" => {
-                let partition = strategy.rolling_update.as_ref().and_then(|update| update.partition).unwrap_or(0);
-                e.nonnegative(&strategy_path.child("rollingUpdate").child("partition"), partition.into());
+                let partition = strategy
+                    .rolling_update
+                    .as_ref()
+                    .and_then(|update| update.partition)
+                    .unwrap_or(0);
+                e.nonnegative(
+                    &strategy_path.child("rollingUpdate").child("partition"),
+                    partition.into(),
+                );
             }
             "" => e.required(&strategy_path, ""),
             other => {
-                let update = strategy.rolling_update.as_ref().map(|update| json!({ "Partition": update.partition, "MaxUnavailable": update.max_unavailable }));
+                let update = strategy
+                    .rolling_update
+                    .as_ref()
+                    .map(|update| json!({ "Partition": update.partition, "MaxUnavailable": update.max_unavailable }));
                 let value = json!({ "Type": other, "RollingUpdate": update });
                 e.invalid(&strategy_path, value, "must be 'RollingUpdate' or 'OnDelete'");
             }
         }
     }
     e.nonnegative(&path.child("replicas"), spec.replicas.unwrap_or(1).into());
-    e.nonnegative(&path.child("minReadySeconds"), spec.min_ready_seconds.unwrap_or(0).into());
+    e.nonnegative(
+        &path.child("minReadySeconds"),
+        spec.min_ready_seconds.unwrap_or(0).into(),
+    );
     if let Some(ordinals) = &spec.ordinals {
-        e.nonnegative(&path.child("ordinals").child("start"), ordinals.start.unwrap_or(0).into());
+        e.nonnegative(
+            &path.child("ordinals").child("start"),
+            ordinals.start.unwrap_or(0).into(),
+        );
     }
     if let Some(service) = spec.service_name.as_deref().filter(|name| !name.is_empty()) {
         e.invalid_for(&path.child("serviceName"), service, names::dns1123_label(service));
@@ -227,8 +300,15 @@ pub(super) fn stateful_set(e: &mut Errors, set: &apps::StatefulSet) {
         let name = claim.metadata.name.clone().unwrap_or_default();
         let volumes = pod_spec.volumes.get_or_insert_default();
         volumes.retain(|volume| volume.name != name);
-        let source = core::PersistentVolumeClaimVolumeSource { claim_name: name.clone(), read_only: Some(false) };
-        volumes.push(core::Volume { name, persistent_volume_claim: Some(source), ..Default::default() });
+        let source = core::PersistentVolumeClaimVolumeSource {
+            claim_name: name.clone(),
+            read_only: Some(false),
+        };
+        volumes.push(core::Volume {
+            name,
+            persistent_volume_claim: Some(source),
+            ..Default::default()
+        });
     }
     template(e, Some(&whole), &spec.selector, "StatefulSet", &path.child("template"));
 }
@@ -243,18 +323,30 @@ pub(super) fn daemon_set(e: &mut Errors, set: &apps::DaemonSet) {
     let given = spec.selector.match_labels.is_some() || spec.selector.match_expressions.is_some();
     if !matches(&spec.selector, labels) && (given && !meta::is_empty(&spec.selector) || !given) {
         let metadata = at.child("metadata");
-        e.invalid(&metadata.child("labels"), shown(&labels), "`selector` does not match template `labels`");
+        e.invalid(
+            &metadata.child("labels"),
+            shown(&labels),
+            "`selector` does not match template `labels`",
+        );
     }
     if given && meta::is_empty(&spec.selector) {
         e.invalid(&path.child("selector"), "{}", "empty selector is invalid for daemonset");
     }
     pod::template(e, &spec.template, &at);
     always(e, &spec.template, &at.child("spec"));
-    if spec.template.spec.as_ref().is_some_and(|spec| spec.active_deadline_seconds.is_some()) {
+    if spec
+        .template
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.active_deadline_seconds.is_some())
+    {
         let detail = "activeDeadlineSeconds in DaemonSet is not Supported";
         e.forbidden(&at.child("spec").child("activeDeadlineSeconds"), detail);
     }
-    e.nonnegative(&path.child("minReadySeconds"), spec.min_ready_seconds.unwrap_or(0).into());
+    e.nonnegative(
+        &path.child("minReadySeconds"),
+        spec.min_ready_seconds.unwrap_or(0).into(),
+    );
     let strategy_path = path.child("updateStrategy");
     if let Some(strategy) = &spec.update_strategy {
         match strategy.type_.as_deref().unwrap_or_default() {
@@ -267,7 +359,10 @@ pub(super) fn daemon_set(e: &mut Errors, set: &apps::DaemonSet) {
             other => e.unsupported(&strategy_path, other, &["OnDelete", "RollingUpdate"]),
         }
     }
-    e.nonnegative(&path.child("revisionHistoryLimit"), spec.revision_history_limit.unwrap_or(0).into());
+    e.nonnegative(
+        &path.child("revisionHistoryLimit"),
+        spec.revision_history_limit.unwrap_or(0).into(),
+    );
 }
 
 /// `ValidateRollingUpdateDaemonSet`: pods go first or come first, not both.
@@ -280,7 +375,11 @@ fn daemon_update(e: &mut Errors, update: &apps::RollingUpdateDaemonSet, path: &P
     int_or_percent(e, surge, &surge_path);
     match (is_zero(unavailable), is_zero(surge)) {
         (false, false) => {
-            e.invalid(&surge_path, int_or_string(surge), "may not be set when maxUnavailable is non-zero");
+            e.invalid(
+                &surge_path,
+                int_or_string(surge),
+                "may not be set when maxUnavailable is non-zero",
+            );
         }
         (true, true) => e.required(&at, "cannot be 0 when maxSurge is 0"),
         _ => {}
