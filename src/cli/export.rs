@@ -6,9 +6,12 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use tokio::runtime::Runtime;
 
-use super::place;
+use super::place::{self, NotePlace};
+use super::recorded::{self, RecordError};
 use crate::i18n::Lang;
+use crate::lab::Cancel;
 use crate::report::{self, Material};
 use crate::store::Store;
 
@@ -23,6 +26,9 @@ pub struct Export {
     /// Where to write it; `-` writes to standard output. Default: the note's name with the format's extension.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Run the note's cells first.
+    #[arg(long)]
+    run: bool,
     /// The folder with the notes. Default: the vault around the note, or `notes`.
     #[arg(long, value_name = "FOLDER")]
     vault: Option<PathBuf>,
@@ -69,6 +75,9 @@ pub fn main(arguments: &Export) -> anyhow::Result<ExitCode> {
         .unwrap_or_else(place::default_vault);
     let store = Store::of_vault(&root);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if arguments.run {
+        run(&runtime, &store, &place)?;
+    }
     let material = runtime.block_on(Material::gather(
         &place.workspace,
         &store,
@@ -97,6 +106,27 @@ pub fn main(arguments: &Export) -> anyhow::Result<ExitCode> {
     write(&output, &root, &place.file.path, &text)?;
     eprintln!("{}", output.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs all cells of the note, or the one that was named. A cell that cannot run is said so and does not keep the others
+/// from running.
+fn run(runtime: &Runtime, store: &Store, place: &NotePlace) -> anyhow::Result<()> {
+    let snapshot = place.workspace.snapshot();
+    let Some(note) = snapshot.vault.note(&place.file) else {
+        return Ok(());
+    };
+    for cell in note
+        .cells
+        .iter()
+        .filter(|cell| place.cell.as_ref().is_none_or(|key| *key == cell.key))
+    {
+        match recorded::run(runtime, store, note, cell, &Cancel::new(), &mut |_| {}) {
+            Ok(recorded) => eprintln!("{}#{}: {}", note.name, cell.key, recorded.result.status.as_str()),
+            Err(RecordError::Cell(diagnostics)) => diagnostics.iter().for_each(|diagnostic| eprintln!("{diagnostic}")),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// `파드에 대해서.html` in the current folder.

@@ -3,6 +3,7 @@
 mod export;
 mod golden;
 pub mod place;
+pub mod recorded;
 mod sh;
 mod vault;
 

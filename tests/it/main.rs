@@ -4,3 +4,4 @@ mod cli;
 mod sample;
 mod store;
 mod workspace;
+mod report;

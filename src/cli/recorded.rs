@@ -1,0 +1,115 @@
+//! Runs a cell of a note and records it as it goes: what `run`, `check` and `export --run` have in common.
+
+use peapod_vault::{Cell, CellKind, Note};
+use tokio::runtime::Runtime;
+
+use crate::lab::model::{Diagnostic, Progress, RunResult};
+use crate::lab::{Cancel, Reading, RunEvent, Runner, cell, read};
+use crate::store::{Conclusion, EncodedTrace, FinishedTrial, NewRun, RunId, Store, StoreError};
+
+/// A run that ended.
+#[derive(Debug)]
+pub struct Recorded {
+    /// Its number in the store.
+    pub run: RunId,
+    /// What it gave.
+    pub result: RunResult,
+}
+
+/// Why a cell was not run, or not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The cell cannot run.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Cell(Vec<Diagnostic>),
+    /// The results cannot be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A trace cannot be written as JSON.
+    #[error("the trace of trial {trial} cannot be kept: {reason}")]
+    Trace {
+        /// The trial, from 0.
+        trial: usize,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Reads a cell as an experiment that is called by the cell's key.
+pub fn reading(note: &Note, cell: &Cell) -> Reading {
+    let file = Some(note.path.as_str());
+    let mut reading = match cell.kind {
+        CellKind::Experiment => read(&cell.text, file, cell.first_line),
+        CellKind::Manifest => cell::manifest(&cell.key, &cell.text, file, cell.first_line),
+        CellKind::Console => {
+            let above = note.cells.iter().take_while(|other| other.index < cell.index);
+            let manifests = above.filter(|other| other.kind == CellKind::Manifest);
+            let before: Vec<(&str, u32)> = manifests.map(|other| (other.text.as_str(), other.first_line)).collect();
+            cell::console(&cell.key, &cell.text, &before, file, cell.first_line)
+        }
+    };
+    if let Some(experiment) = &mut reading.experiment {
+        cell.key.clone_into(&mut experiment.id);
+    }
+    reading
+}
+
+/// Runs a cell: the run is recorded before it starts, each trial as it ends. Blocks until it has ended.
+///
+/// # Errors
+/// When the cell cannot run, or its results cannot be kept; in the latter case the run is stopped.
+pub fn run(
+    runtime: &Runtime,
+    store: &Store,
+    note: &Note,
+    cell: &Cell,
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Recorded, RecordError> {
+    let reading = reading(note, cell);
+    let Some(experiment) = reading.experiment else {
+        return Err(RecordError::Cell(reading.diagnostics));
+    };
+    let runner = Runner::new(experiment.clone())
+        .map_err(RecordError::Cell)?
+        .cancelled_by(cancel.clone());
+    let new = NewRun {
+        note: note.path.clone(),
+        cell: cell.key.clone(),
+        source: cell.text.clone(),
+        scratch: false,
+        kubernetes: experiment.kubernetes.join(", "),
+        total: runner.total(),
+        settings: serde_json::json!({}),
+        experiment,
+    };
+    let run = runtime.block_on(store.start_run(&new))?;
+    let mut failure = None;
+    let result = runner.run(&mut |event| match event {
+        RunEvent::Progress(now) => progress(now),
+        RunEvent::Trial { result, trace } if failure.is_none() => {
+            let kept = EncodedTrace::new(trace)
+                .map_err(|error| RecordError::Trace {
+                    trial: result.trial.index,
+                    reason: error.to_string(),
+                })
+                .and_then(|trace| {
+                    let trial = FinishedTrial {
+                        result: result.clone(),
+                        trace: Some(trace),
+                    };
+                    Ok(runtime.block_on(store.record_trials(run, &[trial]))?)
+                });
+            if let Err(error) = kept {
+                failure = Some(error);
+                cancel.cancel();
+            }
+        }
+        RunEvent::Trial { .. } => {}
+    });
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    runtime.block_on(store.end_run(run, &Conclusion::from(&result)))?;
+    Ok(Recorded { run, result })
+}
