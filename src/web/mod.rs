@@ -1,0 +1,174 @@
+//! The browser side: pages rendered here, that can be read without JavaScript; small modules add the rest.
+//!
+//! One file a page or resource ([`router`] names them all). [`view`] makes what templates see; [`templates`] and
+//! [`assets`] are embedded in the program; [`i18n`] holds every word; [`security`] guards every request; [`runs`] carries
+//! out what the Run buttons start. The notes come from [`crate::workspace`], results from [`crate::store`].
+
+pub mod address;
+mod assets;
+mod cache;
+mod cells;
+mod error;
+mod events;
+mod export;
+mod files;
+mod frame;
+mod history;
+pub mod i18n;
+mod note;
+mod reader;
+mod run;
+pub mod runs;
+mod search;
+mod security;
+mod settings;
+mod start;
+mod tags;
+mod templates;
+mod trial;
+pub mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::limit::RequestBodyLimitLayer;
+
+use crate::store::{RunId, Store};
+use crate::workspace::Workspace;
+use cache::Cache;
+use error::Problem;
+use i18n::{Lang, Text};
+use reader::Reader;
+use runs::Runs;
+use templates::Templates;
+
+/// Largest body of a request: a changed cell, with room for its encoding.
+const MAX_BODY: usize = 4 * 1024 * 1024;
+/// How long a page may take; event streams are not pages.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Everything that requests share. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    workspace: Workspace,
+    store: Store,
+    runs: Runs,
+    templates: Templates,
+    hosts: Vec<String>,
+    frames: Cache<(u64, Lang), frame::Index>,
+    notes: Cache<note::PreparedKey, note::Prepared>,
+    results: Cache<(RunId, Lang), String>,
+    trials: Cache<(RunId, usize), trial::Loaded>,
+}
+
+impl App {
+    /// An application over a workspace and its results. `hosts` are names, beside `localhost`, under which it may be asked.
+    pub fn new(workspace: Workspace, store: Store, hosts: Vec<String>) -> Self {
+        let runs = Runs::new(store.clone());
+        let inner = Inner {
+            workspace,
+            store,
+            runs,
+            templates: Templates::new(),
+            hosts: hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
+            frames: Cache::new(4),
+            notes: Cache::new(256),
+            results: Cache::new(512),
+            trials: Cache::new(24),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    fn workspace(&self) -> &Workspace {
+        &self.inner.workspace
+    }
+
+    fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The runs that go on.
+    pub fn runs(&self) -> &Runs {
+        &self.inner.runs
+    }
+
+    fn templates(&self) -> &Templates {
+        &self.inner.templates
+    }
+
+    fn hosts(&self) -> &[String] {
+        &self.inner.hosts
+    }
+}
+
+/// All pages and resources.
+pub fn router(app: App) -> Router {
+    let pages = Router::new()
+        .route("/", get(start::page))
+        .route("/notes", get(tags::all))
+        .route("/n/{*path}", get(note::page))
+        .route("/tag/{*tag}", get(tags::page))
+        .route("/file/{*path}", get(files::serve))
+        .route("/run", post(run::start))
+        .route("/r/{run}", get(run::page))
+        .route("/r/{run}/result", get(run::result))
+        .route("/r/{run}/cancel", post(run::cancel))
+        .route("/r/{run}/{trial}", get(trial::page))
+        .route("/r/{run}/{trial}/at", get(trial::at))
+        .route("/history/{*path}", get(history::page))
+        .route("/search", get(search::page))
+        .route("/quick.json", get(search::quick))
+        .route("/export/{*path}", get(export::serve))
+        .route("/settings", get(settings::page).post(settings::save))
+        .route("/static/{*path}", get(assets::serve))
+        .route("/favicon.ico", get(favicon))
+        .fallback(missing)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(app.clone(), in_time));
+    let streams = Router::new().route("/r/{run}/events", get(events::of_run)).route("/events", get(events::of_note));
+    let compress = SizeAbove::new(1024).and(NotForContentType::SSE).and(NotForContentType::IMAGES);
+    let panicked = app.clone();
+    pages
+        .merge(streams)
+        .layer(CatchPanicLayer::custom(move |_: Box<dyn std::any::Any + Send>| {
+            Problem::internal("a request panicked; the message stands above").page(&panicked, Reader::default())
+        }))
+        .layer(CompressionLayer::new().compress_when(compress))
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), security::guard))
+        .with_state(app)
+}
+
+async fn missing(axum::extract::State(app): axum::extract::State<App>, reader: Reader) -> Response {
+    Problem::missing(Text::PageNotFound).page(&app, reader)
+}
+
+async fn wrong_method(axum::extract::State(app): axum::extract::State<App>, reader: Reader) -> Response {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, Text::MethodNotAllowed).page(&app, reader)
+}
+
+async fn favicon() -> Response {
+    axum::response::Redirect::permanent("/static/icon.svg").into_response()
+}
+
+/// Gives a page up that takes too long.
+async fn in_time(axum::extract::State(app): axum::extract::State<App>, request: Request, next: Next) -> Response {
+    let reader = Reader::of(request.headers());
+    match tokio::time::timeout(PAGE_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, Text::TooSlow).page(&app, reader),
+    }
+}

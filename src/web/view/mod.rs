@@ -1,0 +1,42 @@
+//! What templates see: plain values made of results and traces, with words in the reader's language and addresses of pages.
+
+pub mod claims;
+pub mod grid;
+pub mod instant;
+pub mod problem;
+pub mod result;
+pub mod timeline;
+pub mod why;
+
+use serde_json::Value;
+
+use super::i18n::{Lang, Text};
+
+/// A value of a variable or an observation as a person reads it.
+pub fn value(lang: Lang, value: &Value) -> String {
+    match value {
+        Value::Null => Text::Missing.say(lang).to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(|item| self::value(lang, item)).collect::<Vec<_>>().join(" / "),
+        other => other.to_string(),
+    }
+}
+
+/// An assignment in one line: `restartPolicy = Never, exitCode = 1`.
+pub fn assignment(lang: Lang, variables: &crate::lab::model::Assignment) -> String {
+    variables.iter().map(|(name, given)| format!("{name} = {}", value(lang, given))).collect::<Vec<_>>().join(", ")
+}
+
+/// A rule of a decision table in words: `restartPolicy = Never 이고 exitCode ≠ 0`.
+pub fn rule(lang: Lang, text: &str) -> String {
+    if text == "⊤" {
+        return Text::RuleAlways.say(lang).to_owned();
+    }
+    let (and, or) = (Text::RuleAnd.say(lang), Text::RuleOr.say(lang));
+    text.replace(" ∧ ", &format!(" {and} ")).replace(" ∨ ", &format!(" {or} "))
+}
+
+/// A decision of Kubernetes in words, by its code; `None` for a code that has no words of its own.
+pub fn why_codes(_lang: Lang, _code: &str, _values: &[(String, String)]) -> Option<String> {
+    None
+}
