@@ -8,4 +8,5 @@ pub mod lab;
 pub mod report;
 pub mod store;
 pub mod timeline;
+pub mod web;
 pub mod workspace;

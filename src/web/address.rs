@@ -17,6 +17,20 @@ pub fn encode(text: &str) -> String {
     out
 }
 
+/// An address for a `Location` header, which takes ASCII only. What is encoded already stays.
+pub fn location(address: &str) -> String {
+    let mut out = String::with_capacity(address.len());
+    for c in address.chars() {
+        if c.is_ascii_graphic() {
+            out.push(c);
+        } else {
+            let mut buffer = [0; 4];
+            c.encode_utf8(&mut buffer).bytes().for_each(|byte| out.push_str(&format!("%{byte:02X}")));
+        }
+    }
+    out
+}
+
 /// The page of a note, by its path without `.md`.
 pub fn note(path: &str) -> String {
     format!("/n/{}", encode(path.strip_suffix(".md").unwrap_or(path)))
@@ -60,6 +74,7 @@ mod tests {
     fn addresses_stay_readable_and_safe() {
         assert_eq!(note("파드가 failed 뜨는 상황이란.md"), "/n/파드가%20failed%20뜨는%20상황이란");
         assert_eq!(note("a/b?c#d\"<>'&%"), "/n/a/b%3Fc%23d%22%3C%3E%27%26%25");
+        assert_eq!(location("/n/가%20나#b"), "/n/%EA%B0%80%20%EB%82%98#b");
         assert_eq!(note_at("파드", "^claim"), "/n/파드#%5Eclaim");
         assert_eq!(trial("k3f", 0), "/r/k3f/1");
         assert_eq!(history("n", "a b"), "/history/n?cell=a%20b");

@@ -1,19 +1,33 @@
 //! What went wrong with a request, as a page in the reader's language. Causes inside are logged, not shown.
 
-use axum::http::StatusCode;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use minijinja::context;
+use serde::Serialize;
 
 use super::App;
+use super::frame::{self, Frame};
 use super::i18n::{Text, fill};
 use super::reader::Reader;
 
-/// A request that cannot be answered as asked.
-#[derive(Debug)]
+/// A request that cannot be answered as asked. As a response it is a mark only; [`explain`] makes the page.
+#[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
     text: Text,
     values: Vec<(&'static str, String)>,
+}
+
+/// What a page's handler gives.
+pub type PageResult = Result<Response, Problem>;
+
+#[derive(Serialize)]
+struct ErrorView {
+    frame: Frame,
+    title: &'static str,
+    text: String,
+    status: u16,
 }
 
 impl Problem {
@@ -51,14 +65,40 @@ impl Problem {
 
     /// The page that says so.
     pub fn page(&self, app: &App, reader: Reader) -> Response {
-        let text = fill(reader.lang, self.text.say(reader.lang), &self.values);
-        let values = context! { title => self.title().say(reader.lang), text => text, status => self.status.as_u16() };
-        match app.templates().render("pages/error.html", reader, values) {
-            Ok(page) => (self.status, page).into_response(),
-            Err(_) => (self.status, text).into_response(),
+        let view = ErrorView {
+            frame: frame::frame(app, reader, &app.workspace().snapshot(), None),
+            title: self.title().say(reader.lang),
+            text: fill(reader.lang, self.text.say(reader.lang), &self.values),
+            status: self.status.as_u16(),
+        };
+        match app.templates().part("pages/error.html", reader, &view) {
+            Ok(page) => (self.status, axum::response::Html(page)).into_response(),
+            Err(_) => (self.status, view.text).into_response(),
         }
     }
 }
 
-/// What a page's handler gives.
-pub type PageResult = Result<Response, Problem>;
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Makes pages of problems, and of requests that are refused before a handler sees them.
+pub(super) async fn explain(State(app): State<App>, request: Request, next: Next) -> Response {
+    let reader = Reader::of(request.headers());
+    let response = next.run(request).await;
+    if let Some(problem) = response.extensions().get::<Problem>() {
+        return problem.clone().page(&app, reader);
+    }
+    let is_plain = response.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE if is_plain => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Text::TooLarge).page(&app, reader),
+        status if is_plain && matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::UNSUPPORTED_MEDIA_TYPE) => {
+            Problem::new(StatusCode::BAD_REQUEST, Text::BadRequestText).page(&app, reader)
+        }
+        _ => response,
+    }
+}

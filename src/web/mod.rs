@@ -10,7 +10,6 @@ mod cache;
 mod cells;
 mod error;
 mod events;
-mod export;
 mod files;
 mod frame;
 mod history;
@@ -131,7 +130,6 @@ pub fn router(app: App) -> Router {
         .route("/history/{*path}", get(history::page))
         .route("/search", get(search::page))
         .route("/quick.json", get(search::quick))
-        .route("/export/{*path}", get(export::serve))
         .route("/settings", get(settings::page).post(settings::save))
         .route("/static/{*path}", get(assets::serve))
         .route("/favicon.ico", get(favicon))
@@ -148,6 +146,7 @@ pub fn router(app: App) -> Router {
         }))
         .layer(CompressionLayer::new().compress_when(compress))
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), error::explain))
         .layer(middleware::from_fn_with_state(app.clone(), security::guard))
         .with_state(app)
 }

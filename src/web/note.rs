@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use jiff::Timestamp;
 use peapod_vault::note::{Block, Tag};
 use peapod_vault::render::{self, CellRenderer, Destination, Options, OutlineEntry, Resolver};

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use super::App;
 use super::error::Problem;
@@ -34,7 +34,7 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let mut response = match refusal(request.method(), request.headers(), request.uri().host(), app.hosts()) {
         Some(text) => {
             let reader = Reader::of(request.headers());
-            Problem::new(StatusCode::FORBIDDEN, text).page(&app, reader).into_response()
+            Problem::new(StatusCode::FORBIDDEN, text).page(&app, reader)
         }
         None => next.run(request).await,
     };

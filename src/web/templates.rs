@@ -1,16 +1,22 @@
 //! Templates: embedded, strict about names, and with the texts of the reader's language.
 
-use axum::response::Html;
-use minijinja::value::{Kwargs, Value};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context};
+use axum::response::{Html, IntoResponse, Response};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Serde, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, context};
 use rust_embed::RustEmbed;
+use serde::Serialize;
 
-use super::assets;
+use super::error::Problem;
 use super::i18n::{Lang, Text, fill};
 use super::reader::Reader;
+use super::{address, assets};
 
 #[derive(RustEmbed)]
 #[folder = "templates/"]
+#[include = "layout.html"]
+#[include = "pages/*"]
+#[include = "partials/*"]
 struct Sources;
 
 /// All templates.
@@ -23,30 +29,43 @@ impl Templates {
     pub fn new() -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
+        if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
+            environment.set_syntax(syntax);
+        }
         environment.set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
         environment.set_loader(|name| Ok(Sources::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned())));
         environment.add_function("static", |path: &str| assets::address(path));
         environment.add_function("t", text);
-        environment.add_function("percent", |value: f64| format!("{value:.3}%"));
-        environment.add_filter("url", |path: &str| super::address::encode(path));
+        environment.add_filter("url", |path: &str| address::encode(path));
         Self { environment }
     }
 
-    /// A page or a part of one. To the values are added `lang`, `theme` and what [`Templates::render`]'s reader chose.
+    /// A part of a page. To the view's fields are added `lang` and `theme`.
     ///
     /// # Errors
-    /// The template's mistake, with its place.
-    pub fn render(&self, name: &str, reader: Reader, values: Value) -> Result<Html<String>, Error> {
+    /// The template's mistake; its place is logged.
+    pub fn part(&self, name: &str, reader: Reader, view: &impl Serialize) -> Result<String, Problem> {
+        self.render(name, reader, view).map_err(|error| Problem::internal(format!("{name}: {error:#}")))
+    }
+
+    /// A whole page.
+    pub fn page(&self, name: &str, reader: Reader, view: &impl Serialize) -> Response {
+        match self.part(name, reader, view) {
+            Ok(page) => Html(page).into_response(),
+            Err(problem) => problem.into_response(),
+        }
+    }
+
+    fn render(&self, name: &str, reader: Reader, view: &impl Serialize) -> Result<String, Error> {
         let frame = context! { lang => reader.lang.tag(), theme => reader.theme.name() };
-        let render = |environment: &Environment<'_>| environment.get_template(name)?.render(context! { ..frame, ..values });
+        let view = Value::from(Serde(view));
+        let values = context! { ..frame, ..view };
         if cfg!(debug_assertions) {
             let mut fresh = self.environment.clone();
             fresh.clear_templates();
-            return render(&fresh).map(Html);
+            return fresh.get_template(name)?.render(values);
         }
-        render(&self.environment).map(Html)
+        self.environment.get_template(name)?.render(values)
     }
 }
 
@@ -57,7 +76,7 @@ impl Default for Templates {
 }
 
 /// `t("Name", place=value …)` of a template: the text of the page's language.
-fn text(state: &minijinja::State<'_, '_>, name: &str, values: Kwargs) -> Result<String, Error> {
+fn text(state: &State<'_, '_>, name: &str, values: Kwargs) -> Result<String, Error> {
     let lang = state.lookup("lang").and_then(|lang| lang.as_str().and_then(Lang::named)).unwrap_or_default();
     let text = Text::named(name).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("there is no text named {name}")))?;
     let words = text.say(lang);
@@ -82,6 +101,17 @@ mod tests {
         for name in Sources::iter() {
             if let Err(error) = templates.environment.get_template(&name) {
                 panic!("{name}: {error:#}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_that_a_template_names_exists() {
+        for name in Sources::iter() {
+            let source = Sources::get(&name).map(|file| String::from_utf8_lossy(&file.data).into_owned()).unwrap_or_default();
+            for call in source.split("t(\"").skip(1) {
+                let text = call.split('"').next().unwrap_or("");
+                assert!(Text::named(text).is_some(), "{name}: there is no text named {text}");
             }
         }
     }

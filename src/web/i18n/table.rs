@@ -69,7 +69,7 @@ texts! {
     FromLibraryTitle: "서재의 노트: {name}", "A note of the library: {name}";
     Unresolved: "아직 쓰지 않은 노트: {name}", "Not written yet: {name}";
     UnresolvedTitle: "아직 쓰지 않은 노트", "Not written yet";
-    UnresolvedText: "“{name:이라는/라는} 이름의 노트는 보관함에도 서재에도 없다.”", "Neither the vault nor the library has a note named “{name}”.";
+    UnresolvedText: "“{name}” 노트는 보관함에도 서재에도 없다.", "Neither the vault nor the library has a note named “{name}”.";
     UnresolvedCreate: "보관함에 {file:을/를} 만들면 이 주소에 나타난다.", "Create {file} in the vault and it appears at this address.";
     LinkedFrom: "이 이름을 가리키는 노트", "Notes that link to this name";
     DidYouMean: "비슷한 이름", "Similar names";
@@ -242,12 +242,11 @@ texts! {
     WhyProbe: "{container} 컨테이너의 {probe} 프로브: {result} {message}", "The {probe} probe of container {container}: {result} {message}";
     WhyNotice: "{text}", "{text}";
     WhyDecision: "규칙 {code}", "Rule {code}";
-    WhyBy: "{actor:이/가}", "{actor}";
-
+    
     // Search, settings.
     SearchFor: "검색어", "Search for";
     SearchResults: "“{query}” 검색 결과 {n}개", "{n:result/results} for “{query}”";
-    SearchNothing: "“{query:이/가} 들어 있는 노트가 없다.”", "No note contains “{query}”.";
+    SearchNothing: "“{query}” 검색 결과가 없다.", "No note contains “{query}”.";
     SearchHint: "제목과 본문에서 찾는다. 한국어는 낱말의 일부로도 찾을 수 있다.", "Titles and texts are searched; Korean also by parts of words.";
     QuickHint: "이름 일부를 쓰고 Enter", "Type a part of the name, then Enter";
     Language: "언어", "Language";
@@ -269,6 +268,7 @@ texts! {
     TrialNotFound: "이 실행 기록에는 그런 시행이 없다.", "This run has no such trial.";
     CellNotFound: "그런 셀이 노트에 없다. 노트가 바뀌었을 수 있다.", "The note has no such cell; it may have changed.";
     BadRequest: "요청을 이해할 수 없다", "The request cannot be understood";
+    BadRequestText: "주소나 보낸 내용에 빠진 것이 있거나 읽을 수 없는 것이 있다.", "Something is missing from the address or from what was sent, or cannot be read.";
     BadInstant: "시점 “{t}”은 읽을 수 없다. 194.25 또는 3m14s처럼 쓴다.", "“{t}” is not an instant. Write it as 194.25 or 3m14s.";
     TooLarge: "보낸 것이 너무 크다.", "What was sent is too large.";
     TooSlow: "답을 만드는 데 너무 오래 걸려 그만두었다.", "The answer took too long and was given up.";

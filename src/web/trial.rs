@@ -1,0 +1,285 @@
+//! One trial: its timeline, and the cluster at any instant of it.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use peapod_sim::time::SimTime;
+use peapod_sim::trace::Trace;
+use serde::{Deserialize, Serialize};
+
+use super::error::{PageResult, Problem};
+use super::i18n::{Lang, Text, fill, time};
+use super::reader::Reader;
+use super::view::claims::{self, OutcomeView};
+use super::view::instant::{self, PictureView, Printed, View};
+use super::view::timeline::{self, Choice, TimelineView};
+use super::view::why::{self, LinkView};
+use super::{App, address, frame, note};
+use crate::lab::model::Trial;
+use crate::store::RunId;
+use crate::timeline::axis::{from_query, to_query};
+use crate::timeline::kubectl::Past;
+use crate::timeline::{Scale, Timeline};
+
+/// A trace with its timelines, ready to be looked at.
+#[derive(Debug)]
+pub struct Loaded {
+    trace: Trace,
+    by_event: Timeline,
+    linear: Timeline,
+}
+
+impl Loaded {
+    fn new(trace: Trace) -> Self {
+        let (by_event, linear) = (Timeline::new(&trace, Scale::Event), Timeline::new(&trace, Scale::Linear));
+        Self { trace, by_event, linear }
+    }
+
+    fn timeline(&self, scale: Scale) -> &Timeline {
+        match scale {
+            Scale::Event => &self.by_event,
+            Scale::Linear => &self.linear,
+        }
+    }
+}
+
+/// What an address chooses.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    t: Option<String>,
+    axis: Option<String>,
+    view: Option<View>,
+    object: Option<String>,
+    why: Option<u32>,
+    /// Whether the compact panes of a note's page are asked for.
+    compact: Option<u8>,
+}
+
+/// `시행 2 · restartPolicy = Always, exitCode = 1`.
+pub fn title(lang: Lang, trial: &Trial) -> String {
+    let number = fill(lang, Text::TrialN.say(lang), &[("n", (trial.index + 1).to_string())]);
+    let variables = super::view::assignment(lang, &trial.variables);
+    if variables.is_empty() { number } else { format!("{number} · {variables}") }
+}
+
+async fn load(app: &App, run: RunId, index: usize) -> Result<Option<Arc<Loaded>>, Problem> {
+    if let Some(loaded) = app.inner.trials.get(&(run, index)) {
+        return Ok(Some(loaded));
+    }
+    let Some(trace) = app.store().trace(run, index).await.map_err(Problem::internal)? else { return Ok(None) };
+    let loaded = tokio::task::spawn_blocking(move || Loaded::new(trace)).await.map_err(Problem::internal)?;
+    Ok(Some(app.inner.trials.put((run, index), loaded)))
+}
+
+/// The panes of one instant.
+#[derive(Serialize)]
+struct AtView {
+    picture: PictureView,
+    tabs: Vec<(&'static str, &'static str, String, bool)>,
+    view: &'static str,
+    objects: Vec<(String, String, bool)>,
+    printed: Vec<Printed>,
+    why: Vec<LinkView>,
+    base: String,
+    t: String,
+    clock: String,
+    when: String,
+    needle: String,
+    previous: Option<String>,
+    next: Option<String>,
+    axis: &'static str,
+    compact: bool,
+    record: Option<u32>,
+}
+
+/// What is chosen, with everything that is not in the address filled in.
+fn choose(lang: Lang, loaded: &Loaded, base: &str, asked: &Asked) -> Result<Choice, Problem> {
+    let scale = if asked.axis.as_deref() == Some("linear") { Scale::Linear } else { Scale::Event };
+    let timeline = loaded.timeline(scale);
+    let given = match &asked.t {
+        Some(text) => Some(from_query(text).ok_or_else(|| {
+            Problem::new(StatusCode::BAD_REQUEST, Text::BadInstant).with("t", text.chars().take(40).collect::<String>())
+        })?),
+        None => None,
+    };
+    let _ = lang;
+    // Without an instant: the last change, which is what came out.
+    let at = given.unwrap_or_else(|| timeline.instants.last().copied().unwrap_or(SimTime::ZERO)).min(timeline.end);
+    let last_change = timeline.before(SimTime(at.0.saturating_add(1)));
+    let record = asked.why.filter(|id| (*id as usize) < loaded.trace.records.len()).or_else(|| last_change.and_then(|at| timeline.record_at(at)));
+    let mut keep = Vec::new();
+    if let Some(view) = asked.view {
+        keep.push(format!("view={}", view.name()));
+    }
+    if let Some(object) = &asked.object {
+        keep.push(format!("object={}", address::encode(object)));
+    }
+    Ok(Choice { base: base.to_owned(), at, record, scale, keep: keep.join("&") })
+}
+
+fn at_view(lang: Lang, loaded: &Loaded, choice: &Choice, asked: &Asked) -> AtView {
+    let timeline = loaded.timeline(choice.scale);
+    let mut past = Past::new(&loaded.trace, choice.at);
+    let view = asked.view.unwrap_or_default();
+    let compact = asked.compact.is_some();
+    let choices = instant::choices(&past, view);
+    let chosen = asked.object.clone().filter(|name| choices.contains(name)).or_else(|| instant::default_object(&loaded.trace, choice.record, &choices));
+    let with = |view: View, object: Option<&str>| {
+        let mut keep = vec![format!("view={}", view.name())];
+        keep.extend(object.map(|object| format!("object={}", address::encode(object))));
+        Choice { keep: keep.join("&"), ..choice.clone() }.href(choice.at, choice.record)
+    };
+    let tabs = View::ALL
+        .into_iter()
+        .map(|tab| (tab.name(), tab.text().say(lang), with(tab, asked.object.as_deref()), tab == view))
+        .collect();
+    let objects = if view.of_object() {
+        choices.iter().map(|name| (name.clone(), name.replacen("/default/", " ", 1).replace("//", " "), Some(name) == chosen.as_ref())).collect()
+    } else {
+        Vec::new()
+    };
+    let printed = instant::print(&mut past, view, chosen.as_deref());
+    let links = if view == View::Why || compact { choice.record.map_or_else(Vec::new, |record| why::view(lang, &loaded.trace, record, choice)) } else { Vec::new() };
+    let href = |at: SimTime| choice.href(at, timeline.record_at(at));
+    AtView {
+        picture: instant::picture_at(lang, &past, choice.at),
+        tabs,
+        view: view.name(),
+        objects,
+        printed: printed.into_iter().take(if compact { 2 } else { usize::MAX }).collect(),
+        why: links,
+        base: choice.base.clone(),
+        t: to_query(choice.at),
+        clock: time::clock(choice.at),
+        when: time::span(lang, choice.at.since(SimTime::ZERO)),
+        needle: format!("{:.3}%", timeline.percent(choice.at)),
+        previous: timeline.before(choice.at).map(href),
+        next: timeline.after(choice.at).map(href),
+        axis: if choice.scale == Scale::Linear { "linear" } else { "event" },
+        compact,
+        record: choice.record,
+    }
+}
+
+#[derive(Serialize)]
+struct ViewerView {
+    timeline: TimelineView,
+    at: AtView,
+    base: String,
+    number: usize,
+}
+
+/// The timeline with its panes, as it stands under a cell; none when the trial left no trace.
+pub async fn viewer_html(app: &App, reader: Reader, run: RunId, index: usize) -> Result<Option<String>, Problem> {
+    let Some(loaded) = load(app, run, index).await? else { return Ok(None) };
+    let base = address::trial(&run.to_string(), index);
+    let asked = Asked { compact: Some(1), ..Asked::default() };
+    let choice = choose(reader.lang, &loaded, &base, &asked)?;
+    let timeline = timeline::view(reader.lang, loaded.timeline(choice.scale), &choice);
+    let view = ViewerView { timeline, at: at_view(reader.lang, &loaded, &choice, &asked), base, number: index + 1 };
+    app.templates().part("partials/viewer.html", reader, &view).map(Some)
+}
+
+fn numbers(run: &str, trial: &str) -> Result<(RunId, usize), Problem> {
+    let run: RunId = run.parse().map_err(|_| Problem::missing(Text::RunNotFound))?;
+    let number: usize = trial.parse().map_err(|_| Problem::missing(Text::TrialNotFound))?;
+    Ok((run, number.checked_sub(1).ok_or(Problem::missing(Text::TrialNotFound))?))
+}
+
+/// `GET /r/{run}/{trial}/at`: the panes alone.
+pub(super) async fn at(
+    State(app): State<App>,
+    Path((run, trial)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+    reader: Reader,
+) -> PageResult {
+    let (run, index) = numbers(&run, &trial)?;
+    let loaded = load(&app, run, index).await?.ok_or(Problem::missing(Text::NotReplayed))?;
+    let base = address::trial(&run.to_string(), index);
+    let choice = choose(reader.lang, &loaded, &base, &asked)?;
+    let view = at_view(reader.lang, &loaded, &choice, &asked);
+    let html = app.templates().part("partials/at.html", reader, &serde_json::json!({"at": view}))?;
+    Ok(axum::response::Html(html).into_response())
+}
+
+#[derive(Serialize)]
+struct TrialView {
+    frame: frame::Frame,
+    run: String,
+    run_href: String,
+    note: String,
+    note_href: String,
+    experiment: String,
+    number: usize,
+    title: String,
+    claims: Vec<OutcomeView>,
+    facts: Vec<(&'static str, String)>,
+    observations: Vec<(String, String)>,
+    notices: Vec<String>,
+    previous_trial: Option<String>,
+    next_trial: Option<String>,
+    timeline: Option<TimelineView>,
+    at: Option<AtView>,
+    base: String,
+    error: Option<String>,
+}
+
+/// `GET /r/{run}/{trial}`: the trial at an instant (`?t=`, `view=`, `object=`, `why=`, `axis=`).
+pub(super) async fn page(
+    State(app): State<App>,
+    Path((run, trial)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+    reader: Reader,
+) -> PageResult {
+    let lang = reader.lang;
+    let (id, index) = numbers(&run, &trial)?;
+    let stored = app.store().run(id).await.map_err(Problem::internal)?.ok_or(Problem::missing(Text::RunNotFound))?;
+    let result = stored.result.trials.iter().find(|trial| trial.trial.index == index).ok_or(Problem::missing(Text::TrialNotFound))?;
+    let snapshot = app.workspace().snapshot();
+    let run = id.to_string();
+    let base = address::trial(&run, index);
+    let loaded = load(&app, id, index).await?;
+    let (mut timeline_view, mut at) = (None, None);
+    if let Some(loaded) = &loaded {
+        let asked = Asked { compact: None, view: asked.view.or(asked.why.map(|_| View::Why)), ..asked };
+        let choice = choose(lang, loaded, &base, &asked)?;
+        timeline_view = Some(timeline::view(lang, loaded.timeline(choice.scale), &choice));
+        at = Some(at_view(lang, loaded, &choice, &asked));
+    }
+    let sentences = note::sentences(&snapshot.vault, &stored.summary.note);
+    let found = note::find(&snapshot.vault, &stored.summary.note);
+    let neighbour = |index: Option<usize>| {
+        let index = index.filter(|index| stored.result.trials.iter().any(|trial| trial.trial.index == *index))?;
+        Some(address::trial(&run, index))
+    };
+    let view = TrialView {
+        frame: frame::frame(&app, reader, &snapshot, found.as_ref().map(|(file, _)| file)),
+        run_href: address::run(&run),
+        note: found.as_ref().map_or_else(|| stored.summary.note.clone(), |(_, note)| note.title.clone()),
+        note_href: format!("{}#{}", address::note(&stored.summary.note), address::encode(&format!("cell-{}", stored.summary.cell))),
+        experiment: stored.summary.title.clone(),
+        number: index + 1,
+        title: title(lang, &result.trial),
+        claims: claims::outcomes(lang, &run, &stored.result, index, &sentences),
+        facts: vec![
+            (Text::Kubernetes.say(lang), result.trial.kubernetes.clone()),
+            (Text::Seed.say(lang), result.trial.seed.to_string()),
+            (Text::VirtualTime.say(lang), time::span(lang, result.duration)),
+            (Text::Ended.say(lang), super::view::result::ended(result.ended).say(lang).to_owned()),
+            (Text::Records.say(lang), result.records.to_string()),
+            (Text::Digest.say(lang), result.digest.chars().take(12).collect()),
+        ],
+        observations: result.observations.iter().map(|(name, value)| (name.clone(), super::view::value(lang, value))).collect(),
+        notices: result.notices.clone(),
+        previous_trial: neighbour(index.checked_sub(1)),
+        next_trial: neighbour(index.checked_add(1)),
+        timeline: timeline_view,
+        at,
+        base,
+        error: result.error.as_ref().map(ToString::to_string),
+        run,
+    };
+    Ok(app.templates().page("pages/trial.html", reader, &view))
+}
