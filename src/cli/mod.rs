@@ -3,6 +3,7 @@
 mod export;
 mod golden;
 pub mod place;
+mod serve;
 pub mod recorded;
 mod sh;
 mod vault;
@@ -23,6 +24,7 @@ struct Arguments {
 enum Subcommands {
     Export(export::Export),
     Golden(golden::Golden),
+    Serve(serve::Serve),
     Sh(sh::Sh),
     Vault(vault::VaultCommand),
 }
@@ -33,9 +35,10 @@ enum Subcommands {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
-        None => Ok(ExitCode::SUCCESS),
+        None => Ok(serve::run(&serve::Serve::default())),
         Some(Subcommands::Export(arguments)) => export::main(arguments),
         Some(Subcommands::Golden(arguments)) => Ok(golden::run(arguments)),
+        Some(Subcommands::Serve(arguments)) => Ok(serve::run(arguments)),
         Some(Subcommands::Sh(arguments)) => Ok(sh::run(arguments)),
         Some(Subcommands::Vault(arguments)) => vault::main(arguments),
     };

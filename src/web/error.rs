@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::App;
 use super::frame::{self, Frame};
-use super::i18n::{Text, fill};
+use crate::i18n::{Text, fill};
 use super::reader::Reader;
 
 /// A request that cannot be answered as asked. As a response it is a mark only; [`explain`] makes the page.

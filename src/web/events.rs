@@ -13,7 +13,7 @@ use tokio_stream::wrappers::{BroadcastStream, WatchStream};
 use tokio_stream::{Stream, StreamExt};
 
 use super::error::Problem;
-use super::i18n::Text;
+use crate::i18n::Text;
 use super::reader::Reader;
 use super::runs::Tick;
 use super::{App, note};

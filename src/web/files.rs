@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::App;
 use super::error::{PageResult, Problem};
-use super::i18n::Text;
+use crate::i18n::Text;
 use super::reader::Reader;
 use crate::workspace::FileError;
 

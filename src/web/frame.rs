@@ -75,7 +75,7 @@ pub fn index(app: &App, reader: Reader, snapshot: &Snapshot) -> Arc<Index> {
     let key = (snapshot.revision, reader.lang);
     app.inner.frames.get(&key).unwrap_or_else(|| {
         let folder = app.workspace().root().and_then(|root| root.file_name()).map(|name| name.to_string_lossy().into_owned());
-        let name = folder.unwrap_or_else(|| super::i18n::Text::Library.say(reader.lang).to_owned());
+        let name = folder.unwrap_or_else(|| crate::i18n::Text::Library.say(reader.lang).to_owned());
         app.inner.frames.put(key, Index::new(snapshot, name))
     })
 }

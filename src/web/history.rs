@@ -31,7 +31,7 @@ pub(super) async fn page(State(app): State<App>, Path(path): Path<String>, Query
     let file = found.as_ref().map_or_else(|| format!("{path}.md"), |(file, _)| file.path.clone());
     let runs = app.store().history(&file, &asked.cell).await.map_err(Problem::internal)?;
     if found.is_none() && runs.is_empty() {
-        return Err(Problem::missing(super::i18n::Text::CellNotFound));
+        return Err(Problem::missing(crate::i18n::Text::CellNotFound));
     }
     let cell = found.as_ref().and_then(|(_, note)| note.cells.iter().find(|cell| cell.key == asked.cell));
     let title = found.as_ref().map_or_else(|| path.clone(), |(_, note)| note.title.clone());

@@ -1,7 +1,7 @@
 //! The browser side: pages rendered here, that can be read without JavaScript; small modules add the rest.
 //!
 //! One file a page or resource ([`router`] names them all). [`view`] makes what templates see; [`templates`] and
-//! [`assets`] are embedded in the program; [`i18n`] holds every word; [`security`] guards every request; [`runs`] carries
+//! [`assets`] are embedded in the program; every word is in [`crate::i18n`]; [`security`] guards every request; [`runs`] carries
 //! out what the Run buttons start. The notes come from [`crate::workspace`], results from [`crate::store`].
 
 pub mod address;
@@ -10,10 +10,10 @@ mod cache;
 mod cells;
 mod error;
 mod events;
+mod export;
 mod files;
 mod frame;
 mod history;
-pub mod i18n;
 mod note;
 mod reader;
 mod run;
@@ -45,7 +45,7 @@ use crate::store::{RunId, Store};
 use crate::workspace::Workspace;
 use cache::Cache;
 use error::Problem;
-use i18n::{Lang, Text};
+use crate::i18n::{Lang, Text};
 use reader::Reader;
 use runs::Runs;
 use templates::Templates;
@@ -130,6 +130,7 @@ pub fn router(app: App) -> Router {
         .route("/history/{*path}", get(history::page))
         .route("/search", get(search::page))
         .route("/quick.json", get(search::quick))
+        .route("/export/{*path}", get(export::serve))
         .route("/settings", get(settings::page).post(settings::save))
         .route("/static/{*path}", get(assets::serve))
         .route("/favicon.ico", get(favicon))

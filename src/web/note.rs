@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::cells::{self, CellInfo};
 use super::error::{PageResult, Problem};
-use super::i18n::{Lang, Text, time};
+use crate::i18n::{Lang, Text, time};
 use super::reader::Reader;
 use super::view::problem::{self, ProblemView};
 use super::view::{claims, result};
@@ -336,7 +336,7 @@ impl Resolver for Links<'_> {
         };
         // Only a link that leaves the reader's own vault is marked as one into the library.
         let into_library = file.layer == Layer::Library && from.layer == Layer::User;
-        let title = into_library.then(|| super::i18n::fill(self.lang, Text::FromLibraryTitle.say(self.lang), &[("name", name)]));
+        let title = into_library.then(|| crate::i18n::fill(self.lang, Text::FromLibraryTitle.say(self.lang), &[("name", name)]));
         Some(Destination { file, href, title })
     }
 

@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::Serialize;
 
-use super::i18n::Lang;
+use crate::i18n::Lang;
 
 /// How a page is lit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

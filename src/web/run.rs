@@ -11,7 +11,7 @@ use peapod_sim::time::SimDuration;
 use serde::{Deserialize, Serialize};
 
 use super::error::{PageResult, Problem};
-use super::i18n::{Text, time};
+use crate::i18n::{Text, time};
 use super::reader::Reader;
 use super::runs::{Order, StartError};
 use super::view::problem::{self, ProblemView};
@@ -130,6 +130,7 @@ struct BodyView {
     /// The viewer of the trial that says most.
     viewer: Option<String>,
     viewer_title: String,
+    viewer_href: String,
 }
 
 /// The result of an ended run as it stands under its cell, kept once made.
@@ -158,7 +159,8 @@ async fn body(app: &App, reader: Reader, snapshot: &Snapshot, stored: &StoredRun
         Some(trial) => trial::title(reader.lang, &trial.trial),
         None => String::new(),
     };
-    let view = BodyView { run: address::run(&id), id, result, viewer, viewer_title };
+    let viewer_href = shown.map_or_else(String::new, |index| address::trial(&id, index));
+    let view = BodyView { run: address::run(&id), id, result, viewer, viewer_title, viewer_href };
     app.templates().part("partials/result.html", reader, &view)
 }
 

@@ -13,7 +13,7 @@ use axum::response::Response;
 
 use super::App;
 use super::error::Problem;
-use super::i18n::Text;
+use crate::i18n::Text;
 use super::reader::Reader;
 
 /// The policy of every page.

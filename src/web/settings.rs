@@ -7,7 +7,7 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::error::PageResult;
-use super::i18n::{Lang, Text};
+use crate::i18n::{Lang, Text};
 use super::reader::{LANG_COOKIE, Reader, THEME_COOKIE, Theme};
 use super::{App, address, frame};
 

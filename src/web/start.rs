@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::error::{PageResult, Problem};
-use super::i18n::{Lang, time};
+use crate::i18n::{Lang, time};
 use super::reader::Reader;
 use super::{App, address, frame, note};
 use crate::lab::model::RunStatus;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::App;
 use super::error::PageResult;
 use super::frame;
-use super::i18n::{Text, fill};
+use crate::i18n::{Text, fill};
 use super::reader::Reader;
 
 #[derive(Serialize)]

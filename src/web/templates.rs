@@ -8,7 +8,7 @@ use rust_embed::RustEmbed;
 use serde::Serialize;
 
 use super::error::Problem;
-use super::i18n::{Lang, Text, fill};
+use crate::i18n::{Lang, Text, fill};
 use super::reader::Reader;
 use super::{address, assets};
 

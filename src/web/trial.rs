@@ -10,7 +10,7 @@ use peapod_sim::trace::Trace;
 use serde::{Deserialize, Serialize};
 
 use super::error::{PageResult, Problem};
-use super::i18n::{Lang, Text, fill, time};
+use crate::i18n::{Lang, Text, fill, time};
 use super::reader::Reader;
 use super::view::claims::{self, OutcomeView};
 use super::view::instant::{self, PictureView, Printed, View};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::lab::model::{ClaimResult, Outcome, RunResult, Verdict};
 use crate::timeline::axis::to_query;
 use crate::web::address;
-use crate::web::i18n::{Lang, Text, fill, time};
+use crate::i18n::{Lang, Text, fill, time};
 
 /// The class and the word of a verdict.
 pub fn word(verdict: Verdict) -> (&'static str, Text) {

@@ -7,7 +7,7 @@ use super::why::state_class;
 use crate::lab::model::{Cell, DecisionTable, RunResult};
 use crate::timeline::State;
 use crate::web::address;
-use crate::web::i18n::{Lang, Text};
+use crate::i18n::{Lang, Text};
 
 /// More columns than this become rows.
 const MAX_COLUMNS: usize = 8;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::timeline::kubectl::Past;
 use crate::timeline::picture::{Place, picture};
-use crate::web::i18n::{Lang, Text, fill, time};
+use crate::i18n::{Lang, Text, fill, time};
 
 /// Which pane shows the instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

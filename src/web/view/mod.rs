@@ -10,7 +10,7 @@ pub mod why;
 
 use serde_json::Value;
 
-use super::i18n::{Lang, Text};
+use crate::i18n::{Lang, Text};
 
 /// A value of a variable or an observation as a person reads it.
 pub fn value(lang: Lang, value: &Value) -> String {

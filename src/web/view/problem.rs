@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::lab::model::{Diagnostic, Severity};
-use crate::web::i18n::{Lang, Text};
+use crate::i18n::{Lang, Text};
 
 /// A diagnostic with its piece of the text.
 #[derive(Clone, Debug, Serialize)]

@@ -7,7 +7,7 @@ use super::grid::{self, GridView};
 use super::problem::{self, ProblemView};
 use crate::lab::model::{Ended, Outcome, RunResult, RunStatus, TrialResult};
 use crate::web::address;
-use crate::web::i18n::{Lang, Text, time};
+use crate::i18n::{Lang, Text, time};
 
 /// At most so many trials are listed on a run's page.
 pub const MAX_TRIALS: usize = 500;

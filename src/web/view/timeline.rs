@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::timeline::axis::to_query;
 use crate::timeline::{Lane, LaneKind, Scale, State, Timeline};
-use crate::web::i18n::{Lang, Text, fill, time};
+use crate::i18n::{Lang, Text, fill, time};
 
 /// At most so many instants are sent to the scrubber; beyond that it moves in steps of several.
 const MAX_INSTANTS: usize = 4000;

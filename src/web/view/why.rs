@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::timeline::Choice;
 use crate::timeline::why::chain;
-use crate::web::i18n::{Lang, Text, fill, time};
+use crate::i18n::{Lang, Text, fill, time};
 
 /// One link of the chain.
 #[derive(Debug, Serialize)]
