@@ -3,7 +3,7 @@
 use axum::response::{Html, IntoResponse, Response};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, Value};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, context};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context};
 use rust_embed::RustEmbed;
 use serde::Serialize;
 
@@ -34,6 +34,7 @@ impl Templates {
         }
         environment.set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
         environment.set_loader(|name| Ok(Sources::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned())));
+        environment.set_formatter(write_value);
         environment.add_function("static", |path: &str| assets::address(path));
         environment.add_function("t", text);
         environment.add_filter("url", |path: &str| address::encode(path));
@@ -72,6 +73,32 @@ impl Templates {
 impl Default for Templates {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Writes a value as minijinja does, but leaves `/` alone: addresses stay readable in the page's source, and a slash means
+/// nothing inside a quoted attribute or a text.
+fn write_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match value.as_str() {
+        Some(text) if !value.is_safe() && matches!(state.auto_escape(), AutoEscape::Html) => {
+            let mut rest = text;
+            while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
+                let (before, after) = rest.split_at(at);
+                let escaped = match after.as_bytes().first() {
+                    Some(b'&') => "&amp;",
+                    Some(b'<') => "&lt;",
+                    Some(b'>') => "&gt;",
+                    Some(b'"') => "&quot;",
+                    _ => "&#39;",
+                };
+                out.write_str(before)?;
+                out.write_str(escaped)?;
+                rest = &after[1..];
+            }
+            out.write_str(rest)?;
+            Ok(())
+        }
+        _ => minijinja::escape_formatter(out, state, value),
     }
 }
 
