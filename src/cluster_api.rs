@@ -2,9 +2,7 @@
 //! lets virtual time pass where the real client would wait.
 
 use jiff::{SignedDuration, Timestamp};
-use peapod_kubectl::{
-    Api, Command, Files, LogRequest, Output, PatchKind, Request, Status, Verb, poll, run, time_out,
-};
+use peapod_kubectl::{Api, Command, Files, LogRequest, Output, PatchKind, Request, Status, Verb, poll, run, time_out};
 use peapod_sim::cluster::Cluster;
 use peapod_sim::manifest::{self, Manifest};
 use peapod_sim::request as sim;
@@ -70,7 +68,12 @@ fn to_sim(request: &Request) -> sim::Request {
 }
 
 fn from_sim(status: sim::Status) -> Status {
-    Status { code: status.code, reason: status.reason, message: status.message, details: status.details }
+    Status {
+        code: status.code,
+        reason: status.reason,
+        message: status.message,
+        details: status.details,
+    }
 }
 
 /// What one applied manifest did.
@@ -104,7 +107,10 @@ pub fn apply(cluster: &mut Cluster, manifests: &[Manifest], namespace: &str, sai
         let mut objects = Vec::new();
         flatten(&manifest.value, &mut objects);
         for object in objects {
-            let mut api = Recording { inner: ClusterApi::new(cluster), refused: None };
+            let mut api = Recording {
+                inner: ClusterApi::new(cluster),
+                refused: None,
+            };
             let (done, failures) = peapod_kubectl::apply(&[object], namespace, &mut api);
             let refused = api.refused.take();
             for one in done {
@@ -119,7 +125,11 @@ pub fn apply(cluster: &mut Cluster, manifests: &[Manifest], namespace: &str, sai
                     }
                 }
             }
-            applied.refusals.extend(failures.into_iter().map(|text| Refusal { document, text, causes: Vec::new() }));
+            applied.refusals.extend(failures.into_iter().map(|text| Refusal {
+                document,
+                text,
+                causes: Vec::new(),
+            }));
         }
     }
     applied
@@ -138,7 +148,11 @@ fn flatten(value: &Value, objects: &mut Vec<Value>) {
 fn causes(status: &Status) -> Vec<(String, String)> {
     let text = |cause: &Value, field: &str| cause.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let causes = status.details.get("causes").and_then(Value::as_array);
-    causes.into_iter().flatten().map(|cause| (text(cause, "field"), text(cause, "message"))).collect()
+    causes
+        .into_iter()
+        .flatten()
+        .map(|cause| (text(cause, "field"), text(cause, "message")))
+        .collect()
 }
 
 /// Remembers the last refusal, which `kubectl` only prints.
@@ -171,17 +185,26 @@ impl Api for Recording<'_> {
 /// The output is what the command leaves on the terminal; nothing of it waits any more.
 pub fn kubectl(cluster: &mut Cluster, line: &str, files: &dyn Files) -> Output {
     let line = line.trim();
-    let arguments = line.strip_prefix("kubectl").filter(|rest| rest.starts_with(char::is_whitespace)).unwrap_or(line);
+    let arguments = line
+        .strip_prefix("kubectl")
+        .filter(|rest| rest.starts_with(char::is_whitespace))
+        .unwrap_or(line);
     cluster.command(&format!("kubectl {}", arguments.trim()));
     let command = match Command::parse(arguments.trim()) {
         Ok(command) => command,
         Err(error) => {
-            return Output { stderr: format!("{error}\n"), exit_code: 1, ..Output::default() };
+            return Output {
+                stderr: format!("{error}\n"),
+                exit_code: 1,
+                ..Output::default()
+            };
         }
     };
     let began = cluster.now();
     let mut output = run(&command, &mut ClusterApi::new(cluster), files);
-    let Some(mut wait) = output.waits_for.take() else { return output };
+    let Some(mut wait) = output.waits_for.take() else {
+        return output;
+    };
     let limit = match wait.timeout {
         Some(millis) => SimDuration::from_millis(u64::try_from(millis).unwrap_or(0)),
         None => PATIENCE,
@@ -228,45 +251,69 @@ fn advance(cluster: &mut Cluster, deadline: SimTime) -> bool {
 fn logs(cluster: &Cluster, request: &LogRequest) -> Result<String, Status> {
     let Some(pod) = cluster.object("Pod", &request.namespace, &request.pod) else {
         let message = format!("pods \"{}\" not found", request.pod);
-        return Err(failure(404, "NotFound", message, json!({ "name": request.pod, "kind": "pods" })));
+        return Err(failure(
+            404,
+            "NotFound",
+            message,
+            json!({ "name": request.pod, "kind": "pods" }),
+        ));
     };
     let instance = log_instance(&pod, request)?;
     let uid = pod.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
     let start = cluster.wall_now() - SignedDuration::from_nanos(i64::try_from(cluster.now().0).unwrap_or(i64::MAX));
     let wall = |line: &LogLine| start + SignedDuration::from_nanos(i64::try_from(line.at.0).unwrap_or(i64::MAX));
-    let earliest = request
-        .since_time
-        .or_else(|| request.since_seconds.map(|seconds| cluster.wall_now() - SignedDuration::from_secs(seconds as i64)));
+    let earliest = request.since_time.or_else(|| {
+        request
+            .since_seconds
+            .map(|seconds| cluster.wall_now() - SignedDuration::from_secs(seconds as i64))
+    });
     let mut lines: Vec<&LogLine> = cluster
         .logs()
         .iter()
-        .filter(|line| line.pod_uid == uid && line.container == request.container && u64::from(line.instance) == instance)
+        .filter(|line| {
+            line.pod_uid == uid && line.container == request.container && u64::from(line.instance) == instance
+        })
         .filter(|line| earliest.is_none_or(|earliest| wall(line) >= earliest))
         .collect();
     if let Some(tail) = request.tail.and_then(|tail| usize::try_from(tail).ok()) {
         lines.drain(..lines.len().saturating_sub(tail));
     }
     let shown = |line: &&LogLine| {
-        if request.timestamps { format!("{:.9} {}\n", wall(line), line.text) } else { format!("{}\n", line.text) }
+        if request.timestamps {
+            format!("{:.9} {}\n", wall(line), line.text)
+        } else {
+            format!("{}\n", line.text)
+        }
     };
     Ok(lines.iter().map(shown).collect())
 }
 
 fn failure(code: u16, reason: &str, message: String, details: Value) -> Status {
-    Status { code, reason: reason.to_owned(), message, details }
+    Status {
+        code,
+        reason: reason.to_owned(),
+        message,
+        details,
+    }
 }
 
 /// Which instance of a container is asked for, or why there is no log of it.
 fn log_instance(pod: &Value, request: &LogRequest) -> Result<u64, Status> {
     let refused = |message: String| Err(failure(400, "BadRequest", message, Value::Null));
     let (container, name) = (&request.container, &request.pod);
-    let status = ["/status/containerStatuses", "/status/initContainerStatuses", "/status/ephemeralContainerStatuses"]
-        .iter()
-        .filter_map(|pointer| pod.pointer(pointer).and_then(Value::as_array))
-        .flatten()
-        .find(|status| status.get("name").and_then(Value::as_str) == Some(container));
+    let status = [
+        "/status/containerStatuses",
+        "/status/initContainerStatuses",
+        "/status/ephemeralContainerStatuses",
+    ]
+    .iter()
+    .filter_map(|pointer| pod.pointer(pointer).and_then(Value::as_array))
+    .flatten()
+    .find(|status| status.get("name").and_then(Value::as_str) == Some(container));
     let Some(status) = status else {
-        return refused(format!("container \"{container}\" in pod \"{name}\" is waiting to start: ContainerCreating"));
+        return refused(format!(
+            "container \"{container}\" in pod \"{name}\" is waiting to start: ContainerCreating"
+        ));
     };
     let count = status.get("restartCount").and_then(Value::as_u64).unwrap_or(0);
     let waiting = status.pointer("/state/waiting");
@@ -276,15 +323,23 @@ fn log_instance(pod: &Value, request: &LogRequest) -> Result<u64, Status> {
         return match (waiting, count.checked_sub(1)) {
             (Some(_), _) if has_ended => Ok(count),
             (None, Some(before)) if has_ended => Ok(before),
-            _ => refused(format!("previous terminated container \"{container}\" in pod \"{name}\" not found")),
+            _ => refused(format!(
+                "previous terminated container \"{container}\" in pod \"{name}\" not found"
+            )),
         };
     }
-    let Some(waiting) = waiting.filter(|_| !has_ended) else { return Ok(count) };
+    let Some(waiting) = waiting.filter(|_| !has_ended) else {
+        return Ok(count);
+    };
     let why = match waiting.get("reason").and_then(Value::as_str).unwrap_or_default() {
         "ErrImagePull" => "is waiting to start: image can't be pulled",
         "ImagePullBackOff" => "is waiting to start: trying and failing to pull image",
         "" => "is waiting to start: ContainerCreating",
-        reason => return refused(format!("container \"{container}\" in pod \"{name}\" is waiting to start: {reason}")),
+        reason => {
+            return refused(format!(
+                "container \"{container}\" in pod \"{name}\" is waiting to start: {reason}"
+            ));
+        }
     };
     refused(format!("container \"{container}\" in pod \"{name}\" {why}"))
 }
@@ -295,24 +350,35 @@ pub struct Texts(pub Vec<(String, String)>);
 
 impl Files for Texts {
     fn manifests(&self, name: &str) -> Result<Vec<Value>, String> {
-        let text = self.find(name).ok_or_else(|| format!("the path \"{name}\" does not exist"))?;
+        let text = self
+            .find(name)
+            .ok_or_else(|| format!("the path \"{name}\" does not exist"))?;
         let shown = if name == "-" { "STDIN" } else { name };
         match manifest::read(text) {
             Ok(manifests) => Ok(manifests.into_iter().map(|manifest| manifest.value).collect()),
             Err(problems) => {
-                let message = problems.into_iter().next().map(|problem| problem.message).unwrap_or_default();
+                let message = problems
+                    .into_iter()
+                    .next()
+                    .map(|problem| problem.message)
+                    .unwrap_or_default();
                 Err(format!("error parsing {shown}: {message}"))
             }
         }
     }
 
     fn text(&self, name: &str) -> Result<String, String> {
-        self.find(name).map(str::to_owned).ok_or_else(|| format!("open {name}: no such file or directory"))
+        self.find(name)
+            .map(str::to_owned)
+            .ok_or_else(|| format!("open {name}: no such file or directory"))
     }
 }
 
 impl Texts {
     fn find(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, text)| text.as_str())
     }
 }

@@ -33,7 +33,11 @@ pub struct Serve {
 
 impl Default for Serve {
     fn default() -> Self {
-        Self { vault: None, listen: SocketAddr::from(([127, 0, 0, 1], 7327)), hosts: Vec::new() }
+        Self {
+            vault: None,
+            listen: SocketAddr::from(([127, 0, 0, 1], 7327)),
+            hosts: Vec::new(),
+        }
     }
 }
 
@@ -106,14 +110,23 @@ async fn serve(arguments: &Serve) -> Result<(), String> {
 /// Says where the notes are, and what is served.
 fn announce(address: SocketAddr, workspace: &Workspace, store: &Store) {
     let notes = workspace.snapshot().vault.notes().count();
-    let vault = workspace.root().map_or_else(|| "the built-in library".to_owned(), |root| root.display().to_string());
+    let vault = workspace
+        .root()
+        .map_or_else(|| "the built-in library".to_owned(), |root| root.display().to_string());
     let mut out = std::io::stdout();
     // A reader that went away (`peapod | head -1`) does not stop the server.
-    let _ = writeln!(out, "Peapod {} serves {vault} ({notes} notes)", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(
+        out,
+        "Peapod {} serves {vault} ({notes} notes)",
+        env!("CARGO_PKG_VERSION")
+    );
     let _ = writeln!(out, "  notes    http://{address}");
     let _ = writeln!(out, "  results  {}", store.path().display());
     if !address.ip().is_loopback() {
-        let _ = writeln!(out, "  Anyone who reaches {address} can read these notes and run their cells.");
+        let _ = writeln!(
+            out,
+            "  Anyone who reaches {address} can read these notes and run their cells."
+        );
     }
     let _ = writeln!(out, "  Ctrl-C stops it.");
     let _ = out.flush();
@@ -130,7 +143,10 @@ fn own_notes(folder: &Path) -> Option<PathBuf> {
 /// Where results are kept when no vault is served.
 fn data_folder() -> PathBuf {
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/share"));
-    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
+    let data = std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(home);
     data.map_or_else(|| PathBuf::from(crate::store::FOLDER), |data| data.join("peapod"))
 }
 

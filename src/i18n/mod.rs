@@ -54,7 +54,9 @@ impl Lang {
             let tag = parts.next().unwrap_or("").trim();
             let primary = tag.split('-').next().unwrap_or("").to_ascii_lowercase();
             let Some(lang) = Self::named(&primary) else { continue };
-            let weight = parts.find_map(|part| part.trim().strip_prefix("q=")).map_or(1000, thousandths);
+            let weight = parts
+                .find_map(|part| part.trim().strip_prefix("q="))
+                .map_or(1000, thousandths);
             if weight > 0 && best.is_none_or(|(_, other)| weight > other) {
                 best = Some((lang, weight));
             }
@@ -80,7 +82,10 @@ pub fn fill(lang: Lang, template: &str, values: &[(&str, String)]) -> String {
         let place = &after[1..close];
         rest = &after[close + 1..];
         let (name, choice) = place.split_once(':').unwrap_or((place, ""));
-        let value = values.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str());
+        let value = values
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map_or("", |(_, value)| value.as_str());
         out.push_str(value);
         if let Some((first, second)) = choice.split_once('/') {
             match lang {
@@ -109,10 +114,16 @@ pub fn particle<'a>(word: &str, with_final: &'a str, without: &'a str) -> &'a st
         Some('0' | '3' | '6') => (true, false),
         Some('1' | '7' | '8') => (true, true),
         Some('l' | 'L' | 'r' | 'R') => (true, true),
-        Some('m' | 'M' | 'n' | 'N' | 'b' | 'B' | 'p' | 'P' | 'k' | 'K' | 't' | 'T' | 'c' | 'C' | 'g' | 'G') => (true, false),
+        Some('m' | 'M' | 'n' | 'N' | 'b' | 'B' | 'p' | 'P' | 'k' | 'K' | 't' | 'T' | 'c' | 'C' | 'g' | 'G') => {
+            (true, false)
+        }
         _ => (false, false),
     };
-    if has_final && !(is_rieul && with_final == "으로") { with_final } else { without }
+    if has_final && !(is_rieul && with_final == "으로") {
+        with_final
+    } else {
+        without
+    }
 }
 
 #[cfg(test)]
@@ -142,7 +153,10 @@ mod tests {
     fn places_are_filled() {
         let values = [("n", "1".to_owned()), ("name", "파드".to_owned())];
         assert_eq!(fill(Lang::En, "{n:trial/trials} of {name}", &values), "1 trial of 파드");
-        assert_eq!(fill(Lang::Ko, "{name:을/를} 찾았다 {missing}.", &values), "파드를 찾았다 .");
+        assert_eq!(
+            fill(Lang::Ko, "{name:을/를} 찾았다 {missing}.", &values),
+            "파드를 찾았다 ."
+        );
         assert_eq!(fill(Lang::Ko, "open {", &values), "open {");
     }
 
@@ -174,7 +188,10 @@ mod tests {
             names
         };
         for text in Text::ALL {
-            assert!(!text.say(Lang::Ko).is_empty() && !text.say(Lang::En).is_empty(), "{text:?}");
+            assert!(
+                !text.say(Lang::Ko).is_empty() && !text.say(Lang::En).is_empty(),
+                "{text:?}"
+            );
             assert_eq!(places(text.say(Lang::Ko)), places(text.say(Lang::En)), "{text:?}");
         }
     }

@@ -243,7 +243,7 @@ texts! {
     WhyProbe: "{container} 컨테이너의 {probe} 프로브: {result} {message}", "The {probe} probe of container {container}: {result} {message}";
     WhyNotice: "{text}", "{text}";
     WhyDecision: "규칙 {code}", "Rule {code}";
-    
+
     // Search, settings.
     SearchFor: "검색어", "Search for";
     SearchResults: "“{query}” 검색 결과 {n}개", "{n:result/results} for “{query}”";

@@ -23,14 +23,23 @@ pub fn span(lang: Lang, span: SimDuration) -> String {
     }
     if nanos < 60_000_000_000 {
         let tenths = (nanos + 50_000_000) / 100_000_000;
-        let number = if tenths.is_multiple_of(10) { (tenths / 10).to_string() } else { format!("{}.{}", tenths / 10, tenths % 10) };
+        let number = if tenths.is_multiple_of(10) {
+            (tenths / 10).to_string()
+        } else {
+            format!("{}.{}", tenths / 10, tenths % 10)
+        };
         return match lang {
             Lang::Ko => format!("{number}초"),
             Lang::En => format!("{number} s"),
         };
     }
     let seconds = (nanos + 500_000_000) / 1_000_000_000;
-    let parts = [(seconds / 86_400, "일", "d"), (seconds / 3600 % 24, "시간", "h"), (seconds / 60 % 60, "분", "min"), (seconds % 60, "초", "s")];
+    let parts = [
+        (seconds / 86_400, "일", "d"),
+        (seconds / 3600 % 24, "시간", "h"),
+        (seconds / 60 % 60, "분", "min"),
+        (seconds % 60, "초", "s"),
+    ];
     let words: Vec<String> = parts
         .into_iter()
         .filter(|(count, ..)| *count > 0)
@@ -47,7 +56,11 @@ pub fn clock(at: SimTime) -> String {
     let millis = at.0 / 1_000_000;
     let (seconds, rest) = (millis / 1000, millis % 1000);
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}.{rest:03}") } else { format!("{minutes}:{seconds:02}.{rest:03}") }
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}.{rest:03}")
+    } else {
+        format!("{minutes}:{seconds:02}.{rest:03}")
+    }
 }
 
 /// How long ago something was, in words: `방금`, `3분 전`, `2 days ago`.
@@ -95,7 +108,12 @@ mod tests {
     fn clocks_and_ages() {
         assert_eq!(clock(SimTime(194_250_000_000)), "3:14.250");
         assert_eq!(clock(SimTime(3_600_000_000_000)), "1:00:00.000");
-        for (seconds, ko, en) in [(-5, "방금", "just now"), (60, "1분 전", "1 minute ago"), (7200, "2시간 전", "2 hours ago"), (86_400, "1일 전", "1 day ago")] {
+        for (seconds, ko, en) in [
+            (-5, "방금", "just now"),
+            (60, "1분 전", "1 minute ago"),
+            (7200, "2시간 전", "2 hours ago"),
+            (86_400, "1일 전", "1 day ago"),
+        ] {
             assert_eq!(ago(Lang::Ko, seconds), ko);
             assert_eq!(ago(Lang::En, seconds), en);
         }

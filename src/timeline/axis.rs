@@ -55,7 +55,12 @@ impl Axis {
         if scale == Scale::Event {
             let mut place = 0.0;
             let mut last = SimTime::ZERO;
-            for at in instants.iter().copied().filter(|at| *at > SimTime::ZERO && *at < end).chain([end]) {
+            for at in instants
+                .iter()
+                .copied()
+                .filter(|at| *at > SimTime::ZERO && *at < end)
+                .chain([end])
+            {
                 // A blink still takes room; a minute takes about four times that of a second.
                 place += 0.15 + at.since(last).as_secs_f64().ln_1p();
                 points.push((at, place));
@@ -73,7 +78,10 @@ impl Axis {
     /// Where an instant is, in percent, rounded to a thousandth; instants after the end are at the end.
     pub fn percent(&self, at: SimTime) -> f64 {
         let after = self.points.partition_point(|point| point.0 <= at);
-        let place = match (after.checked_sub(1).and_then(|i| self.points.get(i)), self.points.get(after)) {
+        let place = match (
+            after.checked_sub(1).and_then(|i| self.points.get(i)),
+            self.points.get(after),
+        ) {
             (Some(&(t0, x0)), Some(&(t1, x1))) => x0 + (x1 - x0) * (at.since(t0).0 as f64 / t1.since(t0).0 as f64),
             (Some(&(_, x)), None) => x,
             (None, _) => 0.0,
@@ -110,16 +118,25 @@ impl Axis {
         let pairs = self.points.iter().zip(self.points.iter().skip(1));
         pairs
             .filter(|(a, b)| b.0.since(a.0) >= FOLDED && b.1 - a.1 > 4.0)
-            .map(|(a, b)| Fold { x: (((a.1 + b.1) / 2.0) * 1000.0).round() / 1000.0, text: short(SimTime(b.0.since(a.0).0)) })
+            .map(|(a, b)| Fold {
+                x: (((a.1 + b.1) / 2.0) * 1000.0).round() / 1000.0,
+                text: short(SimTime(b.0.since(a.0).0)),
+            })
             .collect()
     }
 }
 
 /// A round step that gives at most [`LABELS`] labels up to `end`.
 fn step(end: SimTime) -> SimDuration {
-    const SECONDS: [u64; 16] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400];
+    const SECONDS: [u64; 16] = [
+        1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400,
+    ];
     let wanted = end.as_secs().div_ceil(LABELS as u64);
-    let step = SECONDS.iter().copied().find(|s| *s >= wanted).unwrap_or_else(|| wanted.div_ceil(86_400) * 86_400);
+    let step = SECONDS
+        .iter()
+        .copied()
+        .find(|s| *s >= wanted)
+        .unwrap_or_else(|| wanted.div_ceil(86_400) * 86_400);
     SimDuration::from_secs(step)
 }
 
@@ -137,7 +154,11 @@ pub fn short(at: SimTime) -> String {
 pub fn to_query(at: SimTime) -> String {
     let fraction = format!("{:09}", at.0 % 1_000_000_000);
     let fraction = fraction.trim_end_matches('0');
-    if fraction.is_empty() { at.as_secs().to_string() } else { format!("{}.{fraction}", at.as_secs()) }
+    if fraction.is_empty() {
+        at.as_secs().to_string()
+    } else {
+        format!("{}.{fraction}", at.as_secs())
+    }
 }
 
 /// Reads an instant of an address: seconds (`194.25`) or a duration as Go writes it (`3m14.25s`).
@@ -149,9 +170,13 @@ pub fn from_query(text: &str) -> Option<SimTime> {
     let mut rest = text;
     let mut any = false;
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
         let (number, after) = rest.split_at(digits);
-        let unit_end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let unit_end = after
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(after.len());
         let (unit, after) = after.split_at(unit_end);
         let nanos: u64 = match unit {
             "" if !any && after.is_empty() => 1_000_000_000,
@@ -172,7 +197,8 @@ pub fn from_query(text: &str) -> Option<SimTime> {
         if !fraction.is_empty() {
             let value: u64 = fraction.parse().ok()?;
             let scale = 10_u64.pow(fraction.len() as u32);
-            total = total.checked_add(u64::try_from(u128::from(value) * u128::from(nanos) / u128::from(scale)).ok()?)?;
+            total =
+                total.checked_add(u64::try_from(u128::from(value) * u128::from(nanos) / u128::from(scale)).ok()?)?;
         }
         any = true;
         rest = after;
@@ -195,7 +221,10 @@ mod tests {
         assert_eq!(axis.percent(at(0)), 0.0);
         assert_eq!(axis.percent(at(150)), 25.0);
         assert_eq!(axis.percent(at(900)), 100.0);
-        assert_eq!(axis.ticks().iter().map(|t| t.text.as_str()).collect::<Vec<_>>(), ["0s", "2m0s", "4m0s", "6m0s", "8m0s"]);
+        assert_eq!(
+            axis.ticks().iter().map(|t| t.text.as_str()).collect::<Vec<_>>(),
+            ["0s", "2m0s", "4m0s", "6m0s", "8m0s"]
+        );
     }
 
     #[test]
@@ -211,13 +240,22 @@ mod tests {
 
     #[test]
     fn instants_of_addresses_are_exact() {
-        for (text, nanos) in [("194.25", 194_250_000_000), ("0", 0), ("3m14.25s", 194_250_000_000), ("1h", 3_600_000_000_000), ("10.000000001", 10_000_000_001)] {
+        for (text, nanos) in [
+            ("194.25", 194_250_000_000),
+            ("0", 0),
+            ("3m14.25s", 194_250_000_000),
+            ("1h", 3_600_000_000_000),
+            ("10.000000001", 10_000_000_001),
+        ] {
             assert_eq!(from_query(text), Some(SimTime(nanos)), "{text}");
         }
         for text in ["", "x", "-1", "1.2.3", "5y", "99999999999999999999", "1m5", "."] {
             assert_eq!(from_query(text), None, "{text}");
         }
-        assert_eq!(from_query(&to_query(SimTime(123_456_789_012))).unwrap(), SimTime(123_456_789_012));
+        assert_eq!(
+            from_query(&to_query(SimTime(123_456_789_012))).unwrap(),
+            SimTime(123_456_789_012)
+        );
     }
 
     #[test]

@@ -23,13 +23,25 @@ pub fn objects_at(trace: &Trace, at: SimTime) -> Vec<&Version> {
 
 /// The versions of one object up to an instant, oldest first.
 pub fn history<'a>(trace: &'a Trace, object: &'a ObjectRef, at: SimTime) -> impl Iterator<Item = &'a Version> {
-    trace.versions.iter().filter(move |version| version.at <= at && version.object == *object)
+    trace
+        .versions
+        .iter()
+        .filter(move |version| version.at <= at && version.object == *object)
 }
 
 /// The lines that a pod's container had written by an instant.
-pub fn logs_at<'a>(trace: &'a Trace, pod_uid: &'a str, container: &'a str, at: SimTime) -> impl Iterator<Item = &'a LogLine> {
+pub fn logs_at<'a>(
+    trace: &'a Trace,
+    pod_uid: &'a str,
+    container: &'a str,
+    at: SimTime,
+) -> impl Iterator<Item = &'a LogLine> {
     let end = trace.logs.partition_point(|line| line.at <= at);
-    trace.logs.iter().take(end).filter(move |line| line.pod_uid == pod_uid && line.container == container)
+    trace
+        .logs
+        .iter()
+        .take(end)
+        .filter(move |line| line.pod_uid == pod_uid && line.container == container)
 }
 
 #[cfg(test)]
@@ -44,7 +56,12 @@ pub(crate) mod tests {
     }
 
     fn pod_ref() -> ObjectRef {
-        ObjectRef { kind: "Pod".into(), namespace: "default".into(), name: "demo".into(), uid: "u-1".into() }
+        ObjectRef {
+            kind: "Pod".into(),
+            namespace: "default".into(),
+            name: "demo".into(),
+            uid: "u-1".into(),
+        }
     }
 
     fn pod(phase: &str, state: Value, restarts: u32) -> Value {
@@ -62,18 +79,71 @@ pub(crate) mod tests {
 
     /// A pod whose container starts at 1 s and fails at 3 s; observed for 10 s.
     pub(crate) fn crash_loop() -> Trace {
-        let mut trace = Trace { start: "2024-08-10T10:20:53Z".into(), end: secs(10), ..Trace::default() };
+        let mut trace = Trace {
+            start: "2024-08-10T10:20:53Z".into(),
+            end: secs(10),
+            ..Trace::default()
+        };
         let mut add = |at: u64, actor: &str, object: Option<ObjectRef>, what: What, causes: Vec<u32>| {
-            trace.records.push(Record { at: secs(at), actor: actor.into(), object, container: None, what, causes });
+            trace.records.push(Record {
+                at: secs(at),
+                actor: actor.into(),
+                object,
+                container: None,
+                what,
+                causes,
+            });
             u32::try_from(trace.records.len() - 1).unwrap()
         };
-        let write = |change| What::Write { change, resource_version: 1, summary: Vec::new() };
-        let command = add(0, "user", None, What::Command { text: "apply -f demo.yaml\nkind: Pod".into() }, vec![]);
-        let created = add(0, "kube-apiserver", Some(pod_ref()), write(Change::Added), vec![command]);
-        let started = add(1, "kubelet/node-1", Some(pod_ref()), What::Runtime { event: RuntimeEvent::Started }, vec![created]);
-        let running = add(1, "kubelet/node-1", Some(pod_ref()), write(Change::Modified), vec![started]);
-        let exited =
-            add(3, "container/default/demo/app", Some(pod_ref()), What::Runtime { event: RuntimeEvent::Exited { exit_code: 1, reason: "Error".into() } }, vec![started]);
+        let write = |change| What::Write {
+            change,
+            resource_version: 1,
+            summary: Vec::new(),
+        };
+        let command = add(
+            0,
+            "user",
+            None,
+            What::Command {
+                text: "apply -f demo.yaml\nkind: Pod".into(),
+            },
+            vec![],
+        );
+        let created = add(
+            0,
+            "kube-apiserver",
+            Some(pod_ref()),
+            write(Change::Added),
+            vec![command],
+        );
+        let started = add(
+            1,
+            "kubelet/node-1",
+            Some(pod_ref()),
+            What::Runtime {
+                event: RuntimeEvent::Started,
+            },
+            vec![created],
+        );
+        let running = add(
+            1,
+            "kubelet/node-1",
+            Some(pod_ref()),
+            write(Change::Modified),
+            vec![started],
+        );
+        let exited = add(
+            3,
+            "container/default/demo/app",
+            Some(pod_ref()),
+            What::Runtime {
+                event: RuntimeEvent::Exited {
+                    exit_code: 1,
+                    reason: "Error".into(),
+                },
+            },
+            vec![started],
+        );
         let failed = add(
             3,
             "kubelet/node-1",
@@ -81,34 +151,90 @@ pub(crate) mod tests {
             What::Write {
                 change: Change::Modified,
                 resource_version: 3,
-                summary: vec![FieldChange { path: "status.containerStatuses[app].state".into(), from: json!("running"), to: json!("terminated") }],
+                summary: vec![FieldChange {
+                    path: "status.containerStatuses[app].state".into(),
+                    from: json!("running"),
+                    to: json!("terminated"),
+                }],
             },
             vec![exited],
         );
-        add(3, "kubelet/node-1", Some(pod_ref()), What::Event { kind: "Warning".into(), reason: "BackOff".into(), message: "Back-off restarting failed container".into() }, vec![exited]);
+        add(
+            3,
+            "kubelet/node-1",
+            Some(pod_ref()),
+            What::Event {
+                kind: "Warning".into(),
+                reason: "BackOff".into(),
+                message: "Back-off restarting failed container".into(),
+            },
+            vec![exited],
+        );
         let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
-        let version = |at, record, change, object: ObjectRef, value| Version { at: secs(at), record, change, object, value };
-        let node_ref = ObjectRef { kind: "Node".into(), namespace: String::new(), name: "node-1".into(), uid: "n-1".into() };
+        let version = |at, record, change, object: ObjectRef, value| Version {
+            at: secs(at),
+            record,
+            change,
+            object,
+            value,
+        };
+        let node_ref = ObjectRef {
+            kind: "Node".into(),
+            namespace: String::new(),
+            name: "node-1".into(),
+            uid: "n-1".into(),
+        };
         trace.versions = vec![
             version(0, command, Change::Added, node_ref, node),
-            version(0, created, Change::Added, pod_ref(), pod("Pending", json!({"waiting": {"reason": "ContainerCreating"}}), 0)),
-            version(1, running, Change::Modified, pod_ref(), pod("Running", json!({"running": {"startedAt": "2024-08-10T10:20:54Z"}}), 0)),
+            version(
+                0,
+                created,
+                Change::Added,
+                pod_ref(),
+                pod("Pending", json!({"waiting": {"reason": "ContainerCreating"}}), 0),
+            ),
+            version(
+                1,
+                running,
+                Change::Modified,
+                pod_ref(),
+                pod("Running", json!({"running": {"startedAt": "2024-08-10T10:20:54Z"}}), 0),
+            ),
             version(
                 3,
                 failed,
                 Change::Modified,
                 pod_ref(),
-                pod("Running", json!({"terminated": {"exitCode": 1, "reason": "Error", "startedAt": "2024-08-10T10:20:54Z", "finishedAt": "2024-08-10T10:20:56Z"}}), 0),
+                pod(
+                    "Running",
+                    json!({"terminated": {"exitCode": 1, "reason": "Error", "startedAt": "2024-08-10T10:20:54Z", "finishedAt": "2024-08-10T10:20:56Z"}}),
+                    0,
+                ),
             ),
         ];
-        trace.logs = vec![LogLine { at: secs(2), pod_uid: "u-1".into(), container: "app".into(), instance: 0, stderr: false, text: "hello".into() }];
+        trace.logs = vec![LogLine {
+            at: secs(2),
+            pod_uid: "u-1".into(),
+            container: "app".into(),
+            instance: 0,
+            stderr: false,
+            text: "hello".into(),
+        }];
         trace
     }
 
     #[test]
     fn an_instant_shows_what_was_written_by_then() {
         let trace = crash_loop();
-        let phase = |at| objects_at(&trace, at).last().unwrap().value.pointer("/status/phase").unwrap().clone();
+        let phase = |at| {
+            objects_at(&trace, at)
+                .last()
+                .unwrap()
+                .value
+                .pointer("/status/phase")
+                .unwrap()
+                .clone()
+        };
         assert_eq!(phase(SimTime::ZERO), "Pending");
         assert_eq!(phase(SimTime(999_999_999)), "Pending");
         assert_eq!(phase(secs(1)), "Running");

@@ -21,11 +21,19 @@ impl<'a> Past<'a> {
     /// The cluster of `trace` at `at`.
     pub fn new(trace: &'a Trace, at: SimTime) -> Self {
         let start = trace.start.parse().unwrap_or(Timestamp::UNIX_EPOCH);
-        let mut objects: Vec<Value> = objects_at(trace, at).into_iter().map(|version| version.value.clone()).collect();
+        let mut objects: Vec<Value> = objects_at(trace, at)
+            .into_iter()
+            .map(|version| version.value.clone())
+            .collect();
         if !trace.versions.iter().any(|version| version.object.kind == "Event") {
             objects.extend(events(trace, at, start));
         }
-        Self { trace, at, start, objects }
+        Self {
+            trace,
+            at,
+            start,
+            objects,
+        }
     }
 
     /// What a `kubectl` line (without the word `kubectl`) prints: standard output, then standard error.
@@ -46,40 +54,76 @@ impl<'a> Past<'a> {
 
     fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&Value> {
         self.objects.iter().find(|object| {
-            text(object, "/kind") == kind && text(object, "/metadata/name") == name && (namespace.is_empty() || text(object, "/metadata/namespace") == namespace)
+            text(object, "/kind") == kind
+                && text(object, "/metadata/name") == name
+                && (namespace.is_empty() || text(object, "/metadata/namespace") == namespace)
         })
     }
 }
 
 /// The instant on the wall clock.
 pub fn wall(start: Timestamp, at: SimTime) -> Timestamp {
-    start.checked_add(SignedDuration::from_nanos(i64::try_from(at.0).unwrap_or(i64::MAX))).unwrap_or(start)
+    start
+        .checked_add(SignedDuration::from_nanos(i64::try_from(at.0).unwrap_or(i64::MAX)))
+        .unwrap_or(start)
 }
 
 impl Api for Past<'_> {
     fn request(&mut self, request: &Request) -> Result<Value, Status> {
-        let Some(resource) = resources::RESOURCES.iter().find(|r| r.plural == request.resource && r.group == request.group) else {
-            return Err(failure(404, "NotFound", "the server could not find the requested resource".to_owned()));
+        let Some(resource) = resources::RESOURCES
+            .iter()
+            .find(|r| r.plural == request.resource && r.group == request.group)
+        else {
+            return Err(failure(
+                404,
+                "NotFound",
+                "the server could not find the requested resource".to_owned(),
+            ));
         };
         match request.verb {
-            Verb::Get => self.find(resource.kind, &request.namespace, &request.name).cloned().ok_or_else(|| {
-                let group = if resource.group.is_empty() { String::new() } else { format!(".{}", resource.group) };
-                failure(404, "NotFound", format!("{}{group} \"{}\" not found", resource.plural, request.name))
-            }),
+            Verb::Get => self
+                .find(resource.kind, &request.namespace, &request.name)
+                .cloned()
+                .ok_or_else(|| {
+                    let group = if resource.group.is_empty() {
+                        String::new()
+                    } else {
+                        format!(".{}", resource.group)
+                    };
+                    failure(
+                        404,
+                        "NotFound",
+                        format!("{}{group} \"{}\" not found", resource.plural, request.name),
+                    )
+                }),
             Verb::List => {
-                let query = |name: &str| request.query.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+                let query = |name: &str| {
+                    request
+                        .query
+                        .iter()
+                        .find(|(key, _)| key == name)
+                        .map_or("", |(_, value)| value.as_str())
+                };
                 let (labels, fields) = (query("labelSelector"), query("fieldSelector"));
                 let items: Vec<Value> = self
                     .objects
                     .iter()
                     .filter(|object| text(object, "/kind") == resource.kind)
-                    .filter(|object| request.namespace.is_empty() || text(object, "/metadata/namespace") == request.namespace)
+                    .filter(|object| {
+                        request.namespace.is_empty() || text(object, "/metadata/namespace") == request.namespace
+                    })
                     .filter(|object| matches_fields(object, fields) && matches_labels(object, labels))
                     .cloned()
                     .collect();
-                Ok(json!({"apiVersion": resource.api_version(), "kind": format!("{}List", resource.kind), "metadata": {"resourceVersion": ""}, "items": items}))
+                Ok(
+                    json!({"apiVersion": resource.api_version(), "kind": format!("{}List", resource.kind), "metadata": {"resourceVersion": ""}, "items": items}),
+                )
             }
-            _ => Err(failure(405, "MethodNotAllowed", "this instant is in the past; it can be looked at, not changed".to_owned())),
+            _ => Err(failure(
+                405,
+                "MethodNotAllowed",
+                "this instant is in the past; it can be looked at, not changed".to_owned(),
+            )),
         }
     }
 
@@ -93,9 +137,21 @@ impl Api for Past<'_> {
         };
         let uid = text(pod, "/metadata/uid").to_owned();
         let statuses = ["/status/containerStatuses", "/status/initContainerStatuses"];
-        let status = statuses.iter().flat_map(|pointer| super::state::items(pod, pointer)).find(|status| text(status, "/name") == request.container);
-        let count = status.and_then(|status| status.get("restartCount")).and_then(Value::as_u64).unwrap_or(0);
-        let refused = |why: &str| Err(failure(400, "BadRequest", format!("{why} container \"{}\" in pod \"{}\"", request.container, request.pod)));
+        let status = statuses
+            .iter()
+            .flat_map(|pointer| super::state::items(pod, pointer))
+            .find(|status| text(status, "/name") == request.container);
+        let count = status
+            .and_then(|status| status.get("restartCount"))
+            .and_then(Value::as_u64)
+            .unwrap_or(0);
+        let refused = |why: &str| {
+            Err(failure(
+                400,
+                "BadRequest",
+                format!("{why} container \"{}\" in pod \"{}\"", request.container, request.pod),
+            ))
+        };
         let instance = match (request.previous, count.checked_sub(1)) {
             (false, _) => count,
             (true, Some(before)) => before,
@@ -103,7 +159,13 @@ impl Api for Past<'_> {
         };
         let mut lines: Vec<String> = logs_at(self.trace, &uid, &request.container, self.at)
             .filter(|line| u64::from(line.instance) == instance)
-            .map(|line| if request.timestamps { format!("{} {}\n", wall(self.start, line.at), line.text) } else { format!("{}\n", line.text) })
+            .map(|line| {
+                if request.timestamps {
+                    format!("{} {}\n", wall(self.start, line.at), line.text)
+                } else {
+                    format!("{}\n", line.text)
+                }
+            })
             .collect();
         if let Some(tail) = request.tail.and_then(|tail| usize::try_from(tail).ok()) {
             lines.drain(..lines.len().saturating_sub(tail));
@@ -113,7 +175,12 @@ impl Api for Past<'_> {
 }
 
 fn failure(code: u16, reason: &str, message: String) -> Status {
-    Status { code, reason: reason.to_owned(), message, details: Value::Null }
+    Status {
+        code,
+        reason: reason.to_owned(),
+        message,
+        details: Value::Null,
+    }
 }
 
 /// `key=value` and `key!=value` terms over fields, as `describe` asks for events.
@@ -130,7 +197,12 @@ fn matches_fields(object: &Value, selector: &str) -> bool {
 
 /// The equality and set terms of a label selector.
 fn matches_labels(object: &Value, selector: &str) -> bool {
-    let label = |key: &str| object.pointer("/metadata/labels").and_then(|labels| labels.get(key)).and_then(Value::as_str);
+    let label = |key: &str| {
+        object
+            .pointer("/metadata/labels")
+            .and_then(|labels| labels.get(key))
+            .and_then(Value::as_str)
+    };
     terms(selector).into_iter().all(|term| {
         let term = term.trim();
         if let Some((key, rest)) = term.split_once(" notin ") {
@@ -153,7 +225,13 @@ fn matches_labels(object: &Value, selector: &str) -> bool {
 }
 
 fn listed(list: &str, value: Option<&str>) -> bool {
-    value.is_some_and(|value| list.trim().trim_start_matches('(').trim_end_matches(')').split(',').any(|item| item.trim() == value))
+    value.is_some_and(|value| {
+        list.trim()
+            .trim_start_matches('(')
+            .trim_end_matches(')')
+            .split(',')
+            .any(|item| item.trim() == value)
+    })
 }
 
 /// The terms of a selector: commas inside parentheses do not part them.
@@ -179,7 +257,9 @@ fn terms(selector: &str) -> Vec<&str> {
 fn events(trace: &Trace, at: SimTime, start: Timestamp) -> Vec<Value> {
     let mut events: indexmap::IndexMap<(String, String, String), Value> = indexmap::IndexMap::new();
     for record in trace.records.iter().take_while(|record| record.at <= at) {
-        let (What::Event { kind, reason, message }, Some(object)) = (&record.what, &record.object) else { continue };
+        let (What::Event { kind, reason, message }, Some(object)) = (&record.what, &record.object) else {
+            continue;
+        };
         let when = wall(start, record.at).to_string();
         let key = (object.uid.clone(), reason.clone(), message.clone());
         let number = events.len();
@@ -212,8 +292,14 @@ mod tests {
     fn the_client_sees_the_instant() {
         let trace = crash_loop();
         let at = |seconds, line: &str| Past::new(&trace, secs(seconds)).print(line);
-        assert_eq!(at(2, "get pods"), "NAME   READY   STATUS    RESTARTS   AGE\ndemo   1/1     Running   0          2s\n");
-        assert_eq!(at(4, "get pods"), "NAME   READY   STATUS   RESTARTS   AGE\ndemo   0/1     Error    0          4s\n");
+        assert_eq!(
+            at(2, "get pods"),
+            "NAME   READY   STATUS    RESTARTS   AGE\ndemo   1/1     Running   0          2s\n"
+        );
+        assert_eq!(
+            at(4, "get pods"),
+            "NAME   READY   STATUS   RESTARTS   AGE\ndemo   0/1     Error    0          4s\n"
+        );
         assert_eq!(at(2, "logs demo"), "hello\n");
         assert_eq!(at(1, "logs demo"), "");
         assert!(at(4, "describe pod demo").contains("demo"));
@@ -224,15 +310,24 @@ mod tests {
 
     #[test]
     fn the_past_cannot_be_changed() {
-        assert!(Past::new(&crash_loop(), secs(4)).print("delete pod demo").contains("in the past"));
+        assert!(
+            Past::new(&crash_loop(), secs(4))
+                .print("delete pod demo")
+                .contains("in the past")
+        );
     }
 
     #[test]
     fn selectors_choose() {
         let object = json!({"metadata": {"labels": {"app": "web", "tier": "a"}}});
-        for (selector, expected) in
-            [("app=web", true), ("app==web,tier!=b", true), ("app in (x,web),!gone", true), ("tier notin (a)", false), ("nope", false), ("", true)]
-        {
+        for (selector, expected) in [
+            ("app=web", true),
+            ("app==web,tier!=b", true),
+            ("app in (x,web),!gone", true),
+            ("tier notin (a)", false),
+            ("nope", false),
+            ("", true),
+        ] {
             assert_eq!(matches_labels(&object, selector), expected, "{selector}");
         }
     }

@@ -102,13 +102,25 @@ impl Rows {
             // Several writes at one instant: the last one stands, and what it stood before may go on.
             if last.from == at {
                 self.segments.pop();
-                if let Some(before) = self.segments.last_mut().filter(|s| s.to == at && s.state == state && s.text == text) {
+                if let Some(before) = self
+                    .segments
+                    .last_mut()
+                    .filter(|s| s.to == at && s.state == state && s.text == text)
+                {
                     before.to = SimTime(u64::MAX);
                     return;
                 }
             }
         }
-        self.segments.push(Segment { from: at, to: SimTime(u64::MAX), state, text, record, x: 0.0, width: 0.0 });
+        self.segments.push(Segment {
+            from: at,
+            to: SimTime(u64::MAX),
+            state,
+            text,
+            record,
+            x: 0.0,
+            width: 0.0,
+        });
     }
 
     fn stop(&mut self, at: SimTime) {
@@ -139,23 +151,43 @@ pub fn lanes(trace: &Trace, end: SimTime) -> (Vec<Lane>, usize) {
         match object.kind.as_str() {
             "Node" => {
                 let rows = nodes.entry(object.name.clone()).or_default();
-                if gone { rows.stop(version.at) } else { rows.set(version.at, version.record, state::of_node(&version.value)) }
+                if gone {
+                    rows.stop(version.at)
+                } else {
+                    rows.set(version.at, version.record, state::of_node(&version.value))
+                }
             }
             "Pod" => {
-                let key = (object.kind.clone(), object.namespace.clone(), object.name.clone(), object.uid.clone());
+                let key = (
+                    object.kind.clone(),
+                    object.namespace.clone(),
+                    object.name.clone(),
+                    object.uid.clone(),
+                );
                 let lanes = pods.entry(key).or_default();
                 if gone {
                     lanes.values_mut().for_each(|rows| rows.stop(version.at));
                     continue;
                 }
-                lanes.entry((LaneKind::Phase, "phase".to_owned())).or_default().set(version.at, version.record, state::of_pod(&version.value));
+                lanes.entry((LaneKind::Phase, "phase".to_owned())).or_default().set(
+                    version.at,
+                    version.record,
+                    state::of_pod(&version.value),
+                );
                 if let Some(ready) = ready(&version.value) {
-                    lanes.entry((LaneKind::Ready, "Ready".to_owned())).or_default().set(version.at, version.record, ready);
+                    lanes.entry((LaneKind::Ready, "Ready".to_owned())).or_default().set(
+                        version.at,
+                        version.record,
+                        ready,
+                    );
                 }
                 for pointer in ["/status/initContainerStatuses", "/status/containerStatuses"] {
                     for status in items(&version.value, pointer) {
                         let key = (LaneKind::Container, text(status, "/name").to_owned());
-                        lanes.entry(key).or_default().set(version.at, version.record, state::of_container(status));
+                        lanes
+                            .entry(key)
+                            .or_default()
+                            .set(version.at, version.record, state::of_container(status));
                     }
                 }
             }
@@ -163,7 +195,11 @@ pub fn lanes(trace: &Trace, end: SimTime) -> (Vec<Lane>, usize) {
                 if let Some(shown) = state::of_workload(kind, &version.value) {
                     let key = (object.kind.clone(), object.namespace.clone(), object.name.clone());
                     let rows = workloads.entry(key).or_default();
-                    if gone { rows.stop(version.at) } else { rows.set(version.at, version.record, shown) }
+                    if gone {
+                        rows.stop(version.at)
+                    } else {
+                        rows.set(version.at, version.record, shown)
+                    }
                 }
             }
         }
@@ -171,30 +207,67 @@ pub fn lanes(trace: &Trace, end: SimTime) -> (Vec<Lane>, usize) {
     let mut lanes = Vec::new();
     let steps = steps(trace);
     if !steps.is_empty() {
-        lanes.push(Lane { kind: LaneKind::Steps, name: String::new(), namespace: String::new(), part: String::new(), segments: Vec::new(), marks: steps });
+        lanes.push(Lane {
+            kind: LaneKind::Steps,
+            name: String::new(),
+            namespace: String::new(),
+            part: String::new(),
+            segments: Vec::new(),
+            marks: steps,
+        });
     }
     for (name, rows) in nodes {
-        lanes.push(Lane { kind: LaneKind::Node, name, namespace: String::new(), part: "Node".to_owned(), segments: rows.finish(end), marks: Vec::new() });
+        lanes.push(Lane {
+            kind: LaneKind::Node,
+            name,
+            namespace: String::new(),
+            part: "Node".to_owned(),
+            segments: rows.finish(end),
+            marks: Vec::new(),
+        });
     }
     for ((kind, namespace, name), rows) in workloads {
-        lanes.push(Lane { kind: LaneKind::Workload, name, namespace, part: kind, segments: rows.finish(end), marks: Vec::new() });
+        lanes.push(Lane {
+            kind: LaneKind::Workload,
+            name,
+            namespace,
+            part: kind,
+            segments: rows.finish(end),
+            marks: Vec::new(),
+        });
     }
     for ((_, namespace, name, _), parts) in pods {
         for ((kind, part), rows) in parts {
-            lanes.push(Lane { kind, name: name.clone(), namespace: namespace.clone(), part, segments: rows.finish(end), marks: Vec::new() });
+            lanes.push(Lane {
+                kind,
+                name: name.clone(),
+                namespace: namespace.clone(),
+                part,
+                segments: rows.finish(end),
+                marks: Vec::new(),
+            });
         }
     }
     let hidden = lanes.len().saturating_sub(MAX_LANES);
     lanes.truncate(MAX_LANES);
     let events = events(trace);
     if !events.is_empty() {
-        lanes.push(Lane { kind: LaneKind::Events, name: String::new(), namespace: String::new(), part: String::new(), segments: Vec::new(), marks: events });
+        lanes.push(Lane {
+            kind: LaneKind::Events,
+            name: String::new(),
+            namespace: String::new(),
+            part: String::new(),
+            segments: Vec::new(),
+            marks: events,
+        });
     }
     (lanes, hidden)
 }
 
 fn ready(pod: &Value) -> Option<(State, String)> {
-    let condition = items(pod, "/status/conditions").iter().find(|condition| text(condition, "/type") == "Ready")?;
+    let condition = items(pod, "/status/conditions")
+        .iter()
+        .find(|condition| text(condition, "/type") == "Ready")?;
     Some(match text(condition, "/status") {
         "True" => (State::Running, "Ready".to_owned()),
         "Unknown" => (State::Unknown, "Unknown".to_owned()),
@@ -213,7 +286,11 @@ fn steps(trace: &Trace) -> Vec<Mark> {
 fn events(trace: &Trace) -> Vec<Mark> {
     marks(trace, |what| match what {
         What::Event { kind, reason, message } => {
-            let state = if kind == "Warning" { State::Warning } else { State::Normal };
+            let state = if kind == "Warning" {
+                State::Warning
+            } else {
+                State::Normal
+            };
             Some((state, reason.clone(), message.clone()))
         }
         _ => None,
@@ -225,7 +302,14 @@ fn marks(trace: &Trace, of: impl Fn(&What) -> Option<(State, String, String)>) -
     records
         .filter_map(|(index, record)| {
             let (state, text, more) = of(&record.what)?;
-            Some(Mark { at: record.at, state, text, more, record: RecordId::try_from(index).ok()?, x: 0.0 })
+            Some(Mark {
+                at: record.at,
+                state,
+                text,
+                more,
+                record: RecordId::try_from(index).ok()?,
+                x: 0.0,
+            })
         })
         .collect()
 }
@@ -250,7 +334,11 @@ mod tests {
     fn equal_neighbors_are_merged_and_lanes_are_in_reading_order() {
         let trace = crash_loop();
         let timeline = Timeline::new(&trace, Scale::Linear);
-        let names: Vec<_> = timeline.lanes.iter().map(|lane| (lane.kind, lane.part.as_str())).collect();
+        let names: Vec<_> = timeline
+            .lanes
+            .iter()
+            .map(|lane| (lane.kind, lane.part.as_str()))
+            .collect();
         assert_eq!(
             names,
             [
@@ -262,9 +350,24 @@ mod tests {
                 (LaneKind::Events, "")
             ]
         );
-        let shown: Vec<_> = timeline.lanes[4].segments.iter().map(|s| (s.text.as_str(), s.from.as_secs(), s.to.as_secs())).collect();
-        assert_eq!(shown, [("ContainerCreating", 0, 1), ("Running", 1, 3), ("Error (exit 1)", 3, 10)]);
-        assert_eq!(timeline.lanes[2].segments.len(), 2, "the phase is Pending, then Running");
+        let shown: Vec<_> = timeline.lanes[4]
+            .segments
+            .iter()
+            .map(|s| (s.text.as_str(), s.from.as_secs(), s.to.as_secs()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("ContainerCreating", 0, 1),
+                ("Running", 1, 3),
+                ("Error (exit 1)", 3, 10)
+            ]
+        );
+        assert_eq!(
+            timeline.lanes[2].segments.len(),
+            2,
+            "the phase is Pending, then Running"
+        );
     }
 
     #[test]

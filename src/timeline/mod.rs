@@ -50,7 +50,12 @@ impl Timeline {
         let (mut lanes, hidden) = lanes::lanes(trace, end);
         let mut instants: Vec<SimTime> = lanes
             .iter()
-            .flat_map(|lane| lane.segments.iter().map(|s| s.from).chain(lane.marks.iter().map(|m| m.at)))
+            .flat_map(|lane| {
+                lane.segments
+                    .iter()
+                    .map(|s| s.from)
+                    .chain(lane.marks.iter().map(|m| m.at))
+            })
             .collect();
         instants.sort_unstable();
         instants.dedup();
@@ -65,7 +70,16 @@ impl Timeline {
             }
         }
         let (ticks, folds) = (axis.ticks(), axis.folds());
-        Self { lanes, ticks, folds, instants, end, scale, hidden, axis }
+        Self {
+            lanes,
+            ticks,
+            folds,
+            instants,
+            end,
+            scale,
+            hidden,
+            axis,
+        }
     }
 
     /// Where an instant is, in percent of the width.
@@ -81,7 +95,9 @@ impl Timeline {
 
     /// The first change after an instant.
     pub fn after(&self, at: SimTime) -> Option<SimTime> {
-        self.instants.get(self.instants.partition_point(|instant| *instant <= at)).copied()
+        self.instants
+            .get(self.instants.partition_point(|instant| *instant <= at))
+            .copied()
     }
 
     /// The mark or the beginning of a segment that stands at an instant, the last one in order of lanes that has a cause.

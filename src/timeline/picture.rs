@@ -64,14 +64,33 @@ pub fn picture(objects: &[Value]) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     for node in objects.iter().filter(|object| text(object, "/kind") == "Node") {
         let (state, word) = state::of_node(node);
-        let taints = items(node, "/spec/taints").iter().map(|taint| format!("{}:{}", text(taint, "/key"), text(taint, "/effect"))).collect();
-        places.push(Place { name: text(node, "/metadata/name").to_owned(), state, text: word, taints, pods: Vec::new() });
+        let taints = items(node, "/spec/taints")
+            .iter()
+            .map(|taint| format!("{}:{}", text(taint, "/key"), text(taint, "/effect")))
+            .collect();
+        places.push(Place {
+            name: text(node, "/metadata/name").to_owned(),
+            state,
+            text: word,
+            taints,
+            pods: Vec::new(),
+        });
     }
     for object in objects.iter().filter(|object| text(object, "/kind") == "Pod") {
         let node = text(object, "/spec/nodeName");
         let index = places.iter().position(|place| place.name == node).unwrap_or_else(|| {
-            let state = if node.is_empty() { State::Pending } else { State::Unknown };
-            places.push(Place { name: node.to_owned(), state, text: String::new(), taints: Vec::new(), pods: Vec::new() });
+            let state = if node.is_empty() {
+                State::Pending
+            } else {
+                State::Unknown
+            };
+            places.push(Place {
+                name: node.to_owned(),
+                state,
+                text: String::new(),
+                taints: Vec::new(),
+                pods: Vec::new(),
+            });
             places.len() - 1
         });
         if let Some(place) = places.get_mut(index).filter(|place| place.pods.len() < MAX_PODS) {
@@ -84,20 +103,45 @@ pub fn picture(objects: &[Value]) -> Vec<Place> {
 fn pod(object: &Value) -> Pod {
     let (state, word) = state::of_pod(object);
     let mut peas = Vec::new();
-    let groups = [("/spec/initContainers", "/status/initContainerStatuses", true), ("/spec/containers", "/status/containerStatuses", false)];
+    let groups = [
+        ("/spec/initContainers", "/status/initContainerStatuses", true),
+        ("/spec/containers", "/status/containerStatuses", false),
+    ];
     for (spec, status, small) in groups {
         for container in items(object, spec) {
             let name = text(container, "/name");
-            let found = items(object, status).iter().find(|status| text(status, "/name") == name);
+            let found = items(object, status)
+                .iter()
+                .find(|status| text(status, "/name") == name);
             let (state, word) = found.map_or((State::Pending, "Waiting".to_owned()), state::of_container);
-            let restarts = found.and_then(|status| status.get("restartCount")).and_then(Value::as_u64).unwrap_or(0);
+            let restarts = found
+                .and_then(|status| status.get("restartCount"))
+                .and_then(Value::as_u64)
+                .unwrap_or(0);
             let x = 42 + 40 * u32::try_from(peas.len()).unwrap_or(0);
-            peas.push(Pea { name: name.to_owned(), state, text: word, restarts, small, x });
+            peas.push(Pea {
+                name: name.to_owned(),
+                state,
+                text: word,
+                restarts,
+                small,
+                x,
+            });
         }
     }
     let width = 84 + 40 * u32::try_from(peas.len().saturating_sub(1)).unwrap_or(0);
-    let ready = items(object, "/status/conditions").iter().any(|c| text(c, "/type") == "Ready" && text(c, "/status") == "True");
-    Pod { namespace: text(object, "/metadata/namespace").to_owned(), name: text(object, "/metadata/name").to_owned(), state, text: word, ready, peas, width }
+    let ready = items(object, "/status/conditions")
+        .iter()
+        .any(|c| text(c, "/type") == "Ready" && text(c, "/status") == "True");
+    Pod {
+        namespace: text(object, "/metadata/namespace").to_owned(),
+        name: text(object, "/metadata/name").to_owned(),
+        state,
+        text: word,
+        ready,
+        peas,
+        width,
+    }
 }
 
 #[cfg(test)]
@@ -113,7 +157,10 @@ mod tests {
             json!({"kind": "Pod", "metadata": {"name": "b"}, "spec": {"containers": [{"name": "x"}]}}),
         ];
         let places = picture(&objects);
-        let shown: Vec<_> = places.iter().map(|place| (place.name.as_str(), place.pods.len())).collect();
+        let shown: Vec<_> = places
+            .iter()
+            .map(|place| (place.name.as_str(), place.pods.len()))
+            .collect();
         assert_eq!(shown, [("node-1", 1), ("", 1)]);
         assert_eq!(places[0].pods[0].peas.len(), 2);
         assert_eq!(places[0].pods[0].width, 124);

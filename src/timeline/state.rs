@@ -55,11 +55,19 @@ impl State {
             "Pending" | "ContainerCreating" | "PodInitializing" => Self::Pending,
             "Running" | "Ready" | "True" | "Available" => Self::Running,
             "Succeeded" | "Completed" | "Complete" => Self::Succeeded,
-            "Failed" | "Error" | "OOMKilled" | "Evicted" | "DeadlineExceeded" | "StartError" | "ContainerCannotRun" => Self::Failed,
+            "Failed" | "Error" | "OOMKilled" | "Evicted" | "DeadlineExceeded" | "StartError" | "ContainerCannotRun" => {
+                Self::Failed
+            }
             "Unknown" | "ContainerStatusUnknown" | "NodeLost" => Self::Unknown,
             "Terminating" => Self::Terminating,
-            "CrashLoopBackOff" | "ImagePullBackOff" | "ErrImagePull" | "CreateContainerConfigError" | "ErrImageNeverPull"
-            | "InvalidImageName" | "RunContainerError" | "CreateContainerError" => Self::Waiting,
+            "CrashLoopBackOff"
+            | "ImagePullBackOff"
+            | "ErrImagePull"
+            | "CreateContainerConfigError"
+            | "ErrImageNeverPull"
+            | "InvalidImageName"
+            | "RunContainerError"
+            | "CreateContainerError" => Self::Waiting,
             _ => return None,
         })
     }
@@ -72,7 +80,10 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 
 /// The items of an array at a JSON pointer.
 pub(crate) fn items<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// The phase lane of a pod: its state and its word.
@@ -82,7 +93,11 @@ pub fn of_pod(pod: &Value) -> (State, String) {
         phase => phase,
     };
     let reason = text(pod, "/status/reason");
-    let word = if reason.is_empty() { phase.to_owned() } else { format!("{phase} · {reason}") };
+    let word = if reason.is_empty() {
+        phase.to_owned()
+    } else {
+        format!("{phase} · {reason}")
+    };
     if pod.pointer("/metadata/deletionTimestamp").is_some() && !matches!(phase, "Succeeded" | "Failed") {
         return (State::Terminating, format!("Terminating · {word}"));
     }
@@ -109,12 +124,19 @@ pub fn of_container(status: &Value) -> (State, String) {
         Some("") | None => "Waiting",
         Some(reason) => reason,
     };
-    (State::of_word(reason).filter(|state| *state == State::Pending).unwrap_or(State::Waiting), reason.to_owned())
+    (
+        State::of_word(reason)
+            .filter(|state| *state == State::Pending)
+            .unwrap_or(State::Waiting),
+        reason.to_owned(),
+    )
 }
 
 /// The state of a node from its `Ready` condition and whether it takes pods.
 pub fn of_node(node: &Value) -> (State, String) {
-    let ready = items(node, "/status/conditions").iter().find(|condition| text(condition, "/type") == "Ready");
+    let ready = items(node, "/status/conditions")
+        .iter()
+        .find(|condition| text(condition, "/type") == "Ready");
     let (state, mut word) = match ready.map(|condition| text(condition, "/status")) {
         Some("True") => (State::Running, "Ready".to_owned()),
         Some("False") => (State::Failed, "NotReady".to_owned()),
@@ -130,21 +152,46 @@ pub fn of_node(node: &Value) -> (State, String) {
 /// The state of a workload (Deployment, ReplicaSet, Job …), or `None` for a kind without a lane.
 pub fn of_workload(kind: &str, object: &Value) -> Option<(State, String)> {
     let count = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
-    let condition = |name: &str| items(object, "/status/conditions").iter().any(|c| text(c, "/type") == name && text(c, "/status") == "True");
+    let condition = |name: &str| {
+        items(object, "/status/conditions")
+            .iter()
+            .any(|c| text(c, "/type") == name && text(c, "/status") == "True")
+    };
     Some(match kind {
         "Deployment" | "ReplicaSet" | "StatefulSet" => {
-            let (ready, wanted) = (count("/status/readyReplicas"), object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1));
+            let (ready, wanted) = (
+                count("/status/readyReplicas"),
+                object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1),
+            );
             if kind == "ReplicaSet" && wanted == 0 && ready == 0 {
                 return Some((State::Waiting, "0/0".to_owned()));
             }
-            (if ready >= wanted { State::Running } else { State::Pending }, format!("{ready}/{wanted} ready"))
+            (
+                if ready >= wanted {
+                    State::Running
+                } else {
+                    State::Pending
+                },
+                format!("{ready}/{wanted} ready"),
+            )
         }
         "DaemonSet" => {
             let (ready, wanted) = (count("/status/numberReady"), count("/status/desiredNumberScheduled"));
-            (if ready >= wanted { State::Running } else { State::Pending }, format!("{ready}/{wanted} ready"))
+            (
+                if ready >= wanted {
+                    State::Running
+                } else {
+                    State::Pending
+                },
+                format!("{ready}/{wanted} ready"),
+            )
         }
         "Job" => {
-            let (active, succeeded, failed) = (count("/status/active"), count("/status/succeeded"), count("/status/failed"));
+            let (active, succeeded, failed) = (
+                count("/status/active"),
+                count("/status/succeeded"),
+                count("/status/failed"),
+            );
             let counts = format!("active {active} · succeeded {succeeded} · failed {failed}");
             if condition("Complete") {
                 (State::Succeeded, format!("Complete · {counts}"))
@@ -168,11 +215,27 @@ mod tests {
     #[test]
     fn a_container_says_why_it_waits_and_how_it_ended() {
         for (status, state, word) in [
-            (json!({"state": {"waiting": {"reason": "ContainerCreating"}}}), State::Pending, "ContainerCreating"),
-            (json!({"state": {"waiting": {"reason": "CrashLoopBackOff"}}}), State::Waiting, "CrashLoopBackOff"),
+            (
+                json!({"state": {"waiting": {"reason": "ContainerCreating"}}}),
+                State::Pending,
+                "ContainerCreating",
+            ),
+            (
+                json!({"state": {"waiting": {"reason": "CrashLoopBackOff"}}}),
+                State::Waiting,
+                "CrashLoopBackOff",
+            ),
             (json!({"state": {"running": {}}}), State::Running, "Running"),
-            (json!({"state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}), State::Succeeded, "Completed (exit 0)"),
-            (json!({"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}), State::Failed, "OOMKilled (exit 137)"),
+            (
+                json!({"state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}),
+                State::Succeeded,
+                "Completed (exit 0)",
+            ),
+            (
+                json!({"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}),
+                State::Failed,
+                "OOMKilled (exit 137)",
+            ),
             (json!({}), State::Waiting, "Waiting"),
         ] {
             assert_eq!(of_container(&status), (state, word.to_owned()));

@@ -15,7 +15,9 @@ pub fn chain(trace: &Trace, from: RecordId) -> Vec<(RecordId, &Record)> {
     let mut chain = Vec::new();
     // Causes are earlier than what they cause, so the greatest id is always the newest that is left.
     while let Some(id) = waiting.pop() {
-        let Some(record) = trace.records.get(id as usize) else { continue };
+        let Some(record) = trace.records.get(id as usize) else {
+            continue;
+        };
         if id == from || says_something(&record.what) {
             chain.push((id, record));
         }

@@ -25,7 +25,9 @@ pub fn location(address: &str) -> String {
             out.push(c);
         } else {
             let mut buffer = [0; 4];
-            c.encode_utf8(&mut buffer).bytes().for_each(|byte| out.push_str(&format!("%{byte:02X}")));
+            c.encode_utf8(&mut buffer)
+                .bytes()
+                .for_each(|byte| out.push_str(&format!("%{byte:02X}")));
         }
     }
     out
@@ -38,7 +40,11 @@ pub fn note(path: &str) -> String {
 
 /// The page of a heading or block of a note; `anchor` without `#`.
 pub fn note_at(path: &str, anchor: &str) -> String {
-    if anchor.is_empty() { note(path) } else { format!("{}#{}", note(path), encode(anchor)) }
+    if anchor.is_empty() {
+        note(path)
+    } else {
+        format!("{}#{}", note(path), encode(anchor))
+    }
 }
 
 /// A file of the vault that is not a note.
@@ -53,7 +59,11 @@ pub fn tag(tag: &str) -> String {
 
 /// The runs of a cell.
 pub fn history(note: &str, cell: &str) -> String {
-    format!("/history/{}?cell={}", encode(note.strip_suffix(".md").unwrap_or(note)), encode(cell))
+    format!(
+        "/history/{}?cell={}",
+        encode(note.strip_suffix(".md").unwrap_or(note)),
+        encode(cell)
+    )
 }
 
 /// The page of a run.
@@ -72,7 +82,10 @@ mod tests {
 
     #[test]
     fn addresses_stay_readable_and_safe() {
-        assert_eq!(note("파드가 failed 뜨는 상황이란.md"), "/n/파드가%20failed%20뜨는%20상황이란");
+        assert_eq!(
+            note("파드가 failed 뜨는 상황이란.md"),
+            "/n/파드가%20failed%20뜨는%20상황이란"
+        );
         assert_eq!(note("a/b?c#d\"<>'&%"), "/n/a/b%3Fc%23d%22%3C%3E%27%26%25");
         assert_eq!(location("/n/가%20나#b"), "/n/%EA%B0%80%20%EB%82%98#b");
         assert_eq!(note_at("파드", "^claim"), "/n/파드#%5Eclaim");

@@ -16,7 +16,9 @@ struct Static;
 /// The first sixteen digits of the SHA-256 of each file, by path.
 static VERSIONS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     Static::iter()
-        .filter_map(|path| Static::get(&path).map(|file| (path.to_string(), hexadecimal(&file.metadata.sha256_hash()[..8]))))
+        .filter_map(|path| {
+            Static::get(&path).map(|file| (path.to_string(), hexadecimal(&file.metadata.sha256_hash()[..8])))
+        })
         .collect()
 });
 
@@ -45,14 +47,26 @@ pub(super) struct Version {
 
 /// `GET /static/{*path}`.
 pub(super) async fn serve(Path(path): Path<String>, Query(version): Query<Version>, headers: HeaderMap) -> Response {
-    let Some(file) = Static::get(&path) else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(file) = Static::get(&path) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
     let tag = hexadecimal(&file.metadata.sha256_hash()[..8]);
     let quoted = format!("\"{tag}\"");
     // A module imports others by bare path; those are asked for again each time and mostly answered by 304.
-    let keep = if version.v.as_deref() == Some(&tag) { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let keep = if version.v.as_deref() == Some(&tag) {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     let etag = HeaderValue::from_str(&quoted).unwrap_or(HeaderValue::from_static(""));
-    let common = [(header::ETAG, etag), (header::CACHE_CONTROL, HeaderValue::from_static(keep))];
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|given| given.as_bytes() == quoted.as_bytes()) {
+    let common = [
+        (header::ETAG, etag),
+        (header::CACHE_CONTROL, HeaderValue::from_static(keep)),
+    ];
+    if headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|given| given.as_bytes() == quoted.as_bytes())
+    {
         return (StatusCode::NOT_MODIFIED, common).into_response();
     }
     let kind = match path.rsplit('.').next() {
@@ -63,5 +77,10 @@ pub(super) async fn serve(Path(path): Path<String>, Query(version): Query<Versio
         Some("webmanifest") => "application/manifest+json",
         _ => "application/octet-stream",
     };
-    (common, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], file.data.into_owned()).into_response()
+    (
+        common,
+        [(header::CONTENT_TYPE, HeaderValue::from_static(kind))],
+        file.data.into_owned(),
+    )
+        .into_response()
 }

@@ -13,7 +13,10 @@ pub struct Cache<K, V> {
 impl<K: PartialEq, V> Cache<K, V> {
     /// A cache of at most `capacity` values.
     pub fn new(capacity: usize) -> Self {
-        Self { entries: Mutex::new(VecDeque::new()), capacity }
+        Self {
+            entries: Mutex::new(VecDeque::new()),
+            capacity,
+        }
     }
 
     /// The value of a key, which is now the one used last.

@@ -38,12 +38,18 @@ pub fn read_text(note: &Note, cell: &Cell, text: &str) -> CellInfo {
         CellKind::Experiment => lab::read(text, file, cell.first_line),
         CellKind::Manifest => lab::cell::manifest(&cell.key, text, file, cell.first_line),
         CellKind::Console => {
-            let above = note.cells.iter().filter(|other| other.kind == CellKind::Manifest && other.index < cell.index);
+            let above = note
+                .cells
+                .iter()
+                .filter(|other| other.kind == CellKind::Manifest && other.index < cell.index);
             let before: Vec<(&str, u32)> = above.map(|other| (other.text.as_str(), other.first_line)).collect();
             lab::cell::console(&cell.key, text, &before, file, cell.first_line)
         }
     };
-    let Reading { experiment, mut diagnostics } = reading;
+    let Reading {
+        experiment,
+        mut diagnostics,
+    } = reading;
     let experiment = experiment.map(|mut experiment| {
         experiment.id.clone_from(&cell.key);
         experiment

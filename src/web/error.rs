@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::App;
 use super::frame::{self, Frame};
-use crate::i18n::{Text, fill};
 use super::reader::Reader;
+use crate::i18n::{Text, fill};
 
 /// A request that cannot be answered as asked. As a response it is a mark only; [`explain`] makes the page.
 #[derive(Clone, Debug)]
@@ -33,7 +33,11 @@ struct ErrorView {
 impl Problem {
     /// A problem with its status and its explanation.
     pub fn new(status: StatusCode, text: Text) -> Self {
-        Self { status, text, values: Vec::new() }
+        Self {
+            status,
+            text,
+            values: Vec::new(),
+        }
     }
 
     /// Something that does not exist.
@@ -93,10 +97,21 @@ pub(super) async fn explain(State(app): State<App>, request: Request, next: Next
     if let Some(problem) = response.extensions().get::<Problem>() {
         return problem.clone().page(&app, reader);
     }
-    let is_plain = response.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let is_plain = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
     match response.status() {
-        StatusCode::PAYLOAD_TOO_LARGE if is_plain => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Text::TooLarge).page(&app, reader),
-        status if is_plain && matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::UNSUPPORTED_MEDIA_TYPE) => {
+        StatusCode::PAYLOAD_TOO_LARGE if is_plain => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Text::TooLarge).page(&app, reader)
+        }
+        status
+            if is_plain
+                && matches!(
+                    status,
+                    StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::UNSUPPORTED_MEDIA_TYPE
+                ) =>
+        {
             Problem::new(StatusCode::BAD_REQUEST, Text::BadRequestText).page(&app, reader)
         }
         _ => response,

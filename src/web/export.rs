@@ -38,7 +38,9 @@ pub(super) async fn serve(
 ) -> PageResult {
     let snapshot = app.workspace().snapshot();
     let (file, note) = note::find(&snapshot.vault, &path).ok_or(Problem::missing(Text::PageNotFound))?;
-    let material = Material::gather(app.workspace(), app.store(), &file, Timestamp::now()).await.map_err(Problem::internal)?;
+    let material = Material::gather(app.workspace(), app.store(), &file, Timestamp::now())
+        .await
+        .map_err(Problem::internal)?;
     let lang = reader.lang;
     let (kind, extension) = match asked.to {
         Format::Html => ("text/html; charset=utf-8", "html"),
@@ -52,6 +54,9 @@ pub(super) async fn serve(
     let name = address::location(&address::encode(&note.name.replace('/', "-")));
     let disposition = format!("attachment; filename=\"report.{extension}\"; filename*=UTF-8''{name}.{extension}");
     let disposition = HeaderValue::from_str(&disposition).unwrap_or(HeaderValue::from_static("attachment"));
-    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CONTENT_DISPOSITION, disposition)];
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
     Ok((headers, text).into_response())
 }

@@ -41,11 +41,18 @@ pub struct Entry {
 
 impl Index {
     fn new(snapshot: &Snapshot, vault: String) -> Self {
-        let mut index = Self { notes: Vec::new(), library: Vec::new(), vault };
+        let mut index = Self {
+            notes: Vec::new(),
+            library: Vec::new(),
+            vault,
+        };
         for (file, note) in snapshot.vault.notes() {
             let entry = Entry {
                 title: note.title.clone(),
-                folder: file.path.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned()),
+                folder: file
+                    .path
+                    .rsplit_once('/')
+                    .map_or_else(String::new, |(folder, _)| folder.to_owned()),
                 href: address::note(&file.path),
                 cells: note.cells.len(),
                 file: file.clone(),
@@ -74,7 +81,11 @@ pub struct Frame {
 pub fn index(app: &App, reader: Reader, snapshot: &Snapshot) -> Arc<Index> {
     let key = (snapshot.revision, reader.lang);
     app.inner.frames.get(&key).unwrap_or_else(|| {
-        let folder = app.workspace().root().and_then(|root| root.file_name()).map(|name| name.to_string_lossy().into_owned());
+        let folder = app
+            .workspace()
+            .root()
+            .and_then(|root| root.file_name())
+            .map(|name| name.to_string_lossy().into_owned());
         let name = folder.unwrap_or_else(|| crate::i18n::Text::Library.say(reader.lang).to_owned());
         app.inner.frames.put(key, Index::new(snapshot, name))
     })
@@ -86,7 +97,11 @@ pub fn frame(app: &App, reader: Reader, snapshot: &Snapshot, current: Option<&Fi
     let listed = |entries: &[Entry]| -> Vec<Entry> {
         let mut listed: Vec<Entry> = entries.iter().take(MAX_LISTED).cloned().collect();
         // The note that is open is always there.
-        if let Some(entry) = entries.iter().skip(MAX_LISTED).find(|entry| Some(&entry.file) == current) {
+        if let Some(entry) = entries
+            .iter()
+            .skip(MAX_LISTED)
+            .find(|entry| Some(&entry.file) == current)
+        {
             listed.push(entry.clone());
         }
         listed

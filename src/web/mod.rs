@@ -41,11 +41,11 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::limit::RequestBodyLimitLayer;
 
+use crate::i18n::{Lang, Text};
 use crate::store::{RunId, Store};
 use crate::workspace::Workspace;
 use cache::Cache;
 use error::Problem;
-use crate::i18n::{Lang, Text};
 use reader::Reader;
 use runs::Runs;
 use templates::Templates;
@@ -137,8 +137,12 @@ pub fn router(app: App) -> Router {
         .fallback(missing)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(app.clone(), in_time));
-    let streams = Router::new().route("/r/{run}/events", get(events::of_run)).route("/events", get(events::of_note));
-    let compress = SizeAbove::new(1024).and(NotForContentType::SSE).and(NotForContentType::IMAGES);
+    let streams = Router::new()
+        .route("/r/{run}/events", get(events::of_run))
+        .route("/events", get(events::of_note));
+    let compress = SizeAbove::new(1024)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::IMAGES);
     let panicked = app.clone();
     pages
         .merge(streams)

@@ -15,11 +15,11 @@ use serde_json::Value;
 
 use super::cells::{self, CellInfo};
 use super::error::{PageResult, Problem};
-use crate::i18n::{Lang, Text, time};
 use super::reader::Reader;
 use super::view::problem::{self, ProblemView};
 use super::view::{claims, result};
 use super::{App, address, frame, run};
+use crate::i18n::{Lang, Text, time};
 use crate::lab::model::{RunStatus, Verdict};
 use crate::store::{NewestClaim, RunFilter, RunSummary};
 use crate::workspace::Snapshot;
@@ -61,7 +61,9 @@ struct BacklinkView {
 /// `GET /n/{*path}`.
 pub async fn page(State(app): State<App>, Path(path): Path<String>, reader: Reader) -> PageResult {
     let snapshot = app.workspace().snapshot();
-    let Some((file, note)) = find(&snapshot.vault, &path) else { return unresolved(&app, reader, &snapshot, &path) };
+    let Some((file, note)) = find(&snapshot.vault, &path) else {
+        return unresolved(&app, reader, &snapshot, &path);
+    };
     let note = note.clone();
     let prepared = prepare(&app, reader.lang, &snapshot, &file, &note);
     let state = Newest::load(&app, &prepared).await?;
@@ -81,7 +83,12 @@ pub async fn page(State(app): State<App>, Path(path): Path<String>, reader: Read
             }
         }
     }
-    let cells: Vec<CellLink> = prepared.cells.iter().filter(|(of, ..)| *of == file).map(|(of, info, _)| state.link(of, info)).collect();
+    let cells: Vec<CellLink> = prepared
+        .cells
+        .iter()
+        .filter(|(of, ..)| *of == file)
+        .map(|(of, info, _)| state.link(of, info))
+        .collect();
     let view = NoteView {
         frame: frame::frame(&app, reader, &snapshot, Some(&file)),
         title: note.title.clone(),
@@ -129,7 +136,11 @@ struct OutlineView {
 fn flatten(entries: &[OutlineEntry]) -> Vec<OutlineView> {
     fn walk(entries: &[OutlineEntry], depth: u8, out: &mut Vec<OutlineView>) {
         for entry in entries {
-            out.push(OutlineView { level: depth, text: entry.text.clone(), anchor: entry.anchor.clone() });
+            out.push(OutlineView {
+                level: depth,
+                text: entry.text.clone(),
+                anchor: entry.anchor.clone(),
+            });
             walk(&entry.children, depth.saturating_add(1), out);
         }
     }
@@ -167,13 +178,21 @@ struct CellRuns {
 
 impl Newest {
     async fn load(app: &App, prepared: &Prepared) -> Result<Self, Problem> {
-        let mut state = Self { runs: BTreeMap::new(), claims: BTreeMap::new() };
+        let mut state = Self {
+            runs: BTreeMap::new(),
+            claims: BTreeMap::new(),
+        };
         let mut notes: Vec<&str> = prepared.cells.iter().map(|(file, ..)| file.path.as_str()).collect();
         notes.extend(prepared.badges.iter().map(|(file, _)| file.path.as_str()));
         notes.sort_unstable();
         notes.dedup();
         for note in notes {
-            let filter = RunFilter { note: Some(note.to_owned()), scratch: true, limit: 500, ..RunFilter::default() };
+            let filter = RunFilter {
+                note: Some(note.to_owned()),
+                scratch: true,
+                limit: 500,
+                ..RunFilter::default()
+            };
             for summary in app.store().runs(&filter).await.map_err(Problem::internal)? {
                 let runs = state.runs.entry((note.to_owned(), summary.cell.clone())).or_default();
                 runs.count += 1;
@@ -187,13 +206,19 @@ impl Newest {
                     runs.newest = Some(summary);
                 }
             }
-            state.claims.insert(note.to_owned(), app.store().newest_claims(note).await.map_err(Problem::internal)?);
+            state.claims.insert(
+                note.to_owned(),
+                app.store().newest_claims(note).await.map_err(Problem::internal)?,
+            );
         }
         Ok(state)
     }
 
     fn of(&self, file: &FileRef, key: &str) -> CellRuns {
-        self.runs.get(&(file.path.clone(), key.to_owned())).cloned().unwrap_or_default()
+        self.runs
+            .get(&(file.path.clone(), key.to_owned()))
+            .cloned()
+            .unwrap_or_default()
     }
 
     fn link(&self, file: &FileRef, info: &CellInfo) -> CellLink {
@@ -204,7 +229,11 @@ impl Newest {
             Some(run) if run.as_expected == run.claims => "holds",
             Some(_) => "fails",
         };
-        CellLink { anchor: anchor(&info.key), title: title_of(info), class }
+        CellLink {
+            anchor: anchor(&info.key),
+            title: title_of(info),
+            class,
+        }
     }
 }
 
@@ -227,13 +256,36 @@ fn manifest_title(source: &str) -> String {
     for document in source.split("\n---") {
         let value = |prefix: &str| {
             let line = document.lines().find(|line| line.starts_with(prefix))?;
-            Some(line[prefix.len()..].split(" #").next().unwrap_or("").trim().trim_matches(['"', '\'']).to_owned())
+            Some(
+                line[prefix.len()..]
+                    .split(" #")
+                    .next()
+                    .unwrap_or("")
+                    .trim()
+                    .trim_matches(['"', '\''])
+                    .to_owned(),
+            )
         };
-        let name = document.lines().skip_while(|line| !line.starts_with("metadata:")).find_map(|line| {
-            let rest = line.trim_start_matches("metadata:").trim_start().trim_start_matches('{').trim_start();
-            let value = rest.strip_prefix("name:")?;
-            Some(value.split([',', '}', '#']).next().unwrap_or("").trim().trim_matches(['"', '\'']).to_owned())
-        });
+        let name = document
+            .lines()
+            .skip_while(|line| !line.starts_with("metadata:"))
+            .find_map(|line| {
+                let rest = line
+                    .trim_start_matches("metadata:")
+                    .trim_start()
+                    .trim_start_matches('{')
+                    .trim_start();
+                let value = rest.strip_prefix("name:")?;
+                Some(
+                    value
+                        .split([',', '}', '#'])
+                        .next()
+                        .unwrap_or("")
+                        .trim()
+                        .trim_matches(['"', '\''])
+                        .to_owned(),
+                )
+            });
         if let Some(kind) = value("kind:") {
             names.push(name.map_or_else(|| kind.clone(), |name| format!("{kind} {name}")));
         }
@@ -249,7 +301,11 @@ fn prepare(app: &App, lang: Lang, snapshot: &Snapshot, file: &FileRef, note: &No
     }
     let vault = &snapshot.vault;
     let mut marks = Marks::new(vault, file);
-    let options = Options { omit_title: note.title_in_text, korean: lang == Lang::Ko, ..Options::default() };
+    let options = Options {
+        omit_title: note.title_in_text,
+        korean: lang == Lang::Ko,
+        ..Options::default()
+    };
     let html = render::note_with(note, file, &Links { vault, lang }, &mut marks, options);
     let pieces = marks.cut(&html);
     let cells = marks
@@ -264,7 +320,11 @@ fn prepare(app: &App, lang: Lang, snapshot: &Snapshot, file: &FileRef, note: &No
     let backlinks = vault
         .backlinks(file)
         .into_iter()
-        .map(|link| BacklinkView { title: link.title, href: address::note(&link.from.path), context: shorten(&link.context, 90) })
+        .map(|link| BacklinkView {
+            title: link.title,
+            href: address::note(&link.from.path),
+            context: shorten(&link.context, 90),
+        })
         .collect();
     let hidden = ["tags", "tag", "aliases", "alias", "cssclasses", "cssclass"];
     let mut properties: Vec<(String, String)> = note
@@ -281,7 +341,13 @@ fn prepare(app: &App, lang: Lang, snapshot: &Snapshot, file: &FileRef, note: &No
         .diagnostics
         .iter()
         .map(|diagnostic| problem::view(lang, &problem::of_note(diagnostic, &file.path, &note.text), &note.text))
-        .chain(snapshot.problems.iter().filter(|problem| problem.file.as_deref() == Some(&file.path)).map(|problem| problem::view(lang, problem, "")))
+        .chain(
+            snapshot
+                .problems
+                .iter()
+                .filter(|problem| problem.file.as_deref() == Some(&file.path))
+                .map(|problem| problem::view(lang, problem, "")),
+        )
         .take(30)
         .collect();
     let prepared = Prepared {
@@ -304,7 +370,10 @@ fn tags(tags: &[Tag]) -> Vec<(String, String)> {
             names.push(&tag.name);
         }
     }
-    names.into_iter().map(|name| (name.to_owned(), address::tag(name))).collect()
+    names
+        .into_iter()
+        .map(|name| (name.to_owned(), address::tag(name)))
+        .collect()
 }
 
 fn property(value: &Value) -> String {
@@ -318,7 +387,11 @@ fn property(value: &Value) -> String {
 
 fn shorten(text: &str, most: usize) -> String {
     let text = text.trim();
-    if text.chars().count() <= most { text.to_owned() } else { format!("{}…", text.chars().take(most).collect::<String>().trim_end()) }
+    if text.chars().count() <= most {
+        text.to_owned()
+    } else {
+        format!("{}…", text.chars().take(most).collect::<String>().trim_end())
+    }
 }
 
 /// Where links lead.
@@ -336,7 +409,8 @@ impl Resolver for Links<'_> {
         };
         // Only a link that leaves the reader's own vault is marked as one into the library.
         let into_library = file.layer == Layer::Library && from.layer == Layer::User;
-        let title = into_library.then(|| crate::i18n::fill(self.lang, Text::FromLibraryTitle.say(self.lang), &[("name", name)]));
+        let title = into_library
+            .then(|| crate::i18n::fill(self.lang, Text::FromLibraryTitle.say(self.lang), &[("name", name)]));
         Some(Destination { file, href, title })
     }
 
@@ -367,14 +441,30 @@ impl<'a> Marks<'a> {
     fn new(vault: &'a Vault, file: &'a FileRef) -> Self {
         use std::hash::{BuildHasher, RandomState};
         let secret = format!("peapod{:016x}", RandomState::new().hash_one(std::time::Instant::now()));
-        Self { vault, file, secret, cells: Vec::new(), badges: Vec::new() }
+        Self {
+            vault,
+            file,
+            secret,
+            cells: Vec::new(),
+            badges: Vec::new(),
+        }
     }
 
     fn file_of(&self, note: &Note) -> FileRef {
-        let is = |file: &FileRef| self.vault.note(file).is_some_and(|known| std::ptr::eq(known.as_ref(), note));
+        let is = |file: &FileRef| {
+            self.vault
+                .note(file)
+                .is_some_and(|known| std::ptr::eq(known.as_ref(), note))
+        };
         let layers = [self.file.layer, Layer::User, Layer::Library];
-        let mut files = layers.into_iter().map(|layer| FileRef { layer, path: note.path.clone() });
-        files.find(is).unwrap_or_else(|| FileRef { layer: self.file.layer, path: note.path.clone() })
+        let mut files = layers.into_iter().map(|layer| FileRef {
+            layer,
+            path: note.path.clone(),
+        });
+        files.find(is).unwrap_or_else(|| FileRef {
+            layer: self.file.layer,
+            path: note.path.clone(),
+        })
     }
 
     fn cut(&self, html: &str) -> Vec<Piece> {
@@ -385,7 +475,10 @@ impl<'a> Marks<'a> {
                 continue;
             }
             let (mark, rest) = part.split_once(';').unwrap_or((part, ""));
-            match (mark.split_at_checked(1), mark.get(1..).and_then(|number| number.parse().ok())) {
+            match (
+                mark.split_at_checked(1),
+                mark.get(1..).and_then(|number| number.parse().ok()),
+            ) {
                 (Some(("c", _)), Some(number)) => pieces.push(Piece::Cell(number)),
                 (Some(("b", _)), Some(number)) => pieces.push(Piece::Badge(number)),
                 _ => {}
@@ -456,10 +549,16 @@ async fn cell_html(
     let runs = state.of(file, &info.key);
     let note_text = snapshot.vault.note(file).map_or("", |note| note.text.as_ref());
     let result = match &runs.finished {
-        Some(summary) => run::result_html(app, reader, snapshot, summary.id).await?.as_ref().clone(),
+        Some(summary) => run::result_html(app, reader, snapshot, summary.id)
+            .await?
+            .as_ref()
+            .clone(),
         None => String::new(),
     };
-    let going = runs.newest.as_ref().filter(|run| run.status == RunStatus::Running && app.runs().watch(run.id).is_some());
+    let going = runs
+        .newest
+        .as_ref()
+        .filter(|run| run.status == RunStatus::Running && app.runs().watch(run.id).is_some());
     let experiment = info.experiment.as_deref();
     let (kind, kind_text) = match info.kind {
         CellKind::Manifest => ("manifest", Text::CellManifest),
@@ -473,19 +572,31 @@ async fn cell_html(
         kind,
         kind_text: kind_text.say(lang),
         title: title_of(info),
-        question: experiment.filter(|_| info.kind == CellKind::Experiment).and_then(|e| e.question.as_deref()),
+        question: experiment
+            .filter(|_| info.kind == CellKind::Experiment)
+            .and_then(|e| e.question.as_deref()),
         source,
         text: &info.source,
         runnable: experiment.is_some(),
-        problems: info.diagnostics.iter().map(|diagnostic| problem::view(lang, diagnostic, note_text)).take(20).collect(),
+        problems: info
+            .diagnostics
+            .iter()
+            .map(|diagnostic| problem::view(lang, diagnostic, note_text))
+            .take(20)
+            .collect(),
         total: info.total,
         kubernetes: experiment.map_or_else(String::new, |e| e.kubernetes.join(", ")),
         history: address::history(&file.path, &info.key),
         history_count: runs.count,
-        run: runs.finished.as_ref().map(|summary| run_link(lang, summary, &info.source)),
+        run: runs
+            .finished
+            .as_ref()
+            .map(|summary| run_link(lang, summary, &info.source)),
         result,
         going: going.map(|run| run.id.to_string()),
-        ask: experiment.and_then(|e| e.predict.as_ref()).map(|predict| predict.ask.as_str()),
+        ask: experiment
+            .and_then(|e| e.predict.as_ref())
+            .map(|predict| predict.ask.as_str()),
     };
     app.templates().part("partials/cell.html", reader, &view)
 }
@@ -496,20 +607,31 @@ fn run_link(lang: Lang, summary: &RunSummary, source: &str) -> RunLink {
         let nanos = ended.duration_since(summary.started_at).as_nanos();
         time::span(lang, peapod_sim::time::SimDuration(u64::try_from(nanos).unwrap_or(0)))
     });
-    RunLink { href: address::run(&summary.id.to_string()), id: summary.id.to_string(), ago: time::ago(lang, seconds), stale: summary.is_outdated(source), wall }
+    RunLink {
+        href: address::run(&summary.id.to_string()),
+        id: summary.id.to_string(),
+        ago: time::ago(lang, seconds),
+        stale: summary.is_outdated(source),
+        wall,
+    }
 }
 
 /// The verdict beside a sentence: that of the newest run whose expectation checks it.
 fn badge_html(lang: Lang, state: &Newest, file: &FileRef, id: &str, prepared: &Prepared) -> String {
     let is_checked = |info: &CellInfo| {
-        info.experiment.as_ref().is_some_and(|e| e.expect.iter().any(|x| x.block.as_deref().is_some_and(|block| block.eq_ignore_ascii_case(id))))
+        info.experiment.as_ref().is_some_and(|e| {
+            e.expect
+                .iter()
+                .any(|x| x.block.as_deref().is_some_and(|block| block.eq_ignore_ascii_case(id)))
+        })
     };
-    let newest = state
-        .claims
-        .get(&file.path)
-        .into_iter()
-        .flatten()
-        .find(|claim| claim.result.block.as_deref().is_some_and(|block| block.eq_ignore_ascii_case(id)));
+    let newest = state.claims.get(&file.path).into_iter().flatten().find(|claim| {
+        claim
+            .result
+            .block
+            .as_deref()
+            .is_some_and(|block| block.eq_ignore_ascii_case(id))
+    });
     let (class, words, href) = match newest {
         Some(claim) => {
             let (class, word) = claims::word(claim.result.verdict);
@@ -521,7 +643,9 @@ fn badge_html(lang: Lang, state: &Newest, file: &FileRef, id: &str, prepared: &P
             };
             let href = match &claim.result.counter_example {
                 Some(example) => {
-                    let at = example.at.map_or_else(String::new, |at| format!("?t={}", crate::timeline::axis::to_query(at)));
+                    let at = example
+                        .at
+                        .map_or_else(String::new, |at| format!("?t={}", crate::timeline::axis::to_query(at)));
                     format!("{}{at}", address::trial(&run, example.trial))
                 }
                 None => address::run(&run),
@@ -529,22 +653,42 @@ fn badge_html(lang: Lang, state: &Newest, file: &FileRef, id: &str, prepared: &P
             (class, words, href)
         }
         // A block id that no expectation names is an ordinary block.
-        None => match prepared.cells.iter().find(|(of, info, _)| of == file && is_checked(info)) {
-            Some((_, info, _)) => ("unchecked", Text::NotRunYet.say(lang).to_owned(), format!("#{}", address::encode(&anchor(&info.key)))),
+        None => match prepared
+            .cells
+            .iter()
+            .find(|(of, info, _)| of == file && is_checked(info))
+        {
+            Some((_, info, _)) => (
+                "unchecked",
+                Text::NotRunYet.say(lang).to_owned(),
+                format!("#{}", address::encode(&anchor(&info.key))),
+            ),
             None => return String::new(),
         },
     };
-    format!(" <a class=\"verdict {class}\" href=\"{}\">{}</a>", escape(&href), escape(&words))
+    format!(
+        " <a class=\"verdict {class}\" href=\"{}\">{}</a>",
+        escape(&href),
+        escape(&words)
+    )
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 /// The sentences of a note by block id.
 pub fn sentences(vault: &Vault, path: &str) -> impl Fn(&str) -> Option<String> {
     let blocks: BTreeMap<String, String> = find(vault, path)
-        .map(|(_, note)| note.blocks.iter().map(|block| (block.id.to_lowercase(), block.text.clone())).collect())
+        .map(|(_, note)| {
+            note.blocks
+                .iter()
+                .map(|block| (block.id.to_lowercase(), block.text.clone()))
+                .collect()
+        })
         .unwrap_or_default();
     move |id: &str| blocks.get(&id.to_lowercase()).cloned()
 }
@@ -563,14 +707,27 @@ fn unresolved(app: &App, reader: Reader, snapshot: &Snapshot, path: &str) -> Pag
     let vault = &snapshot.vault;
     let name = path.strip_suffix(".md").unwrap_or(path);
     let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
-    let links_here = |note: &Note| note.links.iter().any(|link| same(link.target.strip_suffix(".md").unwrap_or(&link.target), name));
+    let links_here = |note: &Note| {
+        note.links
+            .iter()
+            .any(|link| same(link.target.strip_suffix(".md").unwrap_or(&link.target), name))
+    };
     let from: Vec<BacklinkView> = vault
         .notes()
         .filter(|(_, note)| links_here(note))
         .map(|(file, note)| {
-            let link = note.links.iter().find(|link| same(link.target.strip_suffix(".md").unwrap_or(&link.target), name));
-            let line = link.and_then(|link| note.text.lines().nth(link.place.line.saturating_sub(1) as usize)).unwrap_or("");
-            BacklinkView { title: note.title.clone(), href: address::note(&file.path), context: shorten(line, 90) }
+            let link = note
+                .links
+                .iter()
+                .find(|link| same(link.target.strip_suffix(".md").unwrap_or(&link.target), name));
+            let line = link
+                .and_then(|link| note.text.lines().nth(link.place.line.saturating_sub(1) as usize))
+                .unwrap_or("");
+            BacklinkView {
+                title: note.title.clone(),
+                href: address::note(&file.path),
+                context: shorten(line, 90),
+            }
         })
         .take(100)
         .collect();
@@ -582,7 +739,9 @@ fn unresolved(app: &App, reader: Reader, snapshot: &Snapshot, path: &str) -> Pag
         .chain(&index.library)
         .filter(|entry| {
             let title = entry.title.to_lowercase();
-            words.iter().any(|word| word.chars().count() > 1 && title.contains(word.as_str()))
+            words
+                .iter()
+                .any(|word| word.chars().count() > 1 && title.contains(word.as_str()))
         })
         .take(8)
         .cloned()
@@ -594,7 +753,11 @@ fn unresolved(app: &App, reader: Reader, snapshot: &Snapshot, path: &str) -> Pag
         from,
         similar,
     };
-    Ok((StatusCode::NOT_FOUND, app.templates().page("pages/unresolved.html", reader, &view)).into_response())
+    Ok((
+        StatusCode::NOT_FOUND,
+        app.templates().page("pages/unresolved.html", reader, &view),
+    )
+        .into_response())
 }
 
 /// The status of a run as a class and a word, for lists.

@@ -56,9 +56,14 @@ pub struct Reader {
 impl Reader {
     /// From the cookies, else from `Accept-Language`.
     pub fn of(headers: &HeaderMap) -> Self {
-        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let accepted = headers
+            .get(header::ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("");
         Self {
-            lang: cookie(headers, LANG_COOKIE).and_then(Lang::named).unwrap_or_else(|| Lang::accepted(accepted)),
+            lang: cookie(headers, LANG_COOKIE)
+                .and_then(Lang::named)
+                .unwrap_or_else(|| Lang::accepted(accepted)),
             theme: cookie(headers, THEME_COOKIE).and_then(Theme::named).unwrap_or_default(),
         }
     }
@@ -89,10 +94,18 @@ mod tests {
 
     #[test]
     fn a_cookie_outranks_the_browser() {
-        let headers = |pairs: &[(header::HeaderName, &str)]| pairs.iter().map(|(k, v)| (k.clone(), v.parse().expect("a header"))).collect::<HeaderMap>();
+        let headers = |pairs: &[(header::HeaderName, &str)]| {
+            pairs
+                .iter()
+                .map(|(k, v)| (k.clone(), v.parse().expect("a header")))
+                .collect::<HeaderMap>()
+        };
         let reader = Reader::of(&headers(&[(header::ACCEPT_LANGUAGE, "ko")]));
         assert_eq!((reader.lang, reader.theme), (Lang::Ko, Theme::Auto));
-        let reader = Reader::of(&headers(&[(header::ACCEPT_LANGUAGE, "ko"), (header::COOKIE, "a=b; peapod_lang=en; peapod_theme=dark")]));
+        let reader = Reader::of(&headers(&[
+            (header::ACCEPT_LANGUAGE, "ko"),
+            (header::COOKIE, "a=b; peapod_lang=en; peapod_theme=dark"),
+        ]));
         assert_eq!((reader.lang, reader.theme), (Lang::En, Theme::Dark));
         let reader = Reader::of(&headers(&[(header::COOKIE, "peapod_lang=xx; peapod_theme=;;=")]));
         assert_eq!(reader, Reader::default());

@@ -11,12 +11,12 @@ use peapod_sim::time::SimDuration;
 use serde::{Deserialize, Serialize};
 
 use super::error::{PageResult, Problem};
-use crate::i18n::{Text, time};
 use super::reader::Reader;
 use super::runs::{Order, StartError};
 use super::view::problem::{self, ProblemView};
 use super::view::result::{self, ResultView, TrialRow};
 use super::{App, address, cells, frame, note, trial};
+use crate::i18n::{Text, time};
 use crate::lab::model::{Outcome, RunStatus};
 use crate::store::{RunId, StoredRun};
 use crate::workspace::Snapshot;
@@ -49,13 +49,28 @@ struct RefusedView {
 }
 
 /// `POST /run`: records a run, starts it, and leads to its page; a module gets its addresses as JSON.
-pub(super) async fn start(State(app): State<App>, reader: Reader, headers: HeaderMap, Form(ask): Form<Ask>) -> PageResult {
-    let json = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("application/json"));
+pub(super) async fn start(
+    State(app): State<App>,
+    reader: Reader,
+    headers: HeaderMap,
+    Form(ask): Form<Ask>,
+) -> PageResult {
+    let json = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains("application/json"));
     let snapshot = app.workspace().snapshot();
     let (file, of) = note::find(&snapshot.vault, &ask.note).ok_or(Problem::missing(Text::CellNotFound))?;
-    let cell = of.cells.iter().find(|cell| cell.key == ask.cell).ok_or(Problem::missing(Text::CellNotFound))?;
+    let cell = of
+        .cells
+        .iter()
+        .find(|cell| cell.key == ask.cell)
+        .ok_or(Problem::missing(Text::CellNotFound))?;
     // Browsers end the lines of a form with CR LF.
-    let changed = ask.source.map(|source| source.replace("\r\n", "\n")).filter(|source| source.trim_end() != cell.text.trim_end());
+    let changed = ask
+        .source
+        .map(|source| source.replace("\r\n", "\n"))
+        .filter(|source| source.trim_end() != cell.text.trim_end());
     let info = match &changed {
         Some(source) => cells::read_text(of, cell, source),
         None => cells::read(of, cell),
@@ -66,10 +81,17 @@ pub(super) async fn start(State(app): State<App>, reader: Reader, headers: Heade
             Some(source) => format!("{}{source}", "\n".repeat(cell.first_line.saturating_sub(1) as usize)),
             None => of.text.to_string(),
         };
-        let problems: Vec<ProblemView> = diagnostics.iter().map(|diagnostic| problem::view(reader.lang, diagnostic, &text)).collect();
+        let problems: Vec<ProblemView> = diagnostics
+            .iter()
+            .map(|diagnostic| problem::view(reader.lang, diagnostic, &text))
+            .collect();
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         if json {
-            let html = app.templates().part("partials/problems.html", reader, &serde_json::json!({"problems": problems}))?;
+            let html = app.templates().part(
+                "partials/problems.html",
+                reader,
+                &serde_json::json!({"problems": problems}),
+            )?;
             return Ok((status, axum::Json(serde_json::json!({"problems": html}))).into_response());
         }
         let view = RefusedView {
@@ -82,7 +104,9 @@ pub(super) async fn start(State(app): State<App>, reader: Reader, headers: Heade
         };
         Ok((status, app.templates().page("pages/refused.html", reader, &view)).into_response())
     };
-    let Some(experiment) = info.experiment.as_deref() else { return refused(&info.diagnostics) };
+    let Some(experiment) = info.experiment.as_deref() else {
+        return refused(&info.diagnostics);
+    };
     let order = Order {
         note: file.path.clone(),
         cell: cell.key.clone(),
@@ -98,7 +122,12 @@ pub(super) async fn start(State(app): State<App>, reader: Reader, headers: Heade
     };
     let href = address::run(&id);
     if json {
-        let started = Started { events: format!("{href}/events"), result: format!("{href}/result"), href, id };
+        let started = Started {
+            events: format!("{href}/events"),
+            result: format!("{href}/result"),
+            href,
+            id,
+        };
         return Ok((StatusCode::CREATED, axum::Json(started)).into_response());
     }
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, href)]).into_response())
@@ -108,12 +137,20 @@ pub(super) async fn start(State(app): State<App>, reader: Reader, headers: Heade
 pub(super) async fn cancel(State(app): State<App>, Path(run): Path<String>) -> PageResult {
     let id: RunId = run.parse().map_err(|_| Problem::missing(Text::RunNotFound))?;
     app.runs().cancel(id);
-    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, address::run(&id.to_string()))]).into_response())
+    Ok((
+        StatusCode::SEE_OTHER,
+        [(header::LOCATION, address::run(&id.to_string()))],
+    )
+        .into_response())
 }
 
 async fn load(app: &App, run: &str) -> Result<StoredRun, Problem> {
     let id: RunId = run.parse().map_err(|_| Problem::missing(Text::RunNotFound))?;
-    app.store().run(id).await.map_err(Problem::internal)?.ok_or(Problem::missing(Text::RunNotFound))
+    app.store()
+        .run(id)
+        .await
+        .map_err(Problem::internal)?
+        .ok_or(Problem::missing(Text::RunNotFound))
 }
 
 /// The text that the diagnostics of a run speak of: the source at its place in the note.
@@ -146,7 +183,13 @@ pub async fn result_html(app: &App, reader: Reader, snapshot: &Snapshot, id: Run
     Ok(app.inner.results.put((id, reader.lang), html))
 }
 
-async fn body(app: &App, reader: Reader, snapshot: &Snapshot, stored: &StoredRun, with_viewer: bool) -> Result<String, Problem> {
+async fn body(
+    app: &App,
+    reader: Reader,
+    snapshot: &Snapshot,
+    stored: &StoredRun,
+    with_viewer: bool,
+) -> Result<String, Problem> {
     let id = stored.summary.id.to_string();
     let sentences = note::sentences(&snapshot.vault, &stored.summary.note);
     let result = result::view(reader.lang, &id, &stored.result, &placed(stored), &sentences);
@@ -155,24 +198,40 @@ async fn body(app: &App, reader: Reader, snapshot: &Snapshot, stored: &StoredRun
         Some(index) if with_viewer => trial::viewer_html(app, reader, stored.summary.id, index).await?,
         _ => None,
     };
-    let viewer_title = match shown.and_then(|index| stored.result.trials.iter().find(|trial| trial.trial.index == index)) {
-        Some(trial) => trial::title(reader.lang, &trial.trial),
-        None => String::new(),
-    };
+    let viewer_title =
+        match shown.and_then(|index| stored.result.trials.iter().find(|trial| trial.trial.index == index)) {
+            Some(trial) => trial::title(reader.lang, &trial.trial),
+            None => String::new(),
+        };
     let viewer_href = shown.map_or_else(String::new, |index| address::trial(&id, index));
-    let view = BodyView { run: address::run(&id), id, result, viewer, viewer_title, viewer_href };
+    let view = BodyView {
+        run: address::run(&id),
+        id,
+        result,
+        viewer,
+        viewer_title,
+        viewer_href,
+    };
     app.templates().part("partials/result.html", reader, &view)
 }
 
 /// The trial to show first: one that is against what the note expects, else the first.
 fn telling_trial(stored: &StoredRun) -> Option<usize> {
-    let against = stored.result.claims.iter().filter(|claim| !claim.as_expected).find_map(|claim| claim.counter_example.as_ref());
+    let against = stored
+        .result
+        .claims
+        .iter()
+        .filter(|claim| !claim.as_expected)
+        .find_map(|claim| claim.counter_example.as_ref());
     let against = against.map(|example| example.trial);
     let failed = || {
-        let fails = |trial: &&crate::lab::model::TrialResult| trial.expectations.iter().any(|e| e.outcome == Outcome::Fails);
+        let fails =
+            |trial: &&crate::lab::model::TrialResult| trial.expectations.iter().any(|e| e.outcome == Outcome::Fails);
         stored.result.trials.iter().find(fails).map(|trial| trial.trial.index)
     };
-    against.or_else(failed).or_else(|| stored.result.trials.first().map(|trial| trial.trial.index))
+    against
+        .or_else(failed)
+        .or_else(|| stored.result.trials.first().map(|trial| trial.trial.index))
 }
 
 /// `GET /r/{run}/result`: the result alone, for the page of a note that has just run a cell.
@@ -227,7 +286,9 @@ pub(super) async fn page(State(app): State<App>, Path(run): Path<String>, reader
     let tick = app.runs().watch(summary.id).map(|ticks| ticks.borrow().clone());
     let going = summary.status == RunStatus::Running && tick.is_some();
     let found = note::find(&snapshot.vault, &summary.note);
-    let cell = found.as_ref().and_then(|(_, note)| note.cells.iter().find(|cell| cell.key == summary.cell));
+    let cell = found
+        .as_ref()
+        .and_then(|(_, note)| note.cells.iter().find(|cell| cell.key == summary.cell));
     let result = &stored.result;
     let (class, status) = match &tick {
         Some(tick) if going && tick.status == "queued" => ("queued", Text::StatusQueued.say(lang)),
@@ -237,13 +298,22 @@ pub(super) async fn page(State(app): State<App>, Path(run): Path<String>, reader
         Some("experiment") | None => "yaml",
         Some(other) => other,
     };
-    let duration = result.trials.iter().fold(0_u64, |sum, trial| sum.saturating_add(trial.duration.0));
+    let duration = result
+        .trials
+        .iter()
+        .fold(0_u64, |sum, trial| sum.saturating_add(trial.duration.0));
     let sentences = note::sentences(&snapshot.vault, &summary.note);
     let view = RunView {
         frame: frame::frame(&app, reader, &snapshot, found.as_ref().map(|(file, _)| file)),
         href: address::run(&id),
-        note: found.as_ref().map_or_else(|| summary.note.clone(), |(_, note)| note.title.clone()),
-        note_href: format!("{}#{}", address::note(&summary.note), address::encode(&format!("cell-{}", summary.cell))),
+        note: found
+            .as_ref()
+            .map_or_else(|| summary.note.clone(), |(_, note)| note.title.clone()),
+        note_href: format!(
+            "{}#{}",
+            address::note(&summary.note),
+            address::encode(&format!("cell-{}", summary.cell))
+        ),
         title: summary.title.clone(),
         question: result.experiment.question.clone(),
         class,
@@ -267,9 +337,23 @@ pub(super) async fn page(State(app): State<App>, Path(run): Path<String>, reader
         history: address::history(&summary.note, &summary.cell),
         body: body(&app, reader, &snapshot, &stored, true).await?,
         source_html: peapod_vault::render::code(Some(fence), &stored.source),
-        variables: result.experiment.variables.iter().map(|variable| variable.name.clone()).collect(),
-        observations: result.experiment.observe.iter().map(|observation| observation.name.clone()).collect(),
-        claims: result.claims.iter().map(|claim| super::view::claims::text_of(claim, &sentences)).collect(),
+        variables: result
+            .experiment
+            .variables
+            .iter()
+            .map(|variable| variable.name.clone())
+            .collect(),
+        observations: result
+            .experiment
+            .observe
+            .iter()
+            .map(|observation| observation.name.clone())
+            .collect(),
+        claims: result
+            .claims
+            .iter()
+            .map(|claim| super::view::claims::text_of(claim, &sentences))
+            .collect(),
         rows: result::rows(lang, &id, result),
         more_rows: result.trials.len().saturating_sub(result::MAX_TRIALS),
         id,

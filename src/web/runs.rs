@@ -82,7 +82,11 @@ pub struct Order {
 impl Runs {
     /// No runs yet.
     pub fn new(store: Store) -> Self {
-        Self { store, active: Arc::default(), slots: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self {
+            store,
+            active: Arc::default(),
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
+        }
     }
 
     /// Records a run and starts it as soon as it is its turn.
@@ -94,7 +98,9 @@ impl Runs {
             return Err(StartError::TooMany);
         }
         let cancel = Cancel::new();
-        let runner = Runner::new(order.experiment.clone()).map_err(StartError::Refused)?.cancelled_by(cancel.clone());
+        let runner = Runner::new(order.experiment.clone())
+            .map_err(StartError::Refused)?
+            .cancelled_by(cancel.clone());
         let total = runner.total();
         let kubernetes = match order.experiment.kubernetes.as_slice() {
             [] => peapod_sim::version::Version::NEWEST.to_string(),
@@ -111,8 +117,18 @@ impl Runs {
             total,
         };
         let id = self.store.start_run(&new).await?;
-        let first = Tick { sequence: 1, done: 0, total, failed: 0, status: "queued", ended: false };
-        let active = Arc::new(Active { cancel, ticks: watch::Sender::new(first) });
+        let first = Tick {
+            sequence: 1,
+            done: 0,
+            total,
+            failed: 0,
+            status: "queued",
+            ended: false,
+        };
+        let active = Arc::new(Active {
+            cancel,
+            ticks: watch::Sender::new(first),
+        });
         self.lock().insert(id, active.clone());
         let runs = self.clone();
         tokio::spawn(async move {
@@ -137,7 +153,10 @@ impl Runs {
                 RunEvent::Trial { result, trace } => {
                     let trace = EncodedTrace::new(trace).ok();
                     // The receiver is gone only when the server stops; the run is then marked as interrupted.
-                    let _ = trials.blocking_send(FinishedTrial { result: result.clone(), trace });
+                    let _ = trials.blocking_send(FinishedTrial {
+                        result: result.clone(),
+                        trace,
+                    });
                 }
                 RunEvent::Progress(progress) => tell(&ticks.ticks, progress),
             });
@@ -160,7 +179,10 @@ impl Runs {
         }
         match (conclusion.await, lost) {
             (_, Some(error)) => self.fail(id, &error).await,
-            (Err(_), None) => self.fail(id, "the run ended with a panic; this is a mistake in Peapod").await,
+            (Err(_), None) => {
+                self.fail(id, "the run ended with a panic; this is a mistake in Peapod")
+                    .await
+            }
             (Ok(conclusion), None) => match self.store.end_run(id, &conclusion).await {
                 Ok(()) => conclusion.status,
                 Err(error) => self.fail(id, &error.to_string()).await,
@@ -171,7 +193,12 @@ impl Runs {
     async fn fail(&self, id: RunId, why: &str) -> RunStatus {
         eprintln!("peapod: run {id}: {why}");
         let diagnostics = vec![Diagnostic::error("run.failed", why)];
-        let conclusion = Conclusion { status: RunStatus::Failed, claims: Vec::new(), tables: Vec::new(), diagnostics };
+        let conclusion = Conclusion {
+            status: RunStatus::Failed,
+            claims: Vec::new(),
+            tables: Vec::new(),
+            diagnostics,
+        };
         if let Err(error) = self.store.end_run(id, &conclusion).await {
             eprintln!("peapod: run {id} could not be marked as failed: {error}");
         }

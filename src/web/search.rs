@@ -57,8 +57,16 @@ pub(super) async fn page(State(app): State<App>, Query(asked): Query<Asked>, rea
                         title: pieces(&hit.title, &hit.marks),
                         href: address::note(&hit.file.path),
                         library: hit.file.layer == Layer::Library,
-                        folder: hit.file.path.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned()),
-                        snippets: hit.snippets.iter().map(|snippet| (pieces(&snippet.text, &snippet.marks), snippet.line)).collect(),
+                        folder: hit
+                            .file
+                            .path
+                            .rsplit_once('/')
+                            .map_or_else(String::new, |(folder, _)| folder.to_owned()),
+                        snippets: hit
+                            .snippets
+                            .iter()
+                            .map(|snippet| (pieces(&snippet.text, &snippet.marks), snippet.line))
+                            .collect(),
                     })
                     .collect();
             }
@@ -66,7 +74,13 @@ pub(super) async fn page(State(app): State<App>, Query(asked): Query<Asked>, rea
         }
     }
     let query = query.chars().take(200).collect();
-    let view = SearchView { frame: frame::frame(&app, reader, &snapshot, None), query, total, error, hits };
+    let view = SearchView {
+        frame: frame::frame(&app, reader, &snapshot, None),
+        query,
+        total,
+        error,
+        hits,
+    };
     Ok(app.templates().page("pages/search.html", reader, &view))
 }
 
@@ -75,7 +89,9 @@ fn pieces(text: &str, marks: &[Range<usize>]) -> Vec<(String, bool)> {
     let mut out = Vec::new();
     let mut at = 0;
     for mark in marks {
-        let (Some(before), Some(meant)) = (text.get(at..mark.start.max(at)), text.get(mark.clone())) else { continue };
+        let (Some(before), Some(meant)) = (text.get(at..mark.start.max(at)), text.get(mark.clone())) else {
+            continue;
+        };
         if !before.is_empty() {
             out.push((before.to_owned(), false));
         }
@@ -123,9 +139,20 @@ mod tests {
 
     #[test]
     fn what_was_looked_for_is_marked() {
-        let owned = |parts: &[(&str, bool)]| parts.iter().map(|(text, mark)| ((*text).to_owned(), *mark)).collect::<Vec<_>>();
-        assert_eq!(pieces("파드와 노드", &[0..6, 10..16]), owned(&[("파드", true), ("와 ", false), ("노드", true)]));
-        assert_eq!(pieces("abc", &[1..2, 0..2, 9..12]), owned(&[("a", false), ("b", true), ("c", false)]));
+        let owned = |parts: &[(&str, bool)]| {
+            parts
+                .iter()
+                .map(|(text, mark)| ((*text).to_owned(), *mark))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            pieces("파드와 노드", &[0..6, 10..16]),
+            owned(&[("파드", true), ("와 ", false), ("노드", true)])
+        );
+        assert_eq!(
+            pieces("abc", &[1..2, 0..2, 9..12]),
+            owned(&[("a", false), ("b", true), ("c", false)])
+        );
         assert_eq!(pieces("가", &[1..2]), owned(&[("가", false)]));
     }
 }

@@ -13,8 +13,8 @@ use axum::response::Response;
 
 use super::App;
 use super::error::Problem;
-use crate::i18n::Text;
 use super::reader::Reader;
+use crate::i18n::Text;
 
 /// The policy of every page.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -24,9 +24,18 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
-    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
-    (HeaderName::from_static("permissions-policy"), HeaderValue::from_static("camera=(), geolocation=(), microphone=()")),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=()"),
+    ),
 ];
 
 /// Refuses what comes from elsewhere, and sets the security headers of every answer.
@@ -56,8 +65,10 @@ fn refusal(method: &Method, headers: &HeaderMap, authority: Option<&str>, allowe
     }
     // Browsers send one of the two with every request that can change something; a program that sends neither
     // cannot be driven by another site.
-    let same_origin = text(header::ORIGIN).is_none_or(|origin| origin.strip_prefix("http://").or(origin.strip_prefix("https://")) == Some(host));
-    let same_site = text(HeaderName::from_static("sec-fetch-site")).is_none_or(|site| matches!(site, "same-origin" | "none"));
+    let same_origin = text(header::ORIGIN)
+        .is_none_or(|origin| origin.strip_prefix("http://").or(origin.strip_prefix("https://")) == Some(host));
+    let same_site =
+        text(HeaderName::from_static("sec-fetch-site")).is_none_or(|site| matches!(site, "same-origin" | "none"));
     (!(same_origin && same_site)).then_some(Text::ForeignOrigin)
 }
 
@@ -77,7 +88,15 @@ mod tests {
     use super::*;
 
     fn asked(method: Method, pairs: &[(&'static str, &str)]) -> Option<Text> {
-        let headers = pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a header"))).collect();
+        let headers = pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_str(value).expect("a header"),
+                )
+            })
+            .collect();
         refusal(&method, &headers, None, &["notes.lan".to_owned()])
     }
 

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::error::{PageResult, Problem};
-use crate::i18n::{Lang, time};
 use super::reader::Reader;
 use super::{App, address, frame, note};
+use crate::i18n::{Lang, time};
 use crate::lab::model::RunStatus;
 use crate::store::{RunFilter, RunSummary};
 
@@ -86,20 +86,30 @@ struct StartView {
 pub async fn page(State(app): State<App>, reader: Reader) -> PageResult {
     let snapshot = app.workspace().snapshot();
     let index = frame::index(&app, reader, &snapshot);
-    let filter = RunFilter { scratch: true, limit: LOOKED_AT, ..RunFilter::default() };
+    let filter = RunFilter {
+        scratch: true,
+        limit: LOOKED_AT,
+        ..RunFilter::default()
+    };
     let runs = app.store().runs(&filter).await.map_err(Problem::internal)?;
-    let title = |path: &str| note::find(&snapshot.vault, path).map_or_else(|| path.to_owned(), |(_, note)| note.title.clone());
+    let title =
+        |path: &str| note::find(&snapshot.vault, path).map_or_else(|| path.to_owned(), |(_, note)| note.title.clone());
     let to_row = |summary: &RunSummary| row(reader.lang, summary, title(&summary.note));
     let mut seen = BTreeSet::new();
     let failing = runs
         .iter()
-        .filter(|run| run.status == RunStatus::Finished && !run.scratch && seen.insert((run.note.clone(), run.cell.clone())))
+        .filter(|run| {
+            run.status == RunStatus::Finished && !run.scratch && seen.insert((run.note.clone(), run.cell.clone()))
+        })
         .filter(|run| run.as_expected < run.claims)
         .take(12)
         .map(to_row)
         .collect();
     let all = || index.notes.iter().chain(&index.library);
-    let first = all().find(|entry| entry.file.path.contains("파드에 대해서")).or_else(|| all().find(|entry| entry.cells > 0)).or_else(|| all().next());
+    let first = all()
+        .find(|entry| entry.file.path.contains("파드에 대해서"))
+        .or_else(|| all().find(|entry| entry.cells > 0))
+        .or_else(|| all().next());
     let view = StartView {
         frame: frame::frame(&app, reader, &snapshot, None),
         first: first.cloned(),

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::App;
 use super::error::PageResult;
 use super::frame;
-use crate::i18n::{Text, fill};
 use super::reader::Reader;
+use crate::i18n::{Text, fill};
 
 #[derive(Serialize)]
 struct ListView {
@@ -36,10 +36,20 @@ pub async fn page(State(app): State<App>, Path(tag): Path<String>, reader: Reade
     let snapshot = app.workspace().snapshot();
     let index = frame::index(&app, reader, &snapshot);
     let tagged = snapshot.vault.tagged(&tag);
-    let pick = |entries: &[frame::Entry]| entries.iter().filter(|entry| tagged.contains(&entry.file)).cloned().collect();
+    let pick = |entries: &[frame::Entry]| {
+        entries
+            .iter()
+            .filter(|entry| tagged.contains(&entry.file))
+            .cloned()
+            .collect()
+    };
     let view = ListView {
         frame: frame::frame(&app, reader, &snapshot, None),
-        title: fill(reader.lang, Text::TaggedNotes.say(reader.lang), &[("tag", tag.chars().take(100).collect())]),
+        title: fill(
+            reader.lang,
+            Text::TaggedNotes.say(reader.lang),
+            &[("tag", tag.chars().take(100).collect())],
+        ),
         notes: pick(&index.notes),
         library: pick(&index.library),
     };

@@ -8,9 +8,9 @@ use rust_embed::RustEmbed;
 use serde::Serialize;
 
 use super::error::Problem;
-use crate::i18n::{Lang, Text, fill};
 use super::reader::Reader;
 use super::{address, assets};
+use crate::i18n::{Lang, Text, fill};
 
 #[derive(RustEmbed)]
 #[folder = "templates/"]
@@ -32,8 +32,15 @@ impl Templates {
         if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
             environment.set_syntax(syntax);
         }
-        environment.set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
-        environment.set_loader(|name| Ok(Sources::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned())));
+        environment.set_auto_escape_callback(|name| {
+            if name.ends_with(".html") {
+                AutoEscape::Html
+            } else {
+                AutoEscape::None
+            }
+        });
+        environment
+            .set_loader(|name| Ok(Sources::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned())));
         environment.set_formatter(write_value);
         environment.add_function("static", |path: &str| assets::address(path));
         environment.add_function("t", text);
@@ -46,7 +53,8 @@ impl Templates {
     /// # Errors
     /// The template's mistake; its place is logged.
     pub fn part(&self, name: &str, reader: Reader, view: &impl Serialize) -> Result<String, Problem> {
-        self.render(name, reader, view).map_err(|error| Problem::internal(format!("{name}: {error:#}")))
+        self.render(name, reader, view)
+            .map_err(|error| Problem::internal(format!("{name}: {error:#}")))
     }
 
     /// A whole page.
@@ -78,7 +86,7 @@ impl Default for Templates {
 
 /// Writes a value as minijinja does, but leaves `/` alone: addresses stay readable in the page's source, and a slash means
 /// nothing inside a quoted attribute or a text.
-fn write_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
+fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     match value.as_str() {
         Some(text) if !value.is_safe() && matches!(state.auto_escape(), AutoEscape::Html) => {
             let mut rest = text;
@@ -104,8 +112,12 @@ fn write_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Re
 
 /// `t("Name", place=value …)` of a template: the text of the page's language.
 fn text(state: &State<'_, '_>, name: &str, values: Kwargs) -> Result<String, Error> {
-    let lang = state.lookup("lang").and_then(|lang| lang.as_str().and_then(Lang::named)).unwrap_or_default();
-    let text = Text::named(name).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("there is no text named {name}")))?;
+    let lang = state
+        .lookup("lang")
+        .and_then(|lang| lang.as_str().and_then(Lang::named))
+        .unwrap_or_default();
+    let text = Text::named(name)
+        .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("there is no text named {name}")))?;
     let words = text.say(lang);
     if !words.contains('{') {
         return Ok(words.to_owned());
@@ -135,7 +147,9 @@ mod tests {
     #[test]
     fn every_text_that_a_template_names_exists() {
         for name in Sources::iter() {
-            let source = Sources::get(&name).map(|file| String::from_utf8_lossy(&file.data).into_owned()).unwrap_or_default();
+            let source = Sources::get(&name)
+                .map(|file| String::from_utf8_lossy(&file.data).into_owned())
+                .unwrap_or_default();
             for call in source.split("t(\"").skip(1) {
                 let text = call.split('"').next().unwrap_or("");
                 assert!(Text::named(text).is_some(), "{name}: there is no text named {text}");

@@ -10,13 +10,13 @@ use peapod_sim::trace::Trace;
 use serde::{Deserialize, Serialize};
 
 use super::error::{PageResult, Problem};
-use crate::i18n::{Lang, Text, fill, time};
 use super::reader::Reader;
 use super::view::claims::{self, OutcomeView};
 use super::view::instant::{self, PictureView, Printed, View};
 use super::view::timeline::{self, Choice, TimelineView};
 use super::view::why::{self, LinkView};
 use super::{App, address, frame, note};
+use crate::i18n::{Lang, Text, fill, time};
 use crate::lab::model::Trial;
 use crate::store::RunId;
 use crate::timeline::axis::{from_query, to_query};
@@ -33,8 +33,15 @@ pub struct Loaded {
 
 impl Loaded {
     fn new(trace: Trace) -> Self {
-        let (by_event, linear) = (Timeline::new(&trace, Scale::Event), Timeline::new(&trace, Scale::Linear));
-        Self { trace, by_event, linear }
+        let (by_event, linear) = (
+            Timeline::new(&trace, Scale::Event),
+            Timeline::new(&trace, Scale::Linear),
+        );
+        Self {
+            trace,
+            by_event,
+            linear,
+        }
     }
 
     fn timeline(&self, scale: Scale) -> &Timeline {
@@ -61,15 +68,23 @@ pub(super) struct Asked {
 pub fn title(lang: Lang, trial: &Trial) -> String {
     let number = fill(lang, Text::TrialN.say(lang), &[("n", (trial.index + 1).to_string())]);
     let variables = super::view::assignment(lang, &trial.variables);
-    if variables.is_empty() { number } else { format!("{number} · {variables}") }
+    if variables.is_empty() {
+        number
+    } else {
+        format!("{number} · {variables}")
+    }
 }
 
 async fn load(app: &App, run: RunId, index: usize) -> Result<Option<Arc<Loaded>>, Problem> {
     if let Some(loaded) = app.inner.trials.get(&(run, index)) {
         return Ok(Some(loaded));
     }
-    let Some(trace) = app.store().trace(run, index).await.map_err(Problem::internal)? else { return Ok(None) };
-    let loaded = tokio::task::spawn_blocking(move || Loaded::new(trace)).await.map_err(Problem::internal)?;
+    let Some(trace) = app.store().trace(run, index).await.map_err(Problem::internal)? else {
+        return Ok(None);
+    };
+    let loaded = tokio::task::spawn_blocking(move || Loaded::new(trace))
+        .await
+        .map_err(Problem::internal)?;
     Ok(Some(app.inner.trials.put((run, index), loaded)))
 }
 
@@ -96,7 +111,11 @@ struct AtView {
 
 /// What is chosen, with everything that is not in the address filled in.
 fn choose(lang: Lang, loaded: &Loaded, base: &str, asked: &Asked) -> Result<Choice, Problem> {
-    let scale = if asked.axis.as_deref() == Some("linear") { Scale::Linear } else { Scale::Event };
+    let scale = if asked.axis.as_deref() == Some("linear") {
+        Scale::Linear
+    } else {
+        Scale::Event
+    };
     let timeline = loaded.timeline(scale);
     let given = match &asked.t {
         Some(text) => Some(from_query(text).ok_or_else(|| {
@@ -106,9 +125,14 @@ fn choose(lang: Lang, loaded: &Loaded, base: &str, asked: &Asked) -> Result<Choi
     };
     let _ = lang;
     // Without an instant: the last change, which is what came out.
-    let at = given.unwrap_or_else(|| timeline.instants.last().copied().unwrap_or(SimTime::ZERO)).min(timeline.end);
+    let at = given
+        .unwrap_or_else(|| timeline.instants.last().copied().unwrap_or(SimTime::ZERO))
+        .min(timeline.end);
     let last_change = timeline.before(SimTime(at.0.saturating_add(1)));
-    let record = asked.why.filter(|id| (*id as usize) < loaded.trace.records.len()).or_else(|| last_change.and_then(|at| timeline.record_at(at)));
+    let record = asked
+        .why
+        .filter(|id| (*id as usize) < loaded.trace.records.len())
+        .or_else(|| last_change.and_then(|at| timeline.record_at(at)));
     let mut keep = Vec::new();
     if let Some(view) = asked.view {
         keep.push(format!("view={}", view.name()));
@@ -116,7 +140,13 @@ fn choose(lang: Lang, loaded: &Loaded, base: &str, asked: &Asked) -> Result<Choi
     if let Some(object) = &asked.object {
         keep.push(format!("object={}", address::encode(object)));
     }
-    Ok(Choice { base: base.to_owned(), at, record, scale, keep: keep.join("&") })
+    Ok(Choice {
+        base: base.to_owned(),
+        at,
+        record,
+        scale,
+        keep: keep.join("&"),
+    })
 }
 
 fn at_view(lang: Lang, loaded: &Loaded, choice: &Choice, asked: &Asked) -> AtView {
@@ -125,23 +155,53 @@ fn at_view(lang: Lang, loaded: &Loaded, choice: &Choice, asked: &Asked) -> AtVie
     let view = asked.view.unwrap_or_default();
     let compact = asked.compact.is_some();
     let choices = instant::choices(&past, view);
-    let chosen = asked.object.clone().filter(|name| choices.contains(name)).or_else(|| instant::default_object(&loaded.trace, choice.record, &choices));
+    let chosen = asked
+        .object
+        .clone()
+        .filter(|name| choices.contains(name))
+        .or_else(|| instant::default_object(&loaded.trace, choice.record, &choices));
     let with = |view: View, object: Option<&str>| {
         let mut keep = vec![format!("view={}", view.name())];
         keep.extend(object.map(|object| format!("object={}", address::encode(object))));
-        Choice { keep: keep.join("&"), ..choice.clone() }.href(choice.at, choice.record)
+        Choice {
+            keep: keep.join("&"),
+            ..choice.clone()
+        }
+        .href(choice.at, choice.record)
     };
     let tabs = View::ALL
         .into_iter()
-        .map(|tab| (tab.name(), tab.text().say(lang), with(tab, asked.object.as_deref()), tab == view))
+        .map(|tab| {
+            (
+                tab.name(),
+                tab.text().say(lang),
+                with(tab, asked.object.as_deref()),
+                tab == view,
+            )
+        })
         .collect();
     let objects = if view.of_object() {
-        choices.iter().map(|name| (name.clone(), name.replacen("/default/", " ", 1).replace("//", " "), Some(name) == chosen.as_ref())).collect()
+        choices
+            .iter()
+            .map(|name| {
+                (
+                    name.clone(),
+                    name.replacen("/default/", " ", 1).replace("//", " "),
+                    Some(name) == chosen.as_ref(),
+                )
+            })
+            .collect()
     } else {
         Vec::new()
     };
     let printed = instant::print(&mut past, view, chosen.as_deref());
-    let links = if view == View::Why || compact { choice.record.map_or_else(Vec::new, |record| why::view(lang, &loaded.trace, record, choice)) } else { Vec::new() };
+    let links = if view == View::Why || compact {
+        choice
+            .record
+            .map_or_else(Vec::new, |record| why::view(lang, &loaded.trace, record, choice))
+    } else {
+        Vec::new()
+    };
     let href = |at: SimTime| choice.href(at, timeline.record_at(at));
     AtView {
         picture: instant::picture_at(lang, &past, choice.at),
@@ -157,7 +217,11 @@ fn at_view(lang: Lang, loaded: &Loaded, choice: &Choice, asked: &Asked) -> AtVie
         needle: format!("{:.3}%", timeline.percent(choice.at)),
         previous: timeline.before(choice.at).map(href),
         next: timeline.after(choice.at).map(href),
-        axis: if choice.scale == Scale::Linear { "linear" } else { "event" },
+        axis: if choice.scale == Scale::Linear {
+            "linear"
+        } else {
+            "event"
+        },
         compact,
         record: choice.record,
     }
@@ -173,12 +237,22 @@ struct ViewerView {
 
 /// The timeline with its panes, as it stands under a cell; none when the trial left no trace.
 pub async fn viewer_html(app: &App, reader: Reader, run: RunId, index: usize) -> Result<Option<String>, Problem> {
-    let Some(loaded) = load(app, run, index).await? else { return Ok(None) };
+    let Some(loaded) = load(app, run, index).await? else {
+        return Ok(None);
+    };
     let base = address::trial(&run.to_string(), index);
-    let asked = Asked { compact: Some(1), ..Asked::default() };
+    let asked = Asked {
+        compact: Some(1),
+        ..Asked::default()
+    };
     let choice = choose(reader.lang, &loaded, &base, &asked)?;
     let timeline = timeline::view(reader.lang, loaded.timeline(choice.scale), &choice);
-    let view = ViewerView { timeline, at: at_view(reader.lang, &loaded, &choice, &asked), base, number: index + 1 };
+    let view = ViewerView {
+        timeline,
+        at: at_view(reader.lang, &loaded, &choice, &asked),
+        base,
+        number: index + 1,
+    };
     app.templates().part("partials/viewer.html", reader, &view).map(Some)
 }
 
@@ -196,11 +270,15 @@ pub(super) async fn at(
     reader: Reader,
 ) -> PageResult {
     let (run, index) = numbers(&run, &trial)?;
-    let loaded = load(&app, run, index).await?.ok_or(Problem::missing(Text::NotReplayed))?;
+    let loaded = load(&app, run, index)
+        .await?
+        .ok_or(Problem::missing(Text::NotReplayed))?;
     let base = address::trial(&run.to_string(), index);
     let choice = choose(reader.lang, &loaded, &base, &asked)?;
     let view = at_view(reader.lang, &loaded, &choice, &asked);
-    let html = app.templates().part("partials/at.html", reader, &serde_json::json!({"at": view}))?;
+    let html = app
+        .templates()
+        .part("partials/at.html", reader, &serde_json::json!({"at": view}))?;
     Ok(axum::response::Html(html).into_response())
 }
 
@@ -235,15 +313,29 @@ pub(super) async fn page(
 ) -> PageResult {
     let lang = reader.lang;
     let (id, index) = numbers(&run, &trial)?;
-    let stored = app.store().run(id).await.map_err(Problem::internal)?.ok_or(Problem::missing(Text::RunNotFound))?;
-    let result = stored.result.trials.iter().find(|trial| trial.trial.index == index).ok_or(Problem::missing(Text::TrialNotFound))?;
+    let stored = app
+        .store()
+        .run(id)
+        .await
+        .map_err(Problem::internal)?
+        .ok_or(Problem::missing(Text::RunNotFound))?;
+    let result = stored
+        .result
+        .trials
+        .iter()
+        .find(|trial| trial.trial.index == index)
+        .ok_or(Problem::missing(Text::TrialNotFound))?;
     let snapshot = app.workspace().snapshot();
     let run = id.to_string();
     let base = address::trial(&run, index);
     let loaded = load(&app, id, index).await?;
     let (mut timeline_view, mut at) = (None, None);
     if let Some(loaded) = &loaded {
-        let asked = Asked { compact: None, view: asked.view.or(asked.why.map(|_| View::Why)), ..asked };
+        let asked = Asked {
+            compact: None,
+            view: asked.view.or(asked.why.map(|_| View::Why)),
+            ..asked
+        };
         let choice = choose(lang, loaded, &base, &asked)?;
         timeline_view = Some(timeline::view(lang, loaded.timeline(choice.scale), &choice));
         at = Some(at_view(lang, loaded, &choice, &asked));
@@ -257,8 +349,14 @@ pub(super) async fn page(
     let view = TrialView {
         frame: frame::frame(&app, reader, &snapshot, found.as_ref().map(|(file, _)| file)),
         run_href: address::run(&run),
-        note: found.as_ref().map_or_else(|| stored.summary.note.clone(), |(_, note)| note.title.clone()),
-        note_href: format!("{}#{}", address::note(&stored.summary.note), address::encode(&format!("cell-{}", stored.summary.cell))),
+        note: found
+            .as_ref()
+            .map_or_else(|| stored.summary.note.clone(), |(_, note)| note.title.clone()),
+        note_href: format!(
+            "{}#{}",
+            address::note(&stored.summary.note),
+            address::encode(&format!("cell-{}", stored.summary.cell))
+        ),
         experiment: stored.summary.title.clone(),
         number: index + 1,
         title: title(lang, &result.trial),
@@ -267,11 +365,18 @@ pub(super) async fn page(
             (Text::Kubernetes.say(lang), result.trial.kubernetes.clone()),
             (Text::Seed.say(lang), result.trial.seed.to_string()),
             (Text::VirtualTime.say(lang), time::span(lang, result.duration)),
-            (Text::Ended.say(lang), super::view::result::ended(result.ended).say(lang).to_owned()),
+            (
+                Text::Ended.say(lang),
+                super::view::result::ended(result.ended).say(lang).to_owned(),
+            ),
             (Text::Records.say(lang), result.records.to_string()),
             (Text::Digest.say(lang), result.digest.chars().take(12).collect()),
         ],
-        observations: result.observations.iter().map(|(name, value)| (name.clone(), super::view::value(lang, value))).collect(),
+        observations: result
+            .observations
+            .iter()
+            .map(|(name, value)| (name.clone(), super::view::value(lang, value)))
+            .collect(),
         notices: result.notices.clone(),
         previous_trial: neighbour(index.checked_sub(1)),
         next_trial: neighbour(index.checked_add(1)),

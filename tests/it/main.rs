@@ -3,5 +3,6 @@
 mod cli;
 mod sample;
 mod store;
+mod web;
 mod workspace;
 mod report;

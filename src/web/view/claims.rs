@@ -3,10 +3,10 @@
 use peapod_sim::time::{SimDuration, SimTime};
 use serde::Serialize;
 
+use crate::i18n::{Lang, Text, fill, time};
 use crate::lab::model::{ClaimResult, Outcome, RunResult, Verdict};
 use crate::timeline::axis::to_query;
 use crate::web::address;
-use crate::i18n::{Lang, Text, fill, time};
 
 /// The class and the word of a verdict.
 pub fn word(verdict: Verdict) -> (&'static str, Text) {
@@ -49,7 +49,12 @@ pub struct ClaimView {
 
 /// The claims of a run. `sentence` gives the sentence of the note with a block id.
 pub fn views(lang: Lang, run: &str, result: &RunResult, sentence: &dyn Fn(&str) -> Option<String>) -> Vec<ClaimView> {
-    result.claims.iter().enumerate().map(|(index, claim)| view(lang, run, result, index, claim, sentence)).collect()
+    result
+        .claims
+        .iter()
+        .enumerate()
+        .map(|(index, claim)| view(lang, run, result, index, claim, sentence))
+        .collect()
 }
 
 fn view(
@@ -62,10 +67,17 @@ fn view(
 ) -> ClaimView {
     let (class, verdict) = word(claim.verdict);
     let total = claim.trials_for + claim.trials_against;
-    let mut evidence = vec![fill(lang, Text::TrialsFor.say(lang), &[("for", claim.trials_for.to_string()), ("all", total.to_string())])];
+    let mut evidence = vec![fill(
+        lang,
+        Text::TrialsFor.say(lang),
+        &[("for", claim.trials_for.to_string()), ("all", total.to_string())],
+    )];
     let latest = || {
         let times = result.trials.iter().filter_map(|trial| trial.expectations.get(index));
-        times.filter(|outcome| outcome.outcome == Outcome::Holds).filter_map(|outcome| outcome.at).max()
+        times
+            .filter(|outcome| outcome.outcome == Outcome::Holds)
+            .filter_map(|outcome| outcome.at)
+            .max()
     };
     if claim.keyword == "eventually"
         && claim.verdict == Verdict::Holds
@@ -85,11 +97,18 @@ fn view(
         (words, page(run, example.trial, example.at))
     });
     let first_for = result.trials.iter().find(|trial| {
-        trial.expectations.get(index).is_some_and(|outcome| outcome.outcome == Outcome::Holds)
+        trial
+            .expectations
+            .get(index)
+            .is_some_and(|outcome| outcome.outcome == Outcome::Holds)
     });
     let href = match (&counter_example, first_for) {
         (Some((_, href)), _) => href.clone(),
-        (None, Some(trial)) => page(run, trial.trial.index, trial.expectations.get(index).and_then(|outcome| outcome.at)),
+        (None, Some(trial)) => page(
+            run,
+            trial.trial.index,
+            trial.expectations.get(index).and_then(|outcome| outcome.at),
+        ),
         (None, None) => address::run(run),
     };
     ClaimView {
@@ -100,10 +119,20 @@ fn view(
         verdict: verdict.say(lang),
         as_expected: claim.as_expected,
         meant_to_fail: claim.expected == Verdict::Fails,
-        evidence: if total == 0 { String::new() } else { evidence.join(" · ") },
+        evidence: if total == 0 {
+            String::new()
+        } else {
+            evidence.join(" · ")
+        },
         counter_example,
-        message: claim.counter_example.as_ref().map_or_else(String::new, |example| example.message.clone()),
-        rule: claim.rule.as_deref().map(|rule| fill(lang, Text::HoldsWhen.say(lang), &[("rule", super::rule(lang, rule))])),
+        message: claim
+            .counter_example
+            .as_ref()
+            .map_or_else(String::new, |example| example.message.clone()),
+        rule: claim
+            .rule
+            .as_deref()
+            .map(|rule| fill(lang, Text::HoldsWhen.say(lang), &[("rule", super::rule(lang, rule))])),
         href,
     }
 }
@@ -150,8 +179,16 @@ pub struct OutcomeView {
 }
 
 /// The outcomes of the expectations that apply to a trial.
-pub fn outcomes(lang: Lang, run: &str, result: &RunResult, trial: usize, sentence: &dyn Fn(&str) -> Option<String>) -> Vec<OutcomeView> {
-    let Some(found) = result.trials.iter().find(|t| t.trial.index == trial) else { return Vec::new() };
+pub fn outcomes(
+    lang: Lang,
+    run: &str,
+    result: &RunResult,
+    trial: usize,
+    sentence: &dyn Fn(&str) -> Option<String>,
+) -> Vec<OutcomeView> {
+    let Some(found) = result.trials.iter().find(|t| t.trial.index == trial) else {
+        return Vec::new();
+    };
     let claims = &result.experiment.expect;
     found
         .expectations

@@ -4,10 +4,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::why::state_class;
+use crate::i18n::{Lang, Text};
 use crate::lab::model::{Cell, DecisionTable, RunResult};
 use crate::timeline::State;
 use crate::web::address;
-use crate::i18n::{Lang, Text};
 
 /// More columns than this become rows.
 const MAX_COLUMNS: usize = 8;
@@ -72,11 +72,20 @@ pub struct RuleView {
 pub fn views(lang: Lang, run: &str, result: &RunResult) -> Vec<GridView> {
     let tables = &result.tables;
     let is_state = |table: &DecisionTable| {
-        table.cells.iter().any(|cell| cell.outcome.as_str().is_some_and(|word| State::of_word(word).is_some()))
+        table
+            .cells
+            .iter()
+            .any(|cell| cell.outcome.as_str().is_some_and(|word| State::of_word(word).is_some()))
     };
     let main = tables.iter().position(is_state).unwrap_or(0);
-    let order = (0..tables.len()).filter(|index| *index == main).chain((0..tables.len()).filter(|index| *index != main));
-    order.filter_map(|index| tables.get(index)).filter(|table| !table.variables.is_empty()).map(|table| view(lang, run, table, tables)).collect()
+    let order = (0..tables.len())
+        .filter(|index| *index == main)
+        .chain((0..tables.len()).filter(|index| *index != main));
+    order
+        .filter_map(|index| tables.get(index))
+        .filter(|table| !table.variables.is_empty())
+        .map(|table| view(lang, run, table, tables))
+        .collect()
 }
 
 /// The class of an outcome: of the state that it names, or one of six by its place among the outcomes.
@@ -108,18 +117,30 @@ fn view(lang: Lang, run: &str, table: &DecisionTable, all: &[DecisionTable]) -> 
         _ if count(1) > MAX_COLUMNS && count(0) <= MAX_COLUMNS => (Some(1), Some(0)),
         _ => (Some(0), Some(1)),
     };
-    let others: Vec<usize> = (0..table.variables.len()).filter(|index| Some(*index) != row && Some(*index) != column).collect();
+    let others: Vec<usize> = (0..table.variables.len())
+        .filter(|index| Some(*index) != row && Some(*index) != column)
+        .collect();
     let mut keys: Vec<Vec<usize>> = Vec::new();
     for cell in &table.cells {
-        let key: Vec<usize> = others.iter().filter_map(|index| cell.values.get(*index).copied()).collect();
+        let key: Vec<usize> = others
+            .iter()
+            .filter_map(|index| cell.values.get(*index).copied())
+            .collect();
         if !keys.contains(&key) {
             keys.push(key);
         }
     }
     let words = |index: usize| -> Vec<String> {
-        table.variables.get(index).map_or_else(|| vec![String::new()], |v| v.values.iter().map(|value| super::value(lang, value)).collect())
+        table.variables.get(index).map_or_else(
+            || vec![String::new()],
+            |v| v.values.iter().map(|value| super::value(lang, value)).collect(),
+        )
     };
-    let name = |index: Option<usize>| index.and_then(|index| table.variables.get(index)).map_or_else(String::new, |v| v.name.clone());
+    let name = |index: Option<usize>| {
+        index
+            .and_then(|index| table.variables.get(index))
+            .map_or_else(String::new, |v| v.name.clone())
+    };
     let panels = keys
         .iter()
         .take(MAX_PANELS)
@@ -127,12 +148,18 @@ fn view(lang: Lang, run: &str, table: &DecisionTable, all: &[DecisionTable]) -> 
             let caption: Vec<String> = others
                 .iter()
                 .zip(key)
-                .filter_map(|(variable, value)| Some(format!("{} = {}", name(Some(*variable)), words(*variable).get(*value)?)))
+                .filter_map(|(variable, value)| {
+                    Some(format!("{} = {}", name(Some(*variable)), words(*variable).get(*value)?))
+                })
                 .collect();
             let find = |row_value: usize, column_value: usize| {
                 table.cells.iter().find(|cell| {
-                    let at = |index: Option<usize>, value: usize| index.is_none_or(|index| cell.values.get(index) == Some(&value));
-                    at(row, row_value) && at(column, column_value) && others.iter().zip(key).all(|(i, v)| cell.values.get(*i) == Some(v))
+                    let at = |index: Option<usize>, value: usize| {
+                        index.is_none_or(|index| cell.values.get(index) == Some(&value))
+                    };
+                    at(row, row_value)
+                        && at(column, column_value)
+                        && others.iter().zip(key).all(|(i, v)| cell.values.get(*i) == Some(v))
                 })
             };
             let columns = column.map_or_else(|| vec![String::new()], words);
@@ -141,14 +168,27 @@ fn view(lang: Lang, run: &str, table: &DecisionTable, all: &[DecisionTable]) -> 
                 .into_iter()
                 .enumerate()
                 .map(|(r, word)| {
-                    let cells = (0..columns.len()).map(|c| find(r, c).map(|cell| outcome(lang, run, table, cell, all))).collect();
+                    let cells = (0..columns.len())
+                        .map(|c| find(r, c).map(|cell| outcome(lang, run, table, cell, all)))
+                        .collect();
                     (word, cells)
                 })
                 .collect();
-            Panel { caption: caption.join(", "), row_name: name(row), column_name: name(column), columns, rows }
+            Panel {
+                caption: caption.join(", "),
+                row_name: name(row),
+                column_name: name(column),
+                columns,
+                rows,
+            }
         })
         .collect();
-    GridView { outcome: table.outcome.clone(), panels, rules: rules(lang, table), minimal: table.minimal }
+    GridView {
+        outcome: table.outcome.clone(),
+        panels,
+        rules: rules(lang, table),
+        minimal: table.minimal,
+    }
 }
 
 fn outcome(lang: Lang, run: &str, table: &DecisionTable, cell: &Cell, all: &[DecisionTable]) -> Outcome {
@@ -167,7 +207,13 @@ fn outcome(lang: Lang, run: &str, table: &DecisionTable, cell: &Cell, all: &[Dec
     } else {
         super::value(lang, &cell.outcome)
     };
-    Outcome { text, more: more.join(" · "), class: class_of(table, &cell.outcome), href: address::trial(run, trial), trial }
+    Outcome {
+        text,
+        more: more.join(" · "),
+        class: class_of(table, &cell.outcome),
+        href: address::trial(run, trial),
+        trial,
+    }
 }
 
 fn rules(lang: Lang, table: &DecisionTable) -> Vec<RuleView> {
@@ -177,7 +223,11 @@ fn rules(lang: Lang, table: &DecisionTable) -> Vec<RuleView> {
         match views.iter_mut().find(|(outcome, _)| **outcome == rule.outcome) {
             Some((_, view)) => view.rules.push(words),
             None => {
-                let view = RuleView { outcome: super::value(lang, &rule.outcome), class: class_of(table, &rule.outcome), rules: vec![words] };
+                let view = RuleView {
+                    outcome: super::value(lang, &rule.outcome),
+                    class: class_of(table, &rule.outcome),
+                    rules: vec![words],
+                };
                 views.push((&rule.outcome, view));
             }
         }
@@ -195,19 +245,39 @@ mod tests {
         let variables: Vec<Variable> = sizes
             .iter()
             .enumerate()
-            .map(|(i, size)| Variable { name: format!("v{i}"), values: (0..*size).map(|n| json!(n)).collect() })
+            .map(|(i, size)| Variable {
+                name: format!("v{i}"),
+                values: (0..*size).map(|n| json!(n)).collect(),
+            })
             .collect();
         let mut assignments = vec![Vec::new()];
         for size in sizes {
-            assignments = assignments.iter().flat_map(|head: &Vec<usize>| (0..*size).map(|n| [head.clone(), vec![n]].concat())).collect();
+            assignments = assignments
+                .iter()
+                .flat_map(|head: &Vec<usize>| (0..*size).map(|n| [head.clone(), vec![n]].concat()))
+                .collect();
         }
         let cells = assignments
             .into_iter()
             .enumerate()
-            .map(|(index, values)| Cell { values, outcome: json!(if index == 0 { "Failed" } else { "Running" }), trials: vec![index] })
+            .map(|(index, values)| Cell {
+                values,
+                outcome: json!(if index == 0 { "Failed" } else { "Running" }),
+                trials: vec![index],
+            })
             .collect();
-        let rules = vec![Rule { outcome: json!("Failed"), terms: Vec::new(), text: "v0 = 0 ∧ v1 = 0".into() }];
-        DecisionTable { variables, outcome: "phase".into(), cells, rules, minimal: true }
+        let rules = vec![Rule {
+            outcome: json!("Failed"),
+            terms: Vec::new(),
+            text: "v0 = 0 ∧ v1 = 0".into(),
+        }];
+        DecisionTable {
+            variables,
+            outcome: "phase".into(),
+            cells,
+            rules,
+            minimal: true,
+        }
     }
 
     #[test]
@@ -223,9 +293,21 @@ mod tests {
             let table = table(&sizes);
             let view = view(Lang::Ko, "1", &table, std::slice::from_ref(&table));
             assert_eq!(view.panels.len(), panels, "{sizes:?}");
-            assert!(view.panels.iter().all(|panel| panel.rows.len() == rows && panel.columns.len() == columns), "{sizes:?}");
-            let mut trials: Vec<usize> =
-                view.panels.iter().flat_map(|p| p.rows.iter().flat_map(|(_, cells)| cells.iter().flatten().map(|cell| cell.trial))).collect();
+            assert!(
+                view.panels
+                    .iter()
+                    .all(|panel| panel.rows.len() == rows && panel.columns.len() == columns),
+                "{sizes:?}"
+            );
+            let mut trials: Vec<usize> = view
+                .panels
+                .iter()
+                .flat_map(|p| {
+                    p.rows
+                        .iter()
+                        .flat_map(|(_, cells)| cells.iter().flatten().map(|cell| cell.trial))
+                })
+                .collect();
             trials.sort_unstable();
             assert_eq!(trials, (0..sizes.iter().product()).collect::<Vec<_>>(), "{sizes:?}");
         }

@@ -5,9 +5,9 @@ use peapod_sim::trace::Trace;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::i18n::{Lang, Text, fill, time};
 use crate::timeline::kubectl::Past;
 use crate::timeline::picture::{Place, picture};
-use crate::i18n::{Lang, Text, fill, time};
 
 /// Which pane shows the instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,14 @@ pub enum View {
 
 impl View {
     /// All panes, in the order of their tabs.
-    pub const ALL: [Self; 6] = [Self::Get, Self::Describe, Self::Logs, Self::Yaml, Self::Events, Self::Why];
+    pub const ALL: [Self; 6] = [
+        Self::Get,
+        Self::Describe,
+        Self::Logs,
+        Self::Yaml,
+        Self::Events,
+        Self::Why,
+    ];
 
     /// As an address has it.
     pub fn name(self) -> &'static str {
@@ -83,7 +90,10 @@ pub struct PictureView {
 /// The picture of an instant.
 pub fn picture_at(lang: Lang, past: &Past<'_>, at: SimTime) -> PictureView {
     let when = time::span(lang, at.since(SimTime::ZERO));
-    PictureView { title: fill(lang, Text::ClusterAt.say(lang), &[("t", when)]), places: picture(past.objects()) }
+    PictureView {
+        title: fill(lang, Text::ClusterAt.say(lang), &[("t", when)]),
+        places: picture(past.objects()),
+    }
 }
 
 /// An object that can be chosen: `Pod/default/demo`.
@@ -104,7 +114,14 @@ pub fn choices(past: &Past<'_>, view: View) -> Vec<String> {
                 "Node" => 2,
                 _ => 3,
             };
-            (rank, format!("{kind}/{}/{}", text(object, "/metadata/namespace"), text(object, "/metadata/name")))
+            (
+                rank,
+                format!(
+                    "{kind}/{}/{}",
+                    text(object, "/metadata/namespace"),
+                    text(object, "/metadata/name")
+                ),
+            )
         })
         .collect();
     choices.sort();
@@ -123,9 +140,15 @@ pub fn print(past: &mut Past<'_>, view: View, object: Option<&str>) -> Vec<Print
         View::Why => Vec::new(),
         View::Describe | View::Logs | View::Yaml => {
             let mut parts = object.unwrap_or("").splitn(3, '/');
-            let (Some(kind), Some(namespace), Some(name)) = (parts.next(), parts.next(), parts.next()) else { return Vec::new() };
+            let (Some(kind), Some(namespace), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
+                return Vec::new();
+            };
             let kind = kind.to_lowercase();
-            let scope = if namespace.is_empty() || namespace == "default" { String::new() } else { format!(" -n {namespace}") };
+            let scope = if namespace.is_empty() || namespace == "default" {
+                String::new()
+            } else {
+                format!(" -n {namespace}")
+            };
             match view {
                 View::Describe => vec![format!("describe {kind} {name}{scope}")],
                 View::Yaml => vec![format!("get {kind} {name}{scope} -o yaml")],
@@ -137,21 +160,44 @@ pub fn print(past: &mut Past<'_>, view: View, object: Option<&str>) -> Vec<Print
         .into_iter()
         .map(|line| {
             let output = past.print(&line);
-            Printed { command: format!("kubectl {line}"), output: output.trim_end().to_owned() }
+            Printed {
+                command: format!("kubectl {line}"),
+                output: output.trim_end().to_owned(),
+            }
         })
         .collect()
 }
 
 /// The lines a person would type first.
 fn overview(past: &Past<'_>) -> Vec<String> {
-    let has = |kinds: &[&str]| past.objects().iter().any(|object| kinds.contains(&text(object, "/kind")));
-    let foreign = past.objects().iter().any(|object| text(object, "/kind") == "Pod" && text(object, "/metadata/namespace") != "default");
+    let has = |kinds: &[&str]| {
+        past.objects()
+            .iter()
+            .any(|object| kinds.contains(&text(object, "/kind")))
+    };
+    let foreign = past
+        .objects()
+        .iter()
+        .any(|object| text(object, "/kind") == "Pod" && text(object, "/metadata/namespace") != "default");
     let scope = if foreign { " -A" } else { "" };
     let mut commands = vec![format!("get pods{scope}")];
-    let workloads = [("Deployment", "deployments"), ("ReplicaSet", "replicasets"), ("StatefulSet", "statefulsets"), ("DaemonSet", "daemonsets"), ("Job", "jobs"), ("CronJob", "cronjobs"), ("Service", "services")];
+    let workloads = [
+        ("Deployment", "deployments"),
+        ("ReplicaSet", "replicasets"),
+        ("StatefulSet", "statefulsets"),
+        ("DaemonSet", "daemonsets"),
+        ("Job", "jobs"),
+        ("CronJob", "cronjobs"),
+        ("Service", "services"),
+    ];
     for (kind, plural) in workloads {
         // Every cluster has the service `kubernetes`; it says nothing about an experiment.
-        let only_builtin = kind == "Service" && past.objects().iter().filter(|o| text(o, "/kind") == kind).all(|o| text(o, "/metadata/name") == "kubernetes");
+        let only_builtin = kind == "Service"
+            && past
+                .objects()
+                .iter()
+                .filter(|o| text(o, "/kind") == kind)
+                .all(|o| text(o, "/metadata/name") == "kubernetes");
         if has(&[kind]) && !only_builtin {
             commands.push(format!("get {plural}{scope}"));
         }
@@ -162,19 +208,45 @@ fn overview(past: &Past<'_>) -> Vec<String> {
 
 fn logs(past: &Past<'_>, namespace: &str, name: &str, scope: &str) -> Vec<String> {
     let Some(pod) = past.objects().iter().find(|object| {
-        text(object, "/kind") == "Pod" && text(object, "/metadata/namespace") == namespace && text(object, "/metadata/name") == name
+        text(object, "/kind") == "Pod"
+            && text(object, "/metadata/namespace") == namespace
+            && text(object, "/metadata/name") == name
     }) else {
         return vec![format!("logs {name}{scope}")];
     };
     let mut commands = Vec::new();
-    let groups = [("/spec/initContainers", "/status/initContainerStatuses"), ("/spec/containers", "/status/containerStatuses")];
-    let several = groups.iter().map(|(spec, _)| pod.pointer(spec).and_then(Value::as_array).map_or(0, Vec::len)).sum::<usize>() > 1;
+    let groups = [
+        ("/spec/initContainers", "/status/initContainerStatuses"),
+        ("/spec/containers", "/status/containerStatuses"),
+    ];
+    let several = groups
+        .iter()
+        .map(|(spec, _)| pod.pointer(spec).and_then(Value::as_array).map_or(0, Vec::len))
+        .sum::<usize>()
+        > 1;
     for (spec, status) in groups {
-        for container in pod.pointer(spec).and_then(Value::as_array).map_or(&[][..], Vec::as_slice).iter().take(20) {
+        for container in pod
+            .pointer(spec)
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice)
+            .iter()
+            .take(20)
+        {
             let container = text(container, "/name");
-            let which = if several { format!(" -c {container}") } else { String::new() };
-            let statuses = pod.pointer(status).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-            let restarts = statuses.iter().find(|s| text(s, "/name") == container).and_then(|s| s.get("restartCount")).and_then(Value::as_u64);
+            let which = if several {
+                format!(" -c {container}")
+            } else {
+                String::new()
+            };
+            let statuses = pod
+                .pointer(status)
+                .and_then(Value::as_array)
+                .map_or(&[][..], Vec::as_slice);
+            let restarts = statuses
+                .iter()
+                .find(|s| text(s, "/name") == container)
+                .and_then(|s| s.get("restartCount"))
+                .and_then(Value::as_u64);
             commands.push(format!("logs {name}{scope}{which}"));
             if restarts.unwrap_or(0) > 0 {
                 commands.push(format!("logs {name}{scope}{which} --previous"));
@@ -186,7 +258,11 @@ fn logs(past: &Past<'_>, namespace: &str, name: &str, scope: &str) -> Vec<String
 
 /// The object that a reader probably means: that of the chosen record, else the first choice.
 pub fn default_object(trace: &Trace, record: Option<u32>, choices: &[String]) -> Option<String> {
-    let of_record = record.and_then(|id| trace.records.get(id as usize)).and_then(|record| record.object.as_ref());
+    let of_record = record
+        .and_then(|id| trace.records.get(id as usize))
+        .and_then(|record| record.object.as_ref());
     let named = of_record.map(|object| format!("{}/{}/{}", object.kind, object.namespace, object.name));
-    named.filter(|name| choices.contains(name)).or_else(|| choices.first().cloned())
+    named
+        .filter(|name| choices.contains(name))
+        .or_else(|| choices.first().cloned())
 }

@@ -17,14 +17,22 @@ pub fn value(lang: Lang, value: &Value) -> String {
     match value {
         Value::Null => Text::Missing.say(lang).to_owned(),
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(|item| self::value(lang, item)).collect::<Vec<_>>().join(" / "),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| self::value(lang, item))
+            .collect::<Vec<_>>()
+            .join(" / "),
         other => other.to_string(),
     }
 }
 
 /// An assignment in one line: `restartPolicy = Never, exitCode = 1`.
 pub fn assignment(lang: Lang, variables: &crate::lab::model::Assignment) -> String {
-    variables.iter().map(|(name, given)| format!("{name} = {}", value(lang, given))).collect::<Vec<_>>().join(", ")
+    variables
+        .iter()
+        .map(|(name, given)| format!("{name} = {}", value(lang, given)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A rule of a decision table in words: `restartPolicy = Never 이고 exitCode ≠ 0`.
@@ -33,7 +41,8 @@ pub fn rule(lang: Lang, text: &str) -> String {
         return Text::RuleAlways.say(lang).to_owned();
     }
     let (and, or) = (Text::RuleAnd.say(lang), Text::RuleOr.say(lang));
-    text.replace(" ∧ ", &format!(" {and} ")).replace(" ∨ ", &format!(" {or} "))
+    text.replace(" ∧ ", &format!(" {and} "))
+        .replace(" ∨ ", &format!(" {or} "))
 }
 
 /// A decision of Kubernetes in words, by its code; `None` for a code that has no words of its own.

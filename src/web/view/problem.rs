@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::lab::model::{Diagnostic, Severity};
 use crate::i18n::{Lang, Text};
+use crate::lab::model::{Diagnostic, Severity};
 
 /// A diagnostic with its piece of the text.
 #[derive(Clone, Debug, Serialize)]
@@ -37,8 +37,16 @@ pub fn view(lang: Lang, diagnostic: &Diagnostic, text: &str) -> ProblemView {
         ("", line) => format!("{line}:{}", diagnostic.column),
         (file, line) => format!("{file}:{line}:{}", diagnostic.column),
     };
-    let source = (diagnostic.line as usize).checked_sub(1).and_then(|line| text.lines().nth(line));
-    let line = source.map(|source| cut(source, diagnostic.column.max(1) as usize - 1, diagnostic.length as usize));
+    let source = (diagnostic.line as usize)
+        .checked_sub(1)
+        .and_then(|line| text.lines().nth(line));
+    let line = source.map(|source| {
+        cut(
+            source,
+            diagnostic.column.max(1) as usize - 1,
+            diagnostic.length as usize,
+        )
+    });
     let caret = line.as_ref().map_or_else(String::new, |(before, meant, _)| {
         // Hangul and other wide letters take two columns of a fixed-width font.
         let width = |text: &str| text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum::<usize>();
@@ -81,7 +89,9 @@ fn is_wide(c: char) -> bool {
 /// A diagnostic of the vault as one of the laboratory: both are shown alike.
 pub fn of_note(diagnostic: &peapod_vault::Diagnostic, file: &str, text: &str) -> Diagnostic {
     let place = diagnostic.place;
-    let length = text.get(place.start..place.end).map_or(1, |meant| meant.lines().next().unwrap_or("").chars().count());
+    let length = text
+        .get(place.start..place.end)
+        .map_or(1, |meant| meant.lines().next().unwrap_or("").chars().count());
     Diagnostic {
         severity: match diagnostic.severity {
             peapod_vault::Severity::Error => Severity::Error,
@@ -106,19 +116,36 @@ mod tests {
     #[test]
     fn the_caret_stands_under_its_word() {
         let text = "a: 1\n이미지: nginx # 주석\n";
-        let diagnostic = Diagnostic::error("x", "no").at(Place { line: 2, column: 6, length: 5 }).in_file("노트.md");
+        let diagnostic = Diagnostic::error("x", "no")
+            .at(Place {
+                line: 2,
+                column: 6,
+                length: 5,
+            })
+            .in_file("노트.md");
         let view = view(Lang::Ko, &diagnostic, text);
         assert_eq!(view.place, "노트.md:2:6");
-        assert_eq!(view.line, Some((2, "이미지: ".into(), "nginx".into(), " # 주석".into())));
+        assert_eq!(
+            view.line,
+            Some((2, "이미지: ".into(), "nginx".into(), " # 주석".into()))
+        );
         assert_eq!(view.caret, format!("{}{}", " ".repeat(8), "^".repeat(5)));
     }
 
     #[test]
     fn a_place_outside_the_text_shows_no_line() {
-        let diagnostic = Diagnostic::error("x", "no").at(Place { line: 9, column: 900, length: 9 });
+        let diagnostic = Diagnostic::error("x", "no").at(Place {
+            line: 9,
+            column: 900,
+            length: 9,
+        });
         let view = view(Lang::En, &diagnostic, "one line");
         assert_eq!((view.line, view.caret.as_str()), (None, ""));
-        let far = Diagnostic::error("x", "no").at(Place { line: 1, column: 900, length: 9 });
+        let far = Diagnostic::error("x", "no").at(Place {
+            line: 1,
+            column: 900,
+            length: 9,
+        });
         assert!(super::view(Lang::En, &far, "one line").line.is_some());
     }
 }

@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::claims::{self, ClaimView};
 use super::grid::{self, GridView};
 use super::problem::{self, ProblemView};
+use crate::i18n::{Lang, Text, time};
 use crate::lab::model::{Ended, Outcome, RunResult, RunStatus, TrialResult};
 use crate::web::address;
-use crate::i18n::{Lang, Text, time};
 
 /// At most so many trials are listed on a run's page.
 pub const MAX_TRIALS: usize = 500;
@@ -32,11 +32,21 @@ pub struct ResultView {
 }
 
 /// The result of a run; `source` is the text that its diagnostics speak of.
-pub fn view(lang: Lang, run: &str, result: &RunResult, source: &str, sentence: &dyn Fn(&str) -> Option<String>) -> ResultView {
+pub fn view(
+    lang: Lang,
+    run: &str,
+    result: &RunResult,
+    source: &str,
+    sentence: &dyn Fn(&str) -> Option<String>,
+) -> ResultView {
     let mut grids = grid::views(lang, run, result);
     let grid = (!grids.is_empty()).then(|| grids.remove(0));
     let observations = match (result.trials.as_slice(), &grid) {
-        ([only], None) => only.observations.iter().map(|(name, value)| (name.clone(), super::value(lang, value))).collect(),
+        ([only], None) => only
+            .observations
+            .iter()
+            .map(|(name, value)| (name.clone(), super::value(lang, value)))
+            .collect(),
         _ => Vec::new(),
     };
     let mut notices: Vec<String> = Vec::new();
@@ -51,14 +61,20 @@ pub fn view(lang: Lang, run: &str, result: &RunResult, source: &str, sentence: &
             errors.push(error);
         }
     }
-    let nanos: u64 = result.trials.iter().fold(0, |sum, trial| sum.saturating_add(trial.duration.0));
+    let nanos: u64 = result
+        .trials
+        .iter()
+        .fold(0, |sum, trial| sum.saturating_add(trial.duration.0));
     ResultView {
         claims: claims::views(lang, run, result, sentence),
         grid,
         more: grids,
         observations,
         notices,
-        problems: errors.into_iter().map(|diagnostic| problem::view(lang, diagnostic, source)).collect(),
+        problems: errors
+            .into_iter()
+            .map(|diagnostic| problem::view(lang, diagnostic, source))
+            .collect(),
         virtual_time: time::span(lang, peapod_sim::time::SimDuration(nanos)),
     }
 }
@@ -107,7 +123,12 @@ pub struct TrialRow {
 
 /// The trials of a run as rows.
 pub fn rows(lang: Lang, run: &str, result: &RunResult) -> Vec<TrialRow> {
-    result.trials.iter().take(MAX_TRIALS).map(|trial| row(lang, run, result, trial)).collect()
+    result
+        .trials
+        .iter()
+        .take(MAX_TRIALS)
+        .map(|trial| row(lang, run, result, trial))
+        .collect()
 }
 
 fn row(lang: Lang, run: &str, result: &RunResult, trial: &TrialResult) -> TrialRow {
@@ -121,9 +142,23 @@ fn row(lang: Lang, run: &str, result: &RunResult, trial: &TrialResult) -> TrialR
     TrialRow {
         number: trial.trial.index + 1,
         href: address::trial(run, trial.trial.index),
-        variables: result.experiment.variables.iter().map(|v| value(trial.trial.variables.get(&v.name))).collect(),
-        observations: result.experiment.observe.iter().map(|o| value(trial.observations.get(&o.name))).collect(),
-        claims: trial.expectations.iter().map(|outcome| claim(outcome.outcome)).collect(),
+        variables: result
+            .experiment
+            .variables
+            .iter()
+            .map(|v| value(trial.trial.variables.get(&v.name)))
+            .collect(),
+        observations: result
+            .experiment
+            .observe
+            .iter()
+            .map(|o| value(trial.observations.get(&o.name)))
+            .collect(),
+        claims: trial
+            .expectations
+            .iter()
+            .map(|outcome| claim(outcome.outcome))
+            .collect(),
         ended: ended(trial.ended).say(lang),
         duration: time::span(lang, trial.duration),
     }

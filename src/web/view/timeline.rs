@@ -3,9 +3,9 @@
 use peapod_sim::time::{SimDuration, SimTime};
 use serde::Serialize;
 
+use crate::i18n::{Lang, Text, fill, time};
 use crate::timeline::axis::to_query;
 use crate::timeline::{Lane, LaneKind, Scale, State, Timeline};
-use crate::i18n::{Lang, Text, fill, time};
 
 /// At most so many instants are sent to the scrubber; beyond that it moves in steps of several.
 const MAX_INSTANTS: usize = 4000;
@@ -185,8 +185,21 @@ pub fn view(lang: Lang, timeline: &Timeline, choice: &Choice) -> TimelineView {
         .collect();
     let step = timeline.instants.len().div_ceil(MAX_INSTANTS).max(1);
     let points: Vec<String> = std::iter::once(SimTime::ZERO)
-        .chain(timeline.instants.iter().copied().step_by(step).filter(|at| *at > SimTime::ZERO))
-        .chain(timeline.instants.last().is_none_or(|last| *last < timeline.end).then_some(timeline.end))
+        .chain(
+            timeline
+                .instants
+                .iter()
+                .copied()
+                .step_by(step)
+                .filter(|at| *at > SimTime::ZERO),
+        )
+        .chain(
+            timeline
+                .instants
+                .last()
+                .is_none_or(|last| *last < timeline.end)
+                .then_some(timeline.end),
+        )
         .map(|at| format!("[{},{}]", to_query(at), timeline.percent(at)))
         .collect();
     TimelineView {
@@ -224,9 +237,14 @@ fn ticks(lang: Lang, timeline: &Timeline) -> Vec<TickView> {
 
 fn folds(lang: Lang, timeline: &Timeline) -> Vec<TickView> {
     let words = |text: &str| {
-        crate::timeline::axis::from_query(text).map_or_else(|| text.to_owned(), |at| time::span(lang, SimDuration(at.0)))
+        crate::timeline::axis::from_query(text)
+            .map_or_else(|| text.to_owned(), |at| time::span(lang, SimDuration(at.0)))
     };
-    let view = |fold: &crate::timeline::axis::Fold| TickView { x: percent(fold.x), text: words(&fold.text), anchor: "middle" };
+    let view = |fold: &crate::timeline::axis::Fold| TickView {
+        x: percent(fold.x),
+        text: words(&fold.text),
+        anchor: "middle",
+    };
     timeline.folds.iter().map(view).collect()
 }
 
@@ -259,7 +277,12 @@ fn lane_view(lang: Lang, lane: &Lane, first: bool, choice: &Choice) -> LaneView 
         .map(|segment| SegmentView {
             class: segment.state.class(),
             label: if fits(&segment.text, segment.width) { "yes" } else { "" },
-            title: format!("{} · {}–{}", segment.text, time::clock(segment.from), time::clock(segment.to)),
+            title: format!(
+                "{} · {}–{}",
+                segment.text,
+                time::clock(segment.from),
+                time::clock(segment.to)
+            ),
             text: segment.text.clone(),
             x: percent(segment.x),
             width: percent(segment.width),
@@ -281,7 +304,14 @@ fn lane_view(lang: Lang, lane: &Lane, first: bool, choice: &Choice) -> LaneView 
             current: chosen(mark.at, mark.record),
         })
         .collect();
-    LaneView { first, thin: lane.kind == LaneKind::Ready, name, part, segments, marks }
+    LaneView {
+        first,
+        thin: lane.kind == LaneKind::Ready,
+        name,
+        part,
+        segments,
+        marks,
+    }
 }
 
 /// Whether a word fits into a share of a lane: a letter takes about 0.95 % of a lane as narrow as they come, a syllable
@@ -295,7 +325,11 @@ fn rows(lang: Lang, timeline: &Timeline, choice: &Choice) -> Vec<RowView> {
     let mut rows: Vec<(SimTime, RowView)> = Vec::new();
     for lane in &timeline.lanes {
         let (name, part) = names(lang, lane);
-        let who = if part.is_empty() { name } else { format!("{name} · {part}") };
+        let who = if part.is_empty() {
+            name
+        } else {
+            format!("{name} · {part}")
+        };
         rows.extend(lane.segments.iter().map(|segment| {
             let row = RowView {
                 from: time::clock(segment.from),
@@ -307,9 +341,22 @@ fn rows(lang: Lang, timeline: &Timeline, choice: &Choice) -> Vec<RowView> {
             (segment.from, row)
         }));
         rows.extend(lane.marks.iter().map(|mark| {
-            let what = if mark.more.is_empty() { mark.text.clone() } else { format!("{}: {}", mark.text, mark.more) };
+            let what = if mark.more.is_empty() {
+                mark.text.clone()
+            } else {
+                format!("{}: {}", mark.text, mark.more)
+            };
             let href = choice.href(mark.at, Some(mark.record));
-            (mark.at, RowView { from: time::clock(mark.at), to: String::new(), who: who.clone(), what, href })
+            (
+                mark.at,
+                RowView {
+                    from: time::clock(mark.at),
+                    to: String::new(),
+                    who: who.clone(),
+                    what,
+                    href,
+                },
+            )
         }));
     }
     rows.sort_by_key(|(at, _)| *at);
@@ -327,6 +374,15 @@ fn legend(timeline: &Timeline) -> Vec<(&'static str, &'static str)> {
         (State::Unknown, "Unknown"),
         (State::Terminating, "Terminating"),
     ];
-    let occurs = |state: State| timeline.lanes.iter().any(|lane| lane.segments.iter().any(|segment| segment.state == state));
-    WORDS.into_iter().filter(|(state, _)| occurs(*state)).map(|(state, word)| (state.class(), word)).collect()
+    let occurs = |state: State| {
+        timeline
+            .lanes
+            .iter()
+            .any(|lane| lane.segments.iter().any(|segment| segment.state == state))
+    };
+    WORDS
+        .into_iter()
+        .filter(|(state, _)| occurs(*state))
+        .map(|(state, word)| (state.class(), word))
+        .collect()
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::timeline::Choice;
-use crate::timeline::why::chain;
 use crate::i18n::{Lang, Text, fill, time};
+use crate::timeline::why::chain;
 
 /// One link of the chain.
 #[derive(Debug, Serialize)]
@@ -29,17 +29,33 @@ pub fn view(lang: Lang, trace: &Trace, from: RecordId, choice: &Choice) -> Vec<L
         .into_iter()
         .map(|(id, record)| {
             let (text, rule) = words(lang, record);
-            let cite = if rule.is_empty() { record.actor.clone() } else { format!("{} · {rule}", record.actor) };
-            LinkView { clock: time::clock(record.at), href: choice.href(record.at, Some(id)), text, cite, class: class(record) }
+            let cite = if rule.is_empty() {
+                record.actor.clone()
+            } else {
+                format!("{} · {rule}", record.actor)
+            };
+            LinkView {
+                clock: time::clock(record.at),
+                href: choice.href(record.at, Some(id)),
+                text,
+                cite,
+                class: class(record),
+            }
         })
         .collect()
 }
 
 fn class(record: &Record) -> &'static str {
     match &record.what {
-        What::Runtime { event: RuntimeEvent::Exited { exit_code, .. } } if *exit_code == 0 => "s-succeeded",
-        What::Runtime { event: RuntimeEvent::Exited { .. } | RuntimeEvent::StartFailed { .. } } => "s-failed",
-        What::Runtime { event: RuntimeEvent::Started | RuntimeEvent::SandboxReady { .. } } => "s-running",
+        What::Runtime {
+            event: RuntimeEvent::Exited { exit_code, .. },
+        } if *exit_code == 0 => "s-succeeded",
+        What::Runtime {
+            event: RuntimeEvent::Exited { .. } | RuntimeEvent::StartFailed { .. },
+        } => "s-failed",
+        What::Runtime {
+            event: RuntimeEvent::Started | RuntimeEvent::SandboxReady { .. },
+        } => "s-running",
         What::Event { kind, .. } if kind == "Warning" => "s-failed",
         What::Fault { .. } => "s-terminating",
         What::Probe { result, .. } if result == "failure" => "s-failed",
@@ -70,7 +86,10 @@ pub fn state_class(state: crate::timeline::State) -> &'static str {
 
 /// What a record says, and the rule behind it.
 pub fn words(lang: Lang, record: &Record) -> (String, String) {
-    let object = record.object.as_ref().map_or_else(String::new, |object| format!("{} {}", object.kind, object.name));
+    let object = record
+        .object
+        .as_ref()
+        .map_or_else(String::new, |object| format!("{} {}", object.kind, object.name));
     let container = record.container.clone().unwrap_or_default();
     let say = |text: Text, values: &[(&str, String)]| fill(lang, text.say(lang), values);
     let mut rule = String::new();
@@ -80,22 +99,46 @@ pub fn words(lang: Lang, record: &Record) -> (String, String) {
             None => say(Text::WhyCommand, &[("text", summary_of_manifest(text))]),
         },
         What::Fault { text } => say(Text::WhyFault, &[("text", text.clone())]),
-        What::Write { change: Change::Added, .. } => say(Text::WhyAdded, &[("object", object)]),
-        What::Write { change: Change::Deleted, .. } => say(Text::WhyDeleted, &[("object", object)]),
-        What::Write { summary, .. } => say(Text::WhyChanged, &[("object", object), ("change", changes(lang, summary))]),
-        What::Event { reason, message, .. } => say(Text::WhyEvent, &[("reason", reason.clone()), ("message", message.clone())]),
-        What::Decision { rule: source, code, values } => {
+        What::Write {
+            change: Change::Added, ..
+        } => say(Text::WhyAdded, &[("object", object)]),
+        What::Write {
+            change: Change::Deleted,
+            ..
+        } => say(Text::WhyDeleted, &[("object", object)]),
+        What::Write { summary, .. } => say(
+            Text::WhyChanged,
+            &[("object", object), ("change", changes(lang, summary))],
+        ),
+        What::Event { reason, message, .. } => say(
+            Text::WhyEvent,
+            &[("reason", reason.clone()), ("message", message.clone())],
+        ),
+        What::Decision {
+            rule: source,
+            code,
+            values,
+        } => {
             rule.clone_from(source);
             super::why_codes(lang, code, values).unwrap_or_else(|| {
                 let values: Vec<_> = values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
                 let code = say(Text::WhyDecision, &[("code", code.clone())]);
-                if values.is_empty() { code } else { format!("{code} ({})", values.join(", ")) }
+                if values.is_empty() {
+                    code
+                } else {
+                    format!("{code} ({})", values.join(", "))
+                }
             })
         }
         What::Runtime { event } => runtime(lang, event, container),
         What::Probe { probe, result, message } => say(
             Text::WhyProbe,
-            &[("container", container), ("probe", probe.clone()), ("result", result.clone()), ("message", first_line(message))],
+            &[
+                ("container", container),
+                ("probe", probe.clone()),
+                ("result", result.clone()),
+                ("message", first_line(message)),
+            ],
         ),
         What::Notice { text } => say(Text::WhyNotice, &[("text", text.clone())]),
     };
@@ -107,20 +150,40 @@ fn runtime(lang: Lang, event: &RuntimeEvent, container: String) -> String {
     match event {
         RuntimeEvent::ImagePullStarted { image } => say(Text::WhyPullStarted, &[("image", image.clone())]),
         RuntimeEvent::ImagePullEnded { image, error: None } => say(Text::WhyPulled, &[("image", image.clone())]),
-        RuntimeEvent::ImagePullEnded { image, error: Some(error) } => {
-            say(Text::WhyPullFailed, &[("image", image.clone()), ("error", error.clone())])
-        }
+        RuntimeEvent::ImagePullEnded {
+            image,
+            error: Some(error),
+        } => say(
+            Text::WhyPullFailed,
+            &[("image", image.clone()), ("error", error.clone())],
+        ),
         RuntimeEvent::SandboxReady { ip } => say(Text::WhySandboxReady, &[("ip", ip.clone())]),
         RuntimeEvent::SandboxStopped => say(Text::WhySandboxStopped, &[]),
         RuntimeEvent::Started => say(Text::WhyStarted, &[("container", container)]),
-        RuntimeEvent::StartFailed { error } => say(Text::WhyStartFailed, &[("container", container), ("error", error.clone())]),
-        RuntimeEvent::Exited { exit_code, reason } => {
-            say(Text::WhyExited, &[("container", container), ("code", exit_code.to_string()), ("reason", reason.clone())])
-        }
-        RuntimeEvent::Signalled { signal } => say(Text::WhySignalled, &[("container", container), ("signal", signal.clone())]),
-        RuntimeEvent::Hook { hook, outcome } => {
-            say(Text::WhyHook, &[("container", container), ("hook", hook.clone()), ("outcome", outcome.clone())])
-        }
+        RuntimeEvent::StartFailed { error } => say(
+            Text::WhyStartFailed,
+            &[("container", container), ("error", error.clone())],
+        ),
+        RuntimeEvent::Exited { exit_code, reason } => say(
+            Text::WhyExited,
+            &[
+                ("container", container),
+                ("code", exit_code.to_string()),
+                ("reason", reason.clone()),
+            ],
+        ),
+        RuntimeEvent::Signalled { signal } => say(
+            Text::WhySignalled,
+            &[("container", container), ("signal", signal.clone())],
+        ),
+        RuntimeEvent::Hook { hook, outcome } => say(
+            Text::WhyHook,
+            &[
+                ("container", container),
+                ("hook", hook.clone()),
+                ("outcome", outcome.clone()),
+            ],
+        ),
     }
 }
 
@@ -128,7 +191,11 @@ fn runtime(lang: Lang, event: &RuntimeEvent, container: String) -> String {
 fn changes(lang: Lang, summary: &[FieldChange]) -> String {
     let short = |value: &Value| {
         let text = super::value(lang, value);
-        if text.chars().count() > 48 { format!("{}…", text.chars().take(47).collect::<String>()) } else { text }
+        if text.chars().count() > 48 {
+            format!("{}…", text.chars().take(47).collect::<String>())
+        } else {
+            text
+        }
     };
     let mut shown: Vec<&FieldChange> = summary.iter().collect();
     shown.sort_by_key(|change| match change.path.as_str() {
@@ -155,7 +222,9 @@ fn first_line(text: &str) -> String {
 /// `Pod nginx` of a manifest's text, or its first line.
 fn summary_of_manifest(text: &str) -> String {
     let value = |key: &str| {
-        text.lines().find_map(|line| line.trim_start().strip_prefix(key)).map(|rest| rest.trim().trim_matches(['"', '\'']).to_owned())
+        text.lines()
+            .find_map(|line| line.trim_start().strip_prefix(key))
+            .map(|rest| rest.trim().trim_matches(['"', '\'']).to_owned())
     };
     match (value("kind:"), value("name:")) {
         (Some(kind), Some(name)) => format!("{kind} {name}"),
