@@ -1,11 +1,15 @@
 //! The command line: one file a subcommand. Without a subcommand the notes are served.
 
+mod cells;
+mod check;
 mod export;
 mod golden;
 pub mod place;
 mod serve;
 pub mod recorded;
+mod run;
 mod sh;
+mod show;
 mod vault;
 
 use std::process::ExitCode;
@@ -22,9 +26,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {
+    Check(check::Check),
     Export(export::Export),
     Golden(golden::Golden),
     Serve(serve::Serve),
+    Run(run::Run),
     Sh(sh::Sh),
     Vault(vault::VaultCommand),
 }
@@ -36,11 +42,13 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         None => Ok(serve::run(&serve::Serve::default())),
+        Some(Subcommands::Check(arguments)) => check::main(arguments),
         Some(Subcommands::Export(arguments)) => export::main(arguments),
         Some(Subcommands::Golden(arguments)) => Ok(golden::run(arguments)),
         Some(Subcommands::Serve(arguments)) => Ok(serve::run(arguments)),
         Some(Subcommands::Sh(arguments)) => Ok(sh::run(arguments)),
         Some(Subcommands::Vault(arguments)) => vault::main(arguments),
+        Some(Subcommands::Run(arguments)) => run::main(arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

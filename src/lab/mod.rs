@@ -6,7 +6,6 @@
 //! - [`Runner`] runs the trials on threads and reports each as it ends;
 //! - [`limit`] names every limit.
 
-mod api;
 pub mod cell;
 pub mod duration;
 pub mod expr;

@@ -41,6 +41,8 @@ pub enum RunEvent<'a> {
         result: &'a TrialResult,
         /// Its trace, complete by itself.
         trace: &'a Trace,
+        /// The JSON of the trace, of which [`TrialResult::digest`] is the SHA-256; empty when there is no trace.
+        json: &'a [u8],
     },
     /// How far the run is: once at the beginning, then after each trial.
     Progress(Progress),
@@ -121,8 +123,8 @@ impl Runner {
         };
         progress.failed = results.values().filter(|result| result.error.is_some()).count();
         events(RunEvent::Progress(progress));
-        let mut take = |result: TrialResult, trace: &Trace| {
-            events(RunEvent::Trial { result: &result, trace });
+        let mut take = |result: TrialResult, trace: &Trace, json: &[u8]| {
+            events(RunEvent::Trial { result: &result, trace, json });
             progress.done += 1;
             progress.failed += usize::from(result.error.is_some());
             events(RunEvent::Progress(progress));
@@ -134,8 +136,8 @@ impl Runner {
                 if self.cancel.is_cancelled() {
                     break;
                 }
-                let (result, trace) = self.one(trial);
-                take(result, &trace);
+                let (result, trace, json) = self.one(trial);
+                take(result, &trace, &json);
             }
         } else {
             let next = AtomicUsize::new(0);
@@ -153,8 +155,8 @@ impl Runner {
                     });
                 }
                 drop(sender);
-                for (result, trace) in receiver {
-                    take(result, &trace);
+                for (result, trace, json) in receiver {
+                    take(result, &trace, &json);
                 }
             });
         }
@@ -162,7 +164,7 @@ impl Runner {
     }
 
     /// One trial; whatever happens in the simulation stays in it.
-    fn one(&self, trial: &Trial) -> (TrialResult, Trace) {
+    fn one(&self, trial: &Trial) -> (TrialResult, Trace, Vec<u8>) {
         let run = AssertUnwindSafe(|| trial::run(&self.program, trial, &self.cancel));
         catch_unwind(run).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -176,7 +178,7 @@ impl Runner {
                 length: 1,
             };
             let error = Diagnostic::error("trial.panic", message).at(place);
-            (trial::failed(&self.program, trial, error), Trace::default())
+            (trial::failed(&self.program, trial, error), Trace::default(), Vec::new())
         })
     }
 

@@ -27,7 +27,7 @@ use super::runner::Cancel;
 use super::temporal::{Bounds, End, Form, Watch, outcome};
 
 /// Runs one trial.
-pub fn run(program: &Program, trial: &Trial, cancel: &Cancel) -> (TrialResult, Trace) {
+pub fn run(program: &Program, trial: &Trial, cancel: &Cancel) -> (TrialResult, Trace, Vec<u8>) {
     let experiment = &*program.experiment;
     let cluster = match Cluster::new(config(experiment, trial)) {
         Ok(cluster) => cluster,
@@ -38,7 +38,7 @@ pub fn run(program: &Program, trial: &Trial, cancel: &Cancel) -> (TrialResult, T
                 length: 1,
             };
             let error = Diagnostic::error("trial.cluster", message).at(place);
-            return (failed(program, trial, error), Trace::default());
+            return (failed(program, trial, error), Trace::default(), Vec::new());
         }
     };
     let mut run = Run::new(program, trial, cancel, cluster);
@@ -573,7 +573,7 @@ impl<'p> Run<'p> {
 
     // ---- The end.
 
-    fn finish(mut self, stop: Result<(), Stop>) -> (TrialResult, Trace) {
+    fn finish(mut self, stop: Result<(), Stop>) -> (TrialResult, Trace, Vec<u8>) {
         let experiment = &*self.program.experiment;
         let (ended, error) = match stop {
             Ok(()) | Err(Stop::End) => match experiment.until {
@@ -628,18 +628,19 @@ impl<'p> Run<'p> {
         let mut notices = self.cluster.notices();
         notices.append(&mut self.troubles);
         let trace = self.cluster.trace();
+        let json = serde_json::to_vec(&trace).unwrap_or_default();
         let result = TrialResult {
             trial: self.trial.clone(),
             ended,
             error,
             observations,
             expectations,
-            digest: digest(&trace),
+            digest: digest(&json),
             notices,
             duration: now.since(SimTime::ZERO),
             records: trace.records.len(),
         };
-        (result, trace)
+        (result, trace, json)
     }
 }
 
@@ -804,29 +805,12 @@ fn difference(path: &str, wanted: &Value, found: &Value) -> Option<String> {
     }
 }
 
-/// Lower-case hexadecimal SHA-256 of a trace's JSON.
-pub fn digest(trace: &Trace) -> String {
-    struct Hash(Sha256);
-    impl std::io::Write for Hash {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.update(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut hash = std::io::BufWriter::with_capacity(64 * 1024, Hash(Sha256::new()));
-    if serde_json::to_writer(&mut hash, trace).is_err() {
-        return String::new();
-    }
-    match hash.into_inner() {
-        Ok(hash) => hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
-        Err(_) => String::new(),
-    }
+/// Lower-case hexadecimal SHA-256.
+fn digest(json: &[u8]) -> String {
+    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The cluster as `kubectl` sees it.
 fn with_api<R>(cluster: &mut Cluster, act: impl FnOnce(&mut dyn kubectl::Api) -> R) -> R {
-    act(&mut super::api::ClusterApi(cluster))
+    act(&mut crate::cluster_api::ClusterApi::new(cluster))
 }

@@ -1,0 +1,111 @@
+//! The cells of a note, read and run by a command.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use peapod_vault::{Cell, CellKind, Note};
+
+use crate::lab::model::{Diagnostic, Progress, RunResult};
+use crate::lab::{self, Reading, RunEvent, Runner};
+
+/// Reads a cell as the experiment that it is, with diagnostics at their places in the note.
+pub fn read(note: &Note, cell: &Cell) -> Reading {
+    let file = Some(note.path.as_str());
+    let mut reading = match cell.kind {
+        CellKind::Experiment => lab::read(&cell.text, file, cell.first_line),
+        CellKind::Manifest => lab::cell::manifest(&cell.key, &cell.text, file, cell.first_line),
+        CellKind::Console => {
+            let above = note
+                .cells
+                .iter()
+                .filter(|above| above.kind == CellKind::Manifest && above.index < cell.index);
+            let before: Vec<(&str, u32)> = above.map(|above| (above.text.as_str(), above.first_line)).collect();
+            lab::cell::console(&cell.key, &cell.text, &before, file, cell.first_line)
+        }
+    };
+    if let Some(experiment) = &mut reading.experiment {
+        experiment.id.clone_from(&cell.key);
+    }
+    for diagnostic in &mut reading.diagnostics {
+        // A cell in a quote or a list stands further in than its text says.
+        let line = (diagnostic.line + 1).saturating_sub(cell.first_line);
+        if line >= 1 && (line as usize) <= cell.lines.len() {
+            let place = note.place_in_cell(cell, line, diagnostic.column, diagnostic.length);
+            (diagnostic.line, diagnostic.column) = (place.line, place.column);
+        }
+    }
+    reading
+}
+
+/// A cell that was read, and run if it can be.
+pub struct Outcome {
+    /// What reading it said.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What running it gave.
+    pub result: Option<RunResult>,
+    /// Real time from reading to verdicts.
+    pub took: Duration,
+}
+
+impl Outcome {
+    /// Whether it could not be read.
+    pub fn is_broken(&self) -> bool {
+        self.result.is_none()
+    }
+
+    /// What is not as the note expects: claims, and trials that ended with an error.
+    pub fn complaints(&self) -> usize {
+        let Some(result) = &self.result else { return 0 };
+        let claims = result.claims.iter().filter(|claim| !claim.as_expected).count();
+        claims + result.trials.iter().filter(|trial| trial.error.is_some()).count()
+    }
+}
+
+/// Reads and runs a cell.
+pub fn run(note: &Note, cell: &Cell, threads: Option<usize>, mut progress: impl FnMut(Progress)) -> Outcome {
+    let began = Instant::now();
+    let mut reading = read(note, cell);
+    let runner = reading.experiment.take().map(Runner::new);
+    let result = match runner {
+        None => None,
+        Some(Err(errors)) => {
+            reading
+                .diagnostics
+                .extend(errors.into_iter().map(|error| error.in_file(&note.path)));
+            None
+        }
+        Some(Ok(runner)) => {
+            let runner = match threads {
+                Some(threads) => runner.threads(threads),
+                None => runner,
+            };
+            Some(runner.run(&mut |event| {
+                if let RunEvent::Progress(now) = event {
+                    progress(now);
+                }
+            }))
+        }
+    };
+    Outcome {
+        diagnostics: reading.diagnostics,
+        result,
+        took: began.elapsed(),
+    }
+}
+
+/// A progress bar on standard error; nothing when that is no terminal, or while there is nothing to wait for.
+pub fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} trials  {elapsed}  {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+/// Shows how far a run is.
+pub fn show_progress(bar: &ProgressBar, progress: Progress) {
+    bar.set_length(progress.total as u64);
+    bar.set_position(progress.done as u64);
+    if progress.failed > 0 {
+        bar.set_message(format!("{} with an error", progress.failed));
+    }
+}
