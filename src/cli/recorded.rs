@@ -25,14 +25,6 @@ pub enum RecordError {
     /// The results cannot be kept.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A trace cannot be written as JSON.
-    #[error("the trace of trial {trial} cannot be kept: {reason}")]
-    Trace {
-        /// The trial, from 0.
-        trial: usize,
-        /// Why.
-        reason: String,
-    },
 }
 
 /// Reads a cell as an experiment that is called by the cell's key.
@@ -87,21 +79,14 @@ pub fn run(
     let mut failure = None;
     let result = runner.run(&mut |event| match event {
         RunEvent::Progress(now) => progress(now),
-        RunEvent::Trial { result, trace } if failure.is_none() => {
-            let kept = EncodedTrace::new(trace)
-                .map_err(|error| RecordError::Trace {
-                    trial: result.trial.index,
-                    reason: error.to_string(),
-                })
-                .and_then(|trace| {
-                    let trial = FinishedTrial {
-                        result: result.clone(),
-                        trace: Some(trace),
-                    };
-                    Ok(runtime.block_on(store.record_trials(run, &[trial]))?)
-                });
+        RunEvent::Trial { result, json, .. } if failure.is_none() => {
+            let trial = FinishedTrial {
+                result: result.clone(),
+                trace: Some(EncodedTrace::of_json(json)),
+            };
+            let kept = runtime.block_on(store.record_trials(run, &[trial]));
             if let Err(error) = kept {
-                failure = Some(error);
+                failure = Some(error.into());
                 cancel.cancel();
             }
         }

@@ -41,7 +41,7 @@ pub enum RunEvent<'a> {
         result: &'a TrialResult,
         /// Its trace, complete by itself.
         trace: &'a Trace,
-        /// The JSON of the trace, of which [`TrialResult::digest`] is the SHA-256; empty when there is no trace.
+        /// The JSON of the trace, of which [`TrialResult::digest`] is the SHA-256.
         json: &'a [u8],
     },
     /// How far the run is: once at the beginning, then after each trial.
@@ -124,7 +124,11 @@ impl Runner {
         progress.failed = results.values().filter(|result| result.error.is_some()).count();
         events(RunEvent::Progress(progress));
         let mut take = |result: TrialResult, trace: &Trace, json: &[u8]| {
-            events(RunEvent::Trial { result: &result, trace, json });
+            events(RunEvent::Trial {
+                result: &result,
+                trace,
+                json,
+            });
             progress.done += 1;
             progress.failed += usize::from(result.error.is_some());
             events(RunEvent::Progress(progress));
@@ -178,7 +182,7 @@ impl Runner {
                 length: 1,
             };
             let error = Diagnostic::error("trial.panic", message).at(place);
-            (trial::failed(&self.program, trial, error), Trace::default(), Vec::new())
+            trial::failed(&self.program, trial, error)
         })
     }
 

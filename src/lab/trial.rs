@@ -38,7 +38,7 @@ pub fn run(program: &Program, trial: &Trial, cancel: &Cancel) -> (TrialResult, T
                 length: 1,
             };
             let error = Diagnostic::error("trial.cluster", message).at(place);
-            return (failed(program, trial, error), Trace::default(), Vec::new());
+            return failed(program, trial, error);
         }
     };
     let mut run = Run::new(program, trial, cancel, cluster);
@@ -47,7 +47,7 @@ pub fn run(program: &Program, trial: &Trial, cancel: &Cancel) -> (TrialResult, T
 }
 
 /// The result of a trial that gave none: it could not begin, or the simulation itself broke.
-pub fn failed(program: &Program, trial: &Trial, error: Diagnostic) -> TrialResult {
+pub fn failed(program: &Program, trial: &Trial, error: Diagnostic) -> (TrialResult, Trace, Vec<u8>) {
     let undecided = |expect: &program::ExpectProgram| {
         let applies = program::applies(expect.when.as_ref(), &trial.variables);
         outcome(
@@ -60,7 +60,9 @@ pub fn failed(program: &Program, trial: &Trial, error: Diagnostic) -> TrialResul
             String::new(),
         )
     };
-    TrialResult {
+    let trace = Trace::default();
+    let json = serde_json::to_vec(&trace).unwrap_or_default();
+    let result = TrialResult {
         trial: trial.clone(),
         ended: Ended::Error,
         error: Some(error),
@@ -71,11 +73,12 @@ pub fn failed(program: &Program, trial: &Trial, error: Diagnostic) -> TrialResul
             .map(|observation| (observation.name.clone(), Value::Null))
             .collect(),
         expectations: program.expect.iter().map(undecided).collect(),
-        digest: String::new(),
+        digest: digest(&json),
         notices: Vec::new(),
         duration: SimDuration::ZERO,
         records: 0,
-    }
+    };
+    (result, trace, json)
 }
 
 /// The cluster of a trial.

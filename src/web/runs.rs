@@ -150,8 +150,8 @@ impl Runs {
         let ticks = active.clone();
         let thread = std::thread::Builder::new().name(format!("run-{id}")).spawn(move || {
             let result = runner.run(&mut |event| match event {
-                RunEvent::Trial { result, trace } => {
-                    let trace = EncodedTrace::new(trace).ok();
+                RunEvent::Trial { result, json, .. } => {
+                    let trace = Some(EncodedTrace::of_json(json));
                     // The receiver is gone only when the server stops; the run is then marked as interrupted.
                     let _ = trials.blocking_send(FinishedTrial {
                         result: result.clone(),
