@@ -40,6 +40,9 @@ pub const HIGHLIGHT_CACHE: usize = 512;
 /// Longest formula that is drawn, in bytes; a longer one is shown as TeX.
 pub const FORMULA_BYTES: usize = 4 * 1024;
 
+/// Most commands (`\frac` …) of a formula that is drawn.
+pub const FORMULA_COMMANDS: usize = 500;
+
 /// Deepest nesting of a formula that is drawn.
 pub const FORMULA_DEPTH: usize = 64;
 

@@ -187,9 +187,9 @@ fn name_of(path: &str) -> String {
 
 /// A note that is too large to be read: its first lines, as source.
 fn oversize(path: String, text: Arc<str>, lines: Lines) -> Note {
+    // Whoever reads files may stop reading above the limit, so that the whole size is not known here.
     let message = format!(
-        "the note has {:.1} MB; notes of more than {} MB are not read",
-        text.len() as f64 / (1024.0 * 1024.0),
+        "the note is larger than {} MB and is not read",
         limits::NOTE_BYTES / (1024 * 1024)
     );
     let shown = floor_char_boundary(&text, limits::OVERSIZE_PREVIEW_BYTES);

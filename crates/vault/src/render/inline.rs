@@ -1,5 +1,6 @@
 //! What stands in a line: text, links, tags, formulas, references to footnotes.
 
+use super::math;
 use super::page::{Context, Page};
 use crate::note::{Link, Subpath};
 use crate::syntax::text::is_line_break;
@@ -72,8 +73,9 @@ impl Page<'_> {
     }
 
     pub(super) fn formula(&mut self, context: &Context<'_>, index: usize) {
-        let tex = context.note.math.get(index).map_or("", |math| math.tex.as_str());
-        self.text(tex);
+        if let Some(formula) = context.note.math.get(index) {
+            math::push(&formula.tex, formula.display, &mut self.out);
+        }
     }
 
     /// Opens a link to elsewhere.

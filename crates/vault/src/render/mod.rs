@@ -15,6 +15,7 @@ mod embed;
 mod escape;
 mod html;
 mod inline;
+mod math;
 mod page;
 mod words;
 

@@ -322,7 +322,7 @@ impl<'a> FirstPass<'a> {
             return;
         }
         let mut scanner = Scanner::new(self.text, paragraph.clone());
-        while let Some(at) = scanner.next_of(&[b'%'], &holes) {
+        while let Some(at) = scanner.next_of(b"%", &holes) {
             let run = self.text[at..paragraph.end]
                 .bytes()
                 .take_while(|&byte| byte == b'%')

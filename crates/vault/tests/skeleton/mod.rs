@@ -166,6 +166,10 @@ fn map(name: &str, tag: &str, path: &str, parent: Option<&Open>) -> (String, Str
     if has("footnote-ref") {
         return ("<fn n=\"1\">".to_owned(), "</fn>".to_owned(), true);
     }
+    // A formula is its TeX.
+    if name == "mrow" && parent.is_some_and(|parent| parent.name == "semantics") {
+        return (String::new(), String::new(), true);
+    }
     match name {
         "li" if has("task-list-item") => {
             let state = attribute(tag, "data-task").unwrap_or("");
