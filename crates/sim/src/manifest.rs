@@ -459,4 +459,92 @@ spec:
             assert_eq!(problems(&text), [message], "{spec}");
         }
     }
+
+    const SEED: &str = "apiVersion: v1
+kind: Pod
+metadata:
+  name: nginx
+spec:
+  containers:
+  - name: nginx
+    image: nginx:1.14.2
+    ports:
+    - containerPort: 80
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: nginx-deployment
+  labels:
+    app: nginx
+spec:
+  replicas: 3
+  selector:
+    matchLabels:
+      app: nginx
+  template:
+    metadata:
+      labels:
+        app: nginx
+    spec:
+      containers:
+      - name: nginx
+        image: nginx:1.14.2
+        ports:
+        - containerPort: 80
+---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: hello
+spec:
+  template:
+    # This is the pod template
+    spec:
+      containers:
+      - name: hello
+        image: busybox:1.28
+        command: ['sh', '-c', 'echo \"Hello, Kubernetes!\" && sleep 3600']
+      restartPolicy: OnFailure
+    # The pod template ends here
+";
+
+    #[test]
+    fn manifests_that_are_right_have_no_problem() {
+        assert_eq!(problems(SEED), Vec::<String>::new());
+    }
+
+    #[test]
+    fn wrong_contents_are_named_as_the_server_names_them() {
+        for (right, wrong, expected) in [
+            (
+                "    image: nginx:1.14.2\n    ports:\n    - containerPort: 80\n---",
+                "    ports:\n    - containerPort: 0\n---",
+                vec![
+                    "7:5 spec.containers[0].image: Required value (each container names its image, such as image: nginx:1.25)",
+                    "9:22 spec.containers[0].ports[0].containerPort: Required value",
+                ],
+            ),
+            ("  name: nginx\nspec", "  name: My_Pod\nspec", vec![
+                "4:9 metadata.name: Invalid value: \"My_Pod\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*') (names are in lower case, with digits and -)",
+            ]),
+            ("      labels:\n        app: nginx", "      labels:\n        app: ngnx", vec![
+                "26:9 spec.template.metadata.labels: Invalid value: {\"app\":\"ngnx\"}: `selector` does not match template `labels` (the template's labels must hold every label of spec.selector.matchLabels)",
+            ]),
+            ("  selector:\n    matchLabels:\n      app: nginx\n", "", vec![
+                "19:3 spec.selector: Required value (spec.selector.matchLabels says which pods belong to it: the labels of spec.template.metadata.labels)",
+                "23:9 spec.template.metadata.labels: Invalid value: {\"app\":\"nginx\"}: `selector` does not match template `labels` (the template's labels must hold every label of spec.selector.matchLabels)",
+            ]),
+            ("      restartPolicy: OnFailure", "      restartPolicy: Always", vec![
+                "46:22 spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", \"Never\" (the pods of a Job end: write restartPolicy: Never or restartPolicy: OnFailure into spec.template.spec)",
+            ]),
+            ("      restartPolicy: OnFailure", "      restartPolicy: onFailure", vec![
+                "46:22 spec.template.spec.restartPolicy: Unsupported value: \"onFailure\": supported values: \"Always\", \"OnFailure\", \"Never\" (did you mean OnFailure?)",
+                "46:22 spec.template.spec.restartPolicy: Unsupported value: \"onFailure\": supported values: \"OnFailure\", \"Never\" (did you mean OnFailure?)",
+            ]),
+        ] {
+            assert!(SEED.contains(right), "{right}");
+            assert_eq!(problems(&SEED.replacen(right, wrong, 1)), expected, "{wrong}");
+        }
+    }
 }

@@ -86,12 +86,15 @@ impl World {
     ///
     /// # Errors
     /// `AlreadyExists` when the name is taken.
-    pub(crate) fn store_new(&mut self, object: Object) -> Result<Arc<Stored>, Status> {
+    pub(crate) fn store_new(&mut self, mut object: Object) -> Result<Arc<Stored>, Status> {
         let (kind, name) = (object.kind(), object.name());
         if self.get(&object.key()).is_some() {
-            let message = format!("{} \"{name}\" already exists", kind.resource().qualified());
+            let going = self.get(&object.key()).is_some_and(|stored| stored.object.meta().deletion_timestamp.is_some());
+            let before = if going { "object is being deleted: " } else { "" };
+            let message = format!("{before}{} \"{name}\" already exists", kind.resource().qualified());
             return Err(failure(409, "AlreadyExists", message, kind, name));
         }
+        strategy::as_read(&mut object);
         Ok(self.put(Change::Added, object))
     }
 
@@ -241,6 +244,11 @@ impl World {
             );
             return Err(failure(409, "Conflict", message, key.kind, &key.name));
         }
+        if let Object::Namespace(namespace) = &object
+            && namespace.spec.as_ref().and_then(|spec| spec.finalizers.as_ref()).is_some_and(|list| !list.is_empty())
+        {
+            return Ok(self.terminate_namespace(namespace.clone(), &stored));
+        }
         let now = self.now;
         if let Object::Pod(pod) = &object {
             let grace = pod_grace(pod, options.grace_period_seconds);
@@ -294,6 +302,10 @@ impl World {
             .finalizers
             .as_ref()
             .is_some_and(|finalizers| !finalizers.is_empty());
+        // `markAsDeleting`, and for pods `BeforeDelete`: the first mark counts as a change.
+        if meta.deletion_timestamp.is_none() && (waits || key.kind == Kind::Pod) {
+            meta.generation = meta.generation.map(|generation| generation + 1);
+        }
         if !marked {
             meta.deletion_timestamp = Some(time);
             meta.deletion_grace_period_seconds = Some(0);
@@ -310,6 +322,19 @@ impl World {
             self.put(Change::Modified, object.clone());
         }
         Ok(self.put(Change::Deleted, object))
+    }
+}
+
+impl World {
+    /// A namespace first gets the phase Terminating, and goes when its finalizer is taken off
+    /// (`pkg/registry/core/namespace/storage REST.Delete`).
+    fn terminate_namespace(&mut self, mut namespace: core::Namespace, stored: &Arc<Stored>) -> Arc<Stored> {
+        if namespace.metadata.deletion_timestamp.is_some() {
+            return Arc::clone(stored);
+        }
+        namespace.metadata.deletion_timestamp = Some(self.time());
+        namespace.status.get_or_insert_default().phase = Some("Terminating".to_owned());
+        self.put(Change::Modified, namespace.into())
     }
 }
 

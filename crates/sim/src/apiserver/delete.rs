@@ -8,6 +8,16 @@ use crate::registry::{DeleteOptions, Propagation, not_found};
 use crate::request::{Request, Status};
 use crate::world::World;
 
+/// Kinds that are shown as they were at last, where others are only said to be gone (`ReturnDeletedObject`).
+const RETURNED: [Kind; 7] = [
+    Kind::Pod,
+    Kind::PodTemplate,
+    Kind::PersistentVolume,
+    Kind::PersistentVolumeClaim,
+    Kind::ResourceQuota,
+    Kind::Service,
+    Kind::ServiceAccount,
+];
 /// Namespaces that no one deletes (`NamespaceLifecycle`).
 const KEPT: [&str; 3] = ["default", "kube-system", "kube-public"];
 
@@ -53,8 +63,7 @@ pub(super) fn remove(w: &mut World, key: &Key, options: &DeleteOptions) -> Resul
     if !resource.group.is_empty() {
         details["group"] = Value::from(resource.group);
     }
-    if key.kind == Kind::Pod {
-        // A pod that needed no grace is shown as it was at last.
+    if RETURNED.contains(&key.kind) {
         return Ok((*stored.json()).clone());
     }
     Ok(json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details }))

@@ -43,6 +43,9 @@ pub fn handle(w: &mut World, request: &Request) -> Result<Value, Status> {
     let Some(kind) = known else {
         return Err(refusal::no_such_resource());
     };
+    if !kind.resource().namespaced && !request.namespace.is_empty() && kind != Kind::Namespace {
+        return Err(refusal::no_such_resource());
+    }
     let dry_run = dry_run(request)?;
     if !dry_run {
         return answer(w, kind, request);

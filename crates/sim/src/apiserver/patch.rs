@@ -3,7 +3,7 @@
 use peapod_patch::{json, rfc6902, strategic};
 use serde_json::Value;
 
-use super::{key, query, refusal, write};
+use super::{field, key, query, refusal, write};
 use crate::objects::{Kind, Object};
 use crate::registry::not_found;
 use crate::request::{PatchKind, Request, Status, Verb};
@@ -31,14 +31,13 @@ pub(super) fn patched(w: &World, kind: Kind, request: &Request) -> Result<Object
         })?,
         PatchKind::Merge => {
             if !body.is_object() {
-                return Err(refusal::bad_request("error decoding patch: a JSON object is wanted"));
+                return Err(refusal::bad_request(NO_OBJECT));
             }
             json::apply(&current, body)
         }
         PatchKind::Strategic => {
             if !body.is_object() {
-                let message = "json: cannot unmarshal array into Go value of type map[string]interface {}";
-                return Err(refusal::bad_request(&format!("error decoding patch: {message}")));
+                return Err(refusal::bad_request(NO_OBJECT));
             }
             strategic::apply(kind.resource().name, &current, body).map_err(|error| refusal::internal(&error))?
         }
@@ -46,6 +45,8 @@ pub(super) fn patched(w: &World, kind: Kind, request: &Request) -> Result<Object
     };
     object_of(kind, request, &wanted)
 }
+
+const NO_OBJECT: &str = "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}";
 
 /// A patched object is decoded like a new one; that its version is the stored one is known already.
 fn object_of(kind: Kind, request: &Request, wanted: &Value) -> Result<Object, Status> {
@@ -60,7 +61,20 @@ fn object_of(kind: Kind, request: &Request, wanted: &Value) -> Result<Object, St
     {
         meta.shift_remove("resourceVersion");
     }
-    write::object(kind, request, &wanted)
+    let object = write::object(kind, request, &wanted).map_err(|status| {
+        // What the patch makes is no object of the kind: the refusal shows it.
+        let message =
+            format!("patch: Invalid value: {}: {}", field::quoted(&field::shown(&wanted)), status.message);
+        let cause = serde_json::json!({ "reason": "FieldValueInvalid", "message": message, "field": "patch" });
+        Status {
+            code: 422,
+            reason: "Invalid".to_owned(),
+            message: format!(" \"\" is invalid: {message}"),
+            details: serde_json::json!({ "causes": [cause] }),
+        }
+    })?;
+    write::check_name(&object, request)?;
+    Ok(object)
 }
 
 /// Server-side apply, without the record of who owns which field: what the body holds is merged into the object, and

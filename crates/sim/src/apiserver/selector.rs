@@ -420,7 +420,7 @@ fn selectable(kind: Kind, field: &str) -> bool {
         Kind::Job => &["status.successful"],
         Kind::Secret => &["type"],
         Kind::Namespace => &["status.phase"],
-        Kind::ReplicaSet | Kind::ReplicationController => &["status.replicas"],
+        Kind::ReplicationController => &["status.replicas"],
         Kind::Service => &["spec.clusterIP", "spec.type"],
         _ => &[],
     };
@@ -436,7 +436,6 @@ fn unsupported(kind: Kind, field: &str) -> String {
         | Kind::Secret
         | Kind::ReplicationController
         | Kind::Job
-        | Kind::ReplicaSet
         | Kind::Service => {
             format!("field label not supported: {field}")
         }

@@ -31,6 +31,7 @@ pub(crate) fn has_generation(kind: Kind) -> bool {
             | Kind::IngressClass
             | Kind::NetworkPolicy
             | Kind::EndpointSlice
+            | Kind::PriorityClass
     )
 }
 
@@ -38,8 +39,6 @@ pub(crate) fn has_generation(kind: Kind) -> bool {
 pub(crate) fn prepare_for_create(w: &mut World, object: &mut Object) {
     if has_generation(object.kind()) {
         object.meta_mut().generation = Some(1);
-    } else {
-        object.meta_mut().generation = None;
     }
     match object {
         Object::Pod(pod) => {
@@ -151,6 +150,17 @@ fn generate_selector(job: &mut batch::Job) {
         .or_insert(uid);
 }
 
+/// What a new object is shown with once it has been read back: a Job without labels has those of its pods
+/// (`SetDefaults_Job`, which runs again at each reading).
+pub(crate) fn as_read(object: &mut Object) {
+    if let Object::Job(job) = object
+        && job.metadata.labels.is_none()
+    {
+        let template = job.spec.as_ref().and_then(|spec| spec.template.metadata.as_ref());
+        job.metadata.labels = template.and_then(|meta| meta.labels.clone());
+    }
+}
+
 /// `PrepareForUpdate` of the main resource: the status stays what it was, and the generation counts a changed spec.
 pub(crate) fn prepare_for_update(w: &mut World, old: &Object, new: &mut Object) {
     copy_status(old, new);
@@ -195,6 +205,30 @@ pub(crate) fn prepare_for_update(w: &mut World, old: &Object, new: &mut Object) 
         (Object::Namespace(old), Object::Namespace(new)) => new.spec.clone_from(&old.spec),
         _ => {}
     }
+}
+
+/// Whether objects of a kind have a status that is written by itself.
+pub(crate) fn has_status(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Pod
+            | Kind::Node
+            | Kind::Namespace
+            | Kind::Service
+            | Kind::Deployment
+            | Kind::ReplicaSet
+            | Kind::ReplicationController
+            | Kind::StatefulSet
+            | Kind::DaemonSet
+            | Kind::Job
+            | Kind::CronJob
+            | Kind::PersistentVolume
+            | Kind::PersistentVolumeClaim
+            | Kind::HorizontalPodAutoscaler
+            | Kind::Ingress
+            | Kind::PodDisruptionBudget
+            | Kind::ResourceQuota
+    )
 }
 
 /// Gives the new object the old one's status.

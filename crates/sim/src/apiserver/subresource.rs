@@ -11,12 +11,17 @@ use crate::registry::{failure, not_found};
 use crate::request::{PatchKind, Request, Status, Verb};
 use crate::world::World;
 
+/// Kinds that can be scaled.
+const SCALED: [Kind; 4] = [Kind::Deployment, Kind::ReplicaSet, Kind::StatefulSet, Kind::ReplicationController];
+
 pub(super) fn handle(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
     if request.name.is_empty() {
         return Err(refusal::method_not_allowed());
     }
     match (request.subresource.as_str(), request.verb) {
-        ("status" | "ephemeralcontainers" | "resize", Verb::Get) => read::get(w, &key(kind, request)),
+        ("status", Verb::Get) if strategy::has_status(kind) => read::get(w, &key(kind, request)),
+        ("ephemeralcontainers" | "resize", Verb::Get) if kind == Kind::Pod => read::get(w, &key(kind, request)),
+        ("scale", _) if !SCALED.contains(&kind) => Err(refusal::no_such_resource()),
         ("status", Verb::Update | Verb::Patch) => status(w, kind, request),
         ("scale", Verb::Get) => scale_of(w, kind, request),
         ("scale", Verb::Update | Verb::Patch) => scale(w, kind, request),
@@ -36,7 +41,9 @@ pub(super) fn handle(w: &mut World, kind: Kind, request: &Request) -> Result<Val
                 }
             })
         }
-        ("status" | "scale" | "binding" | "eviction" | "ephemeralcontainers" | "resize", _) => {
+        ("status", _) if strategy::has_status(kind) => Err(refusal::method_not_allowed()),
+        ("scale", _) => Err(refusal::method_not_allowed()),
+        ("binding" | "eviction" | "ephemeralcontainers" | "resize", _) if kind == Kind::Pod => {
             Err(refusal::method_not_allowed())
         }
         _ => Err(refusal::no_such_resource()),
@@ -282,18 +289,19 @@ fn success() -> Value {
 
 fn bind(w: &mut World, request: &Request) -> Result<Value, Status> {
     let body = request.body.as_ref().unwrap_or(&Value::Null);
+    let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    if !name.is_empty() && name != request.name {
+        return Err(refusal::bad_request("name in URL does not match name in Binding object"));
+    }
+    let kind = body.pointer("/target/kind").and_then(Value::as_str).unwrap_or_default();
+    if !matches!(kind, "" | "Node") {
+        let message =
+            format!("target.kind: Unsupported value: {}: supported values: \"Node\", \"<empty>\"", field::quoted(kind));
+        return Err(refusal::internal(&message));
+    }
     let target = body.pointer("/target/name").and_then(Value::as_str).unwrap_or_default();
     if target.is_empty() {
-        let path = field::Path::root("target");
-        let mut errors = field::Errors::default();
-        errors.required(&path.child("name"), "");
-        let said = errors.0.first().map(ToString::to_string).unwrap_or_default();
-        return Err(Status {
-            code: 422,
-            reason: "Invalid".to_owned(),
-            message: format!("Binding \"{}\" is invalid: {said}", request.name),
-            details: json!({ "name": request.name, "kind": "Binding" }),
-        });
+        return Err(refusal::internal("target.name: Required value"));
     }
     let key = key(Kind::Pod, request);
     let uid = w.get(&key).map(|stored| stored.object.uid().to_owned());

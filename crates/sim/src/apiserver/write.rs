@@ -78,6 +78,9 @@ fn said(flaws: &[Flaw]) -> String {
 pub(super) fn create(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
     let body = request.body.as_ref().unwrap_or(&Value::Null);
     let object = object(kind, request, body)?;
+    if object.meta().resource_version.as_deref().is_some_and(|version| !version.is_empty()) {
+        return Err(refusal::internal("resourceVersion should not be set on objects to be created"));
+    }
     let object = w.prepare(object)?;
     if let Some(status) = validation::create(&object).into_status(kind, object.name()) {
         return Err(status);
@@ -111,6 +114,20 @@ pub(crate) fn decode(kind: Kind, body: &Value) -> (Option<Object>, Vec<Flaw>) {
 pub(super) fn update(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
     let body = request.body.as_ref().unwrap_or(&Value::Null);
     let new = object(kind, request, body)?;
+    check_name(&new, request)?;
+    check_uid(w, kind, request, &new)?;
+    replace(w, kind, request, new)
+}
+
+/// The name of an object is that of the URL.
+pub(super) fn check_name(new: &Object, request: &Request) -> Result<(), Status> {
+    if new.name().is_empty() {
+        let message = format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            request.name
+        );
+        return Err(refusal::bad_request(&message));
+    }
     if new.name() != request.name {
         let message = format!(
             "the name of the object ({}) does not match the name on the URL ({})",
@@ -119,7 +136,25 @@ pub(super) fn update(w: &mut World, kind: Kind, request: &Request) -> Result<Val
         );
         return Err(refusal::bad_request(&message));
     }
-    replace(w, kind, request, new)
+    Ok(())
+}
+
+/// A whole object with a uid is meant for the object of that uid.
+fn check_uid(w: &World, kind: Kind, request: &Request, new: &Object) -> Result<(), Status> {
+    let Some(current) = w.get(&key(kind, request)) else { return Ok(()) };
+    if new.uid().is_empty() || new.uid() == current.object.uid() {
+        return Ok(());
+    }
+    let scope = if kind.resource().namespaced { format!("{}/", request.namespace) } else { String::new() };
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: /registry/{}/{scope}{}, ResourceVersion: 0, AdditionalErrorMsg: \
+         Precondition failed: UID in precondition: {}, UID in object meta: {}",
+        kind.resource().plural,
+        request.name,
+        new.uid(),
+        current.object.uid()
+    );
+    Err(refusal::conflict(kind, &request.name, &why))
 }
 
 /// Puts a new state in the place of an object's current one, as its main resource takes it.
@@ -140,19 +175,11 @@ pub(super) fn replace(w: &mut World, kind: Kind, request: &Request, mut new: Obj
     Ok((*stored.json()).clone())
 }
 
-/// A resourceVersion or a uid in the new state must be the current one's.
+/// A resourceVersion in the new state must be the current one's.
 pub(super) fn check_preconditions(kind: Kind, current: &Object, new: &Object) -> Result<(), Status> {
     let wanted = new.meta().resource_version.as_deref().unwrap_or_default();
     if !wanted.is_empty() && Some(wanted) != current.meta().resource_version.as_deref() {
         return Err(refusal::modified(kind, new.name()));
-    }
-    if !new.uid().is_empty() && new.uid() != current.uid() {
-        let why = format!(
-            "Precondition failed: UID in precondition: {}, UID in object meta: {}",
-            new.uid(),
-            current.uid()
-        );
-        return Err(refusal::conflict(kind, new.name(), &why));
     }
     Ok(())
 }
@@ -163,7 +190,9 @@ pub(super) fn keep_system_metadata(current: &Object, new: &mut Object) {
     let meta = new.meta_mut();
     meta.name = old.name;
     meta.namespace = old.namespace;
-    meta.uid = old.uid;
+    if meta.uid.as_deref().unwrap_or_default().is_empty() {
+        meta.uid = old.uid;
+    }
     meta.creation_timestamp = old.creation_timestamp;
     meta.deletion_timestamp = old.deletion_timestamp;
     meta.deletion_grace_period_seconds = old.deletion_grace_period_seconds;

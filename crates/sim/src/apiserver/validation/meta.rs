@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
+use serde_json::{Value, json};
 
-use crate::apiserver::field::{Errors, Path, quoted};
+use crate::apiserver::field::{Errors, Path, quoted, shown};
 use crate::apiserver::names;
 use crate::objects::{Kind, Object};
 
@@ -39,9 +40,27 @@ pub(super) fn object(e: &mut Errors, object: &Object) {
 pub(super) fn common(e: &mut Errors, meta: &ObjectMeta, path: &Path<'_>) {
     labels(e, meta.labels.as_ref(), &path.child("labels"));
     annotations(e, meta.annotations.as_ref(), &path.child("annotations"));
-    let owners = path.child("ownerReferences");
-    for (index, owner) in meta.owner_references.iter().flatten().enumerate() {
-        let at = owners.index(index);
+    owners(e, meta, &path.child("ownerReferences"));
+    let at = path.child("finalizers");
+    let finalizers = meta.finalizers.as_deref().unwrap_or_default();
+    for (index, finalizer) in finalizers.iter().enumerate() {
+        e.invalid_for(&at, finalizer, names::label_key(finalizer));
+        if !finalizer.contains('/') && !FINALIZERS.contains(&finalizer.as_str()) {
+            let reason = "name is neither a standard finalizer name nor is it fully qualified";
+            e.invalid_text(&at.index(index), finalizer, reason);
+        }
+    }
+    let has = |name: &str| finalizers.iter().any(|finalizer| finalizer == name);
+    if has("orphan") && has("foregroundDeletion") {
+        let detail = "finalizer orphan and foregroundDeletion cannot be both set";
+        e.invalid(&at, shown(&finalizers), detail);
+    }
+}
+
+/// `ValidateOwnerReferences`: whole references, and one controller at most.
+fn owners(e: &mut Errors, meta: &ObjectMeta, at: &Path<'_>) {
+    let list = meta.owner_references.as_deref().unwrap_or_default();
+    for owner in list {
         for (field, value, detail) in [
             ("apiVersion", &owner.api_version, "version must not be empty"),
             ("kind", &owner.kind, "must not be empty"),
@@ -53,13 +72,54 @@ pub(super) fn common(e: &mut Errors, meta: &ObjectMeta, path: &Path<'_>) {
             }
         }
     }
-    let finalizers = path.child("finalizers");
-    for (index, finalizer) in meta.finalizers.iter().flatten().enumerate() {
-        let at = finalizers.index(index);
-        e.invalid_for(&at, finalizer, names::label_key(finalizer));
-        if !finalizer.contains('/') && !FINALIZERS.contains(&finalizer.as_str()) {
-            let reason = "name is neither a standard finalizer name nor is it fully qualified";
-            e.invalid_text(&at, finalizer, reason);
+    if list.iter().filter(|owner| owner.controller == Some(true)).count() > 1 {
+        let names: Vec<&str> =
+            list.iter().filter(|owner| owner.controller == Some(true)).map(|owner| owner.name.as_str()).take(2).collect();
+        let detail = format!(
+            "Only one reference can have Controller set to true. Found \"true\" in references for {}",
+            names.join(" and ")
+        );
+        e.invalid(at, go_owners(list), &detail);
+    }
+}
+
+/// Owner references as Go prints them: fields in the order of their declaration, defaults left out.
+fn go_owners(list: &[OwnerReference]) -> Value {
+    list.iter()
+        .map(|owner| {
+            let mut shown = json!({ "apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid });
+            for (field, value) in [("controller", owner.controller), ("blockOwnerDeletion", owner.block_owner_deletion)] {
+                if let Some(value) = value {
+                    shown[field] = Value::from(value);
+                }
+            }
+            shown
+        })
+        .collect()
+}
+
+/// What may not change in the metadata, or only in one direction (`ValidateObjectMetaAccessorUpdate`).
+pub(super) fn update(e: &mut Errors, old: &ObjectMeta, new: &ObjectMeta) {
+    let path = Path::root("metadata");
+    common(e, new, &path);
+    if new.uid != old.uid {
+        e.invalid(&path.child("uid"), quoted(new.uid.as_deref().unwrap_or_default()), "field is immutable");
+    }
+    if old.deletion_timestamp.is_some() {
+        let before = old.finalizers.as_deref().unwrap_or_default();
+        let added: Vec<String> = new
+            .finalizers
+            .iter()
+            .flatten()
+            .filter(|finalizer| !before.contains(finalizer))
+            .map(|finalizer| quoted(finalizer))
+            .collect();
+        if !added.is_empty() {
+            let detail = format!(
+                "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+                added.join(", ")
+            );
+            e.forbidden(&path.child("finalizers"), &detail);
         }
     }
 }

@@ -20,7 +20,7 @@ const CLAIM_FIELDS: &str =
 pub(crate) fn update(old: &Object, new: &Object) -> Errors {
     let mut errors = Errors::default();
     let e = &mut errors;
-    meta::common(e, new.meta(), &Path::root("metadata"));
+    meta::update(e, old.meta(), new.meta());
     match (old, new) {
         (Object::Pod(old), Object::Pod(new)) => self::pod(e, old, new),
         (Object::Deployment(old), Object::Deployment(new)) => {
