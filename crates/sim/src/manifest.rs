@@ -525,23 +525,43 @@ spec:
                     "9:22 spec.containers[0].ports[0].containerPort: Required value",
                 ],
             ),
-            ("  name: nginx\nspec", "  name: My_Pod\nspec", vec![
-                "4:9 metadata.name: Invalid value: \"My_Pod\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*') (names are in lower case, with digits and -)",
-            ]),
-            ("      labels:\n        app: nginx", "      labels:\n        app: ngnx", vec![
-                "26:9 spec.template.metadata.labels: Invalid value: {\"app\":\"ngnx\"}: `selector` does not match template `labels` (the template's labels must hold every label of spec.selector.matchLabels)",
-            ]),
-            ("  selector:\n    matchLabels:\n      app: nginx\n", "", vec![
-                "19:3 spec.selector: Required value (spec.selector.matchLabels says which pods belong to it: the labels of spec.template.metadata.labels)",
-                "23:9 spec.template.metadata.labels: Invalid value: {\"app\":\"nginx\"}: `selector` does not match template `labels` (the template's labels must hold every label of spec.selector.matchLabels)",
-            ]),
-            ("      restartPolicy: OnFailure", "      restartPolicy: Always", vec![
-                "46:22 spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", \"Never\" (the pods of a Job end: write restartPolicy: Never or restartPolicy: OnFailure into spec.template.spec)",
-            ]),
-            ("      restartPolicy: OnFailure", "      restartPolicy: onFailure", vec![
-                "46:22 spec.template.spec.restartPolicy: Unsupported value: \"onFailure\": supported values: \"Always\", \"OnFailure\", \"Never\" (did you mean OnFailure?)",
-                "46:22 spec.template.spec.restartPolicy: Unsupported value: \"onFailure\": supported values: \"OnFailure\", \"Never\" (did you mean OnFailure?)",
-            ]),
+            (
+                "  name: nginx\nspec",
+                "  name: My_Pod\nspec",
+                vec![
+                    "4:9 metadata.name: Invalid value: \"My_Pod\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*') (names are in lower case, with digits and -)",
+                ],
+            ),
+            (
+                "      labels:\n        app: nginx",
+                "      labels:\n        app: ngnx",
+                vec![
+                    "26:9 spec.template.metadata.labels: Invalid value: {\"app\":\"ngnx\"}: `selector` does not match template `labels` (the template's labels must hold every label of spec.selector.matchLabels)",
+                ],
+            ),
+            (
+                "  selector:\n    matchLabels:\n      app: nginx\n",
+                "",
+                vec![
+                    "19:3 spec.selector: Required value (spec.selector.matchLabels says which pods belong to it: the labels of spec.template.metadata.labels)",
+                    "23:9 spec.template.metadata.labels: Invalid value: {\"app\":\"nginx\"}: `selector` does not match template `labels` (the template's labels must hold every label of spec.selector.matchLabels)",
+                ],
+            ),
+            (
+                "      restartPolicy: OnFailure",
+                "      restartPolicy: Always",
+                vec![
+                    "46:22 spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", \"Never\" (the pods of a Job end: write restartPolicy: Never or restartPolicy: OnFailure into spec.template.spec)",
+                ],
+            ),
+            (
+                "      restartPolicy: OnFailure",
+                "      restartPolicy: onFailure",
+                vec![
+                    "46:22 spec.template.spec.restartPolicy: Unsupported value: \"onFailure\": supported values: \"Always\", \"OnFailure\", \"Never\" (did you mean OnFailure?)",
+                    "46:22 spec.template.spec.restartPolicy: Unsupported value: \"onFailure\": supported values: \"OnFailure\", \"Never\" (did you mean OnFailure?)",
+                ],
+            ),
         ] {
             assert!(SEED.contains(right), "{right}");
             assert_eq!(problems(&SEED.replacen(right, wrong, 1)), expected, "{wrong}");

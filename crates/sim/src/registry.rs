@@ -89,7 +89,9 @@ impl World {
     pub(crate) fn store_new(&mut self, mut object: Object) -> Result<Arc<Stored>, Status> {
         let (kind, name) = (object.kind(), object.name());
         if self.get(&object.key()).is_some() {
-            let going = self.get(&object.key()).is_some_and(|stored| stored.object.meta().deletion_timestamp.is_some());
+            let going = self
+                .get(&object.key())
+                .is_some_and(|stored| stored.object.meta().deletion_timestamp.is_some());
             let before = if going { "object is being deleted: " } else { "" };
             let message = format!("{before}{} \"{name}\" already exists", kind.resource().qualified());
             return Err(failure(409, "AlreadyExists", message, kind, name));
@@ -245,7 +247,11 @@ impl World {
             return Err(failure(409, "Conflict", message, key.kind, &key.name));
         }
         if let Object::Namespace(namespace) = &object
-            && namespace.spec.as_ref().and_then(|spec| spec.finalizers.as_ref()).is_some_and(|list| !list.is_empty())
+            && namespace
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.finalizers.as_ref())
+                .is_some_and(|list| !list.is_empty())
         {
             return Ok(self.terminate_namespace(namespace.clone(), &stored));
         }

@@ -530,7 +530,9 @@ mod sequences {
         match &step["query"] {
             Value::Object(map) => {
                 let escape = |text: &str| text.replace('%', "%25").replace('&', "%26").replace('+', "%2B");
-                let pairs = map.iter().map(|(name, value)| format!("{name}={}", escape(value.as_str().unwrap_or_default())));
+                let pairs = map
+                    .iter()
+                    .map(|(name, value)| format!("{name}={}", escape(value.as_str().unwrap_or_default())));
                 pairs.collect::<Vec<_>>().join("&")
             }
             other => other.as_str().unwrap_or_default().to_owned(),
@@ -806,22 +808,34 @@ mod golden {
     #[test]
     fn applied_objects_are_stored_as_a_real_cluster_stores_them() {
         // More recordings can be laid elsewhere.
-        let folder = std::env::var("PEAPOD_GOLDEN").unwrap_or_else(|_| format!("{}/../../tests/data/golden", env!("CARGO_MANIFEST_DIR")));
-        let mut cases: Vec<_> = std::fs::read_dir(folder).expect("recorded cases").filter_map(Result::ok).map(|entry| entry.path()).collect();
+        let folder = std::env::var("PEAPOD_GOLDEN")
+            .unwrap_or_else(|_| format!("{}/../../tests/data/golden", env!("CARGO_MANIFEST_DIR")));
+        let mut cases: Vec<_> = std::fs::read_dir(folder)
+            .expect("recorded cases")
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .collect();
         cases.sort();
         let (mut agreed, mut total) = (0, 0);
         for case in cases {
-            let Ok(watch) = std::fs::read_to_string(case.join("watch.jsonl")) else { continue };
+            let Ok(watch) = std::fs::read_to_string(case.join("watch.jsonl")) else {
+                continue;
+            };
             let mut cluster = Cluster::new(Config::default()).expect("a cluster");
             for line in watch.lines() {
                 let event: Value = serde_json::from_str(line).expect("JSON");
                 let theirs = &event["object"];
                 let applied = theirs.pointer(LAST_APPLIED).and_then(Value::as_str);
-                let (true, Some(applied)) = (event["type"] == "ADDED", applied) else { continue };
+                let (true, Some(applied)) = (event["type"] == "ADDED", applied) else {
+                    continue;
+                };
                 let mut given: Value = serde_json::from_str(applied).expect("JSON");
                 given["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = json!(applied);
                 total += 1;
-                if let Some(class) = given["spec"]["priorityClassName"].as_str().filter(|class| !class.starts_with("system-")) {
+                if let Some(class) = given["spec"]["priorityClassName"]
+                    .as_str()
+                    .filter(|class| !class.starts_with("system-"))
+                {
                     // The class itself is in no recording of a watch.
                     let value = &theirs["spec"]["priority"];
                     let class = json!({
@@ -849,14 +863,29 @@ mod golden {
                 {
                     spec.shift_remove("nodeName");
                 }
-                let parts = ["/spec", "/metadata/labels", "/metadata/annotations", "/data", "/kind", "/apiVersion"];
+                let parts = [
+                    "/spec",
+                    "/metadata/labels",
+                    "/metadata/annotations",
+                    "/data",
+                    "/kind",
+                    "/apiVersion",
+                ];
                 let found = parts.iter().find_map(|part| {
                     let null = Value::Null;
-                    difference(part, ours.pointer(part).unwrap_or(&null), theirs.pointer(part).unwrap_or(&null))
+                    difference(
+                        part,
+                        ours.pointer(part).unwrap_or(&null),
+                        theirs.pointer(part).unwrap_or(&null),
+                    )
                 });
                 match found {
                     None => agreed += 1,
-                    Some(found) => println!("{}: {}: {found}", case.file_name().unwrap_or_default().display(), given["kind"]),
+                    Some(found) => println!(
+                        "{}: {}: {found}",
+                        case.file_name().unwrap_or_default().display(),
+                        given["kind"]
+                    ),
                 }
             }
         }

@@ -50,8 +50,15 @@ pub(crate) fn admit(w: &mut World, object: &mut Object) -> Result<(), Status> {
 fn taint_new_node(node: &mut core::Node) {
     const KEY: &str = "node.kubernetes.io/not-ready";
     let taints = node.spec.get_or_insert_default().taints.get_or_insert_default();
-    if !taints.iter().any(|taint| taint.key == KEY && taint.effect == "NoSchedule") {
-        taints.push(core::Taint { key: KEY.to_owned(), effect: "NoSchedule".to_owned(), ..Default::default() });
+    if !taints
+        .iter()
+        .any(|taint| taint.key == KEY && taint.effect == "NoSchedule")
+    {
+        taints.push(core::Taint {
+            key: KEY.to_owned(),
+            effect: "NoSchedule".to_owned(),
+            ..Default::default()
+        });
     }
 }
 

@@ -46,7 +46,8 @@ pub(super) fn patched(w: &World, kind: Kind, request: &Request) -> Result<Object
     object_of(kind, request, &wanted)
 }
 
-const NO_OBJECT: &str = "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}";
+const NO_OBJECT: &str =
+    "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}";
 
 /// A patched object is decoded like a new one; that its version is the stored one is known already.
 fn object_of(kind: Kind, request: &Request, wanted: &Value) -> Result<Object, Status> {
@@ -63,8 +64,11 @@ fn object_of(kind: Kind, request: &Request, wanted: &Value) -> Result<Object, St
     }
     let object = write::object(kind, request, &wanted).map_err(|status| {
         // What the patch makes is no object of the kind: the refusal shows it.
-        let message =
-            format!("patch: Invalid value: {}: {}", field::quoted(&field::shown(&wanted)), status.message);
+        let message = format!(
+            "patch: Invalid value: {}: {}",
+            field::quoted(&field::shown(&wanted)),
+            status.message
+        );
         let cause = serde_json::json!({ "reason": "FieldValueInvalid", "message": message, "field": "patch" });
         Status {
             code: 422,

@@ -12,7 +12,12 @@ use crate::request::{PatchKind, Request, Status, Verb};
 use crate::world::World;
 
 /// Kinds that can be scaled.
-const SCALED: [Kind; 4] = [Kind::Deployment, Kind::ReplicaSet, Kind::StatefulSet, Kind::ReplicationController];
+const SCALED: [Kind; 4] = [
+    Kind::Deployment,
+    Kind::ReplicaSet,
+    Kind::StatefulSet,
+    Kind::ReplicationController,
+];
 
 pub(super) fn handle(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
     if request.name.is_empty() {
@@ -289,14 +294,21 @@ fn success() -> Value {
 
 fn bind(w: &mut World, request: &Request) -> Result<Value, Status> {
     let body = request.body.as_ref().unwrap_or(&Value::Null);
-    let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let name = body
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if !name.is_empty() && name != request.name {
-        return Err(refusal::bad_request("name in URL does not match name in Binding object"));
+        return Err(refusal::bad_request(
+            "name in URL does not match name in Binding object",
+        ));
     }
     let kind = body.pointer("/target/kind").and_then(Value::as_str).unwrap_or_default();
     if !matches!(kind, "" | "Node") {
-        let message =
-            format!("target.kind: Unsupported value: {}: supported values: \"Node\", \"<empty>\"", field::quoted(kind));
+        let message = format!(
+            "target.kind: Unsupported value: {}: supported values: \"Node\", \"<empty>\"",
+            field::quoted(kind)
+        );
         return Err(refusal::internal(&message));
     }
     let target = body.pointer("/target/name").and_then(Value::as_str).unwrap_or_default();

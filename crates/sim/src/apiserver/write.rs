@@ -78,8 +78,15 @@ fn said(flaws: &[Flaw]) -> String {
 pub(super) fn create(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
     let body = request.body.as_ref().unwrap_or(&Value::Null);
     let object = object(kind, request, body)?;
-    if object.meta().resource_version.as_deref().is_some_and(|version| !version.is_empty()) {
-        return Err(refusal::internal("resourceVersion should not be set on objects to be created"));
+    if object
+        .meta()
+        .resource_version
+        .as_deref()
+        .is_some_and(|version| !version.is_empty())
+    {
+        return Err(refusal::internal(
+            "resourceVersion should not be set on objects to be created",
+        ));
     }
     let object = w.prepare(object)?;
     if let Some(status) = validation::create(&object).into_status(kind, object.name()) {
@@ -141,11 +148,17 @@ pub(super) fn check_name(new: &Object, request: &Request) -> Result<(), Status> 
 
 /// A whole object with a uid is meant for the object of that uid.
 fn check_uid(w: &World, kind: Kind, request: &Request, new: &Object) -> Result<(), Status> {
-    let Some(current) = w.get(&key(kind, request)) else { return Ok(()) };
+    let Some(current) = w.get(&key(kind, request)) else {
+        return Ok(());
+    };
     if new.uid().is_empty() || new.uid() == current.object.uid() {
         return Ok(());
     }
-    let scope = if kind.resource().namespaced { format!("{}/", request.namespace) } else { String::new() };
+    let scope = if kind.resource().namespaced {
+        format!("{}/", request.namespace)
+    } else {
+        String::new()
+    };
     let why = format!(
         "StorageError: invalid object, Code: 4, Key: /registry/{}/{scope}{}, ResourceVersion: 0, AdditionalErrorMsg: \
          Precondition failed: UID in precondition: {}, UID in object meta: {}",

@@ -73,8 +73,12 @@ fn owners(e: &mut Errors, meta: &ObjectMeta, at: &Path<'_>) {
         }
     }
     if list.iter().filter(|owner| owner.controller == Some(true)).count() > 1 {
-        let names: Vec<&str> =
-            list.iter().filter(|owner| owner.controller == Some(true)).map(|owner| owner.name.as_str()).take(2).collect();
+        let names: Vec<&str> = list
+            .iter()
+            .filter(|owner| owner.controller == Some(true))
+            .map(|owner| owner.name.as_str())
+            .take(2)
+            .collect();
         let detail = format!(
             "Only one reference can have Controller set to true. Found \"true\" in references for {}",
             names.join(" and ")
@@ -87,8 +91,12 @@ fn owners(e: &mut Errors, meta: &ObjectMeta, at: &Path<'_>) {
 fn go_owners(list: &[OwnerReference]) -> Value {
     list.iter()
         .map(|owner| {
-            let mut shown = json!({ "apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid });
-            for (field, value) in [("controller", owner.controller), ("blockOwnerDeletion", owner.block_owner_deletion)] {
+            let mut shown =
+                json!({ "apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid });
+            for (field, value) in [
+                ("controller", owner.controller),
+                ("blockOwnerDeletion", owner.block_owner_deletion),
+            ] {
                 if let Some(value) = value {
                     shown[field] = Value::from(value);
                 }
@@ -103,7 +111,11 @@ pub(super) fn update(e: &mut Errors, old: &ObjectMeta, new: &ObjectMeta) {
     let path = Path::root("metadata");
     common(e, new, &path);
     if new.uid != old.uid {
-        e.invalid(&path.child("uid"), quoted(new.uid.as_deref().unwrap_or_default()), "field is immutable");
+        e.invalid(
+            &path.child("uid"),
+            quoted(new.uid.as_deref().unwrap_or_default()),
+            "field is immutable",
+        );
     }
     if old.deletion_timestamp.is_some() {
         let before = old.finalizers.as_deref().unwrap_or_default();
