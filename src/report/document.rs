@@ -192,7 +192,10 @@ fn experiment(material: &Material, cell: &Cell, results: &Results, lang: Lang) -
     Ok(Experiment {
         cell: cell.index,
         kind: kind.say(lang),
-        title: stated.map_or_else(|| cell.key.clone(), |experiment| experiment.title.clone()),
+        title: stated
+            .map(|experiment| experiment.title.clone())
+            .or_else(|| title_of(material, cell))
+            .unwrap_or_else(|| cell.key.clone()),
         question: stated
             .and_then(|experiment| experiment.question.clone())
             .unwrap_or_default(),
@@ -204,6 +207,13 @@ fn experiment(material: &Material, cell: &Cell, results: &Results, lang: Lang) -
         damaged: results.damaged.clone(),
         anchor,
     })
+}
+
+/// The title that an experiment gives itself, if it can be read.
+fn title_of(material: &Material, cell: &Cell) -> Option<String> {
+    let is_experiment = cell.kind == CellKind::Experiment;
+    let reading = is_experiment.then(|| crate::lab::read(&cell.text, Some(&material.note.path), cell.first_line));
+    Some(reading?.experiment?.title)
 }
 
 fn report(

@@ -129,7 +129,7 @@ fn write_results(out: &mut String, experiment: &Experiment, report: &Report, lan
     for claim in &report.claims {
         let _ = writeln!(out, "> - {} {}", sign(claim), claim_line(claim));
         for more in &claim.more {
-            let _ = writeln!(out, ">     - {}", escape(more));
+            let _ = writeln!(out, ">     - {}", sentence(more));
         }
     }
     if let Some(grid) = &report.grid {
@@ -305,10 +305,20 @@ fn line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A sentence in which backticks mean code.
+fn sentence(text: &str) -> String {
+    let text = line(text);
+    let parts = text.split('`').enumerate();
+    let parts: Vec<String> = parts
+        .map(|(index, part)| if index % 2 == 1 { part.to_owned() } else { escape(part) })
+        .collect();
+    parts.join("`")
+}
+
 /// A text that is no Markdown, on one line.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in line(text).chars() {
+    for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
         if matches!(c, '\\' | '`' | '*' | '[' | ']' | '<' | '#' | '|' | '~' | '$') {
             out.push('\\');
         }
@@ -339,6 +349,7 @@ mod tests {
     fn words_are_no_markup() {
         assert_eq!(escape("a*b [c] | `d`\n<e>"), "a\\*b \\[c\\] \\| \\`d\\` \\<e>");
         assert_eq!(escape("restartPolicy = Never"), "restartPolicy = Never");
+        assert_eq!(sentence("반례: `a * b` [x]"), "반례: `a * b` \\[x\\]");
         assert_eq!(fence("a\n```` x"), "`````");
         assert_eq!(fence("a"), "```");
         assert_eq!(container_prefix("> - "), ">   ");

@@ -30,7 +30,11 @@ struct Drawing {
     folds: Vec<Label>,
     bottom: f64,
     hidden: Option<String>,
+    textured: &'static [&'static str],
 }
+
+/// States that have a texture besides their color: those that a narrow bar without its word must tell apart.
+const TEXTURED: &[&str] = &["pending", "waiting", "unknown", "failed"];
 
 #[derive(Serialize)]
 struct Lane {
@@ -158,6 +162,7 @@ pub(super) fn timeline(trace: &Trace, id: &str, title: &str, lang: Lang) -> Resu
             })
             .collect(),
         bottom: y,
+        textured: TEXTURED,
         hidden: (hidden > 0)
             .then(|| crate::i18n::fill(lang, Text::LanesHidden.say(lang), &[("n", hidden.to_string())])),
         lanes,

@@ -37,6 +37,7 @@ pub fn environment() -> Environment<'static> {
         environment.set_syntax(syntax);
     }
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("code", code);
     environment.set_loader(|name| {
         Files::get(name)
             .map(|file| {
@@ -48,9 +49,28 @@ pub fn environment() -> Environment<'static> {
     environment
 }
 
+/// A sentence as HTML: what stands between backticks is code.
+fn code(text: &str) -> Value {
+    let mut html = String::new();
+    for (index, part) in text.split('`').enumerate() {
+        let part = minijinja::HtmlEscape(part);
+        html.push_str(&if index % 2 == 1 {
+            format!("<code>{part}</code>")
+        } else {
+            part.to_string()
+        });
+    }
+    Value::from_safe_string(html)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn backticks_make_code() {
+        assert_eq!(code("a `b < c` & d").to_string(), "a <code>b &lt; c</code> &amp; d");
+    }
 
     #[test]
     fn every_template_parses() {
