@@ -69,6 +69,16 @@ pub enum Controller {
     TtlAfterFinished,
     /// namespace-controller
     Namespace,
+    /// statefulset-controller
+    StatefulSet,
+    /// daemonset-controller
+    DaemonSet,
+    /// cronjob-controller
+    CronJob,
+    /// disruption-controller
+    Disruption,
+    /// endpointslice-controller
+    EndpointSlice,
 }
 
 impl Controller {
@@ -98,6 +108,11 @@ impl fmt::Display for Controller {
             Self::PodGc => "pod-garbage-collector-controller",
             Self::TtlAfterFinished => "ttl-after-finished-controller",
             Self::Namespace => "namespace-controller",
+            Self::StatefulSet => "statefulset-controller",
+            Self::DaemonSet => "daemonset-controller",
+            Self::CronJob => "cronjob-controller",
+            Self::Disruption => "disruption-controller",
+            Self::EndpointSlice => "endpointslice-controller",
         })
     }
 }
@@ -374,11 +389,15 @@ impl World {
             }
             _ => {}
         }
-        watchers.extend(
-            controllers::watchers(&stored.object, change)
-                .into_iter()
-                .map(Actor::Controller),
-        );
+        // A controller whose own kind does not exist has nothing to do with pods that it could only look at.
+        let idle = |controller: &Controller| match controller {
+            Controller::Disruption => self.store.count(Kind::PodDisruptionBudget) == 0,
+            Controller::ReplicaSet => self.store.count(Kind::ReplicaSet) == 0,
+            Controller::Job => self.store.count(Kind::Job) == 0,
+            _ => false,
+        };
+        let watching = controllers::watchers(&stored.object, change).into_iter();
+        watchers.extend(watching.filter(|controller| deleted || !idle(controller)).map(Actor::Controller));
         let meta = stored.object.meta();
         if meta.owner_references.is_some()
             || meta.deletion_timestamp.is_some() && meta.finalizers.is_some()

@@ -4,8 +4,12 @@
 //! reconcile into its [`workqueue`], and some milliseconds later compares what should be with what is. It sees its own
 //! writes at once, so it needs none of the expectations that the real one keeps until its caches have caught up.
 
+pub mod cron_job;
+pub mod daemon_set;
 pub mod deployment;
+pub mod disruption;
 pub mod garbage_collector;
+pub mod history;
 pub mod int_or_percent;
 pub mod job;
 pub mod namespaces;
@@ -13,6 +17,7 @@ pub mod node_lifecycle;
 pub mod pod_gc;
 pub mod pods;
 pub mod replicaset;
+pub mod stateful_set;
 pub mod taint_eviction;
 pub mod template_hash;
 pub mod ttl_after_finished;
@@ -51,6 +56,9 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
     {
         found.push(Controller::TaintEviction);
     }
+    if object.as_pod().is_some_and(|pod| pod.metadata.labels.is_some()) {
+        found.push(Controller::Disruption);
+    }
     match object {
         Object::Pod(pod) => match controller_of(&pod.metadata).map(|owner| owner.kind.as_str()) {
             Some("ReplicaSet") => {
@@ -60,15 +68,30 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
                 }
             }
             Some("Job") => found.push(Controller::Job),
+            Some("StatefulSet") => found.push(Controller::StatefulSet),
+            Some("DaemonSet") => found.push(Controller::DaemonSet),
             Some(_) => {}
             // It may be adopted.
             None => found.extend([Controller::ReplicaSet, Controller::Job]),
         },
-        Object::Node(_) => found.extend([Controller::NodeLifecycle, Controller::TaintEviction]),
+        Object::Node(_) => found.extend([
+            Controller::NodeLifecycle,
+            Controller::TaintEviction,
+            Controller::DaemonSet,
+        ]),
         Object::ReplicaSet(_) => found.extend([Controller::ReplicaSet, Controller::Deployment]),
         Object::Deployment(_) => found.push(Controller::Deployment),
-        Object::Job(_) => found.extend([Controller::Job, Controller::TtlAfterFinished]),
+        Object::Job(job) => {
+            found.extend([Controller::Job, Controller::TtlAfterFinished]);
+            if controller_of(&job.metadata).is_some_and(|owner| owner.kind == "CronJob") {
+                found.push(Controller::CronJob);
+            }
+        }
+        Object::CronJob(_) => found.push(Controller::CronJob),
+        Object::DaemonSet(_) => found.push(Controller::DaemonSet),
+        Object::PodDisruptionBudget(_) => found.push(Controller::Disruption),
         Object::Namespace(_) => found.push(Controller::Namespace),
+        Object::StatefulSet(_) => found.push(Controller::StatefulSet),
         _ => {}
     }
     found
@@ -86,6 +109,10 @@ pub struct Controllers {
     node_lifecycle: node_lifecycle::NodeLifecycle,
     taint_eviction: taint_eviction::TaintEviction,
     namespaces: namespaces::Namespaces,
+    stateful_sets: stateful_set::StatefulSets,
+    daemon_sets: daemon_set::DaemonSets,
+    cron_jobs: cron_job::CronJobs,
+    disruptions: disruption::Disruptions,
 }
 
 impl Controllers {
@@ -106,7 +133,11 @@ impl Controllers {
             Controller::NodeLifecycle => self.node_lifecycle.on_notify(w, key),
             Controller::TaintEviction => self.taint_eviction.on_notify(w, key),
             Controller::Namespace => self.namespaces.on_notify(w, key),
-            Controller::PodGc => {}
+            Controller::StatefulSet => self.stateful_sets.on_notify(w, key, record),
+            Controller::DaemonSet => self.daemon_sets.on_notify(w, key, record),
+            Controller::CronJob => self.cron_jobs.on_notify(w, key, record),
+            Controller::Disruption => self.disruptions.on_notify(w, key, record),
+            Controller::PodGc | Controller::EndpointSlice => {}
         }
     }
 
@@ -122,6 +153,11 @@ impl Controllers {
             Controller::TaintEviction => self.taint_eviction.on_event(w, event),
             Controller::Namespace => self.namespaces.on_event(w, event),
             Controller::PodGc => self.pod_gc.on_event(w),
+            Controller::StatefulSet => self.stateful_sets.on_event(w, event),
+            Controller::DaemonSet => self.daemon_sets.on_event(w, event),
+            Controller::CronJob => self.cron_jobs.on_event(w, event),
+            Controller::Disruption => self.disruptions.on_event(w, event),
+            Controller::EndpointSlice => {}
         }
     }
 
@@ -139,7 +175,11 @@ impl Controllers {
                 Controller::TtlAfterFinished => self.ttl_after_finished.queue.is_waiting(key, at),
                 Controller::Namespace => self.namespaces.queue.is_waiting(key, at),
                 Controller::TaintEviction => self.taint_eviction.is_planned(key, at),
-                Controller::NodeLifecycle | Controller::PodGc => false,
+                Controller::StatefulSet => self.stateful_sets.queue.is_waiting(key, at),
+                Controller::DaemonSet => self.daemon_sets.queue.is_waiting(key, at),
+                Controller::CronJob => self.cron_jobs.queue.is_waiting(key, at),
+                Controller::Disruption => self.disruptions.queue.is_waiting(key, at),
+                Controller::NodeLifecycle | Controller::PodGc | Controller::EndpointSlice => false,
             },
         }
     }

@@ -1,0 +1,76 @@
+//! Which time of a schedule a Job is due for (`pkg/controller/cronjob/utils.go`).
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::schedule::Schedule;
+
+/// Past a time the next is looked for this much later, so that clocks agree that it has come (`nextScheduleDelta`).
+pub const DELTA: SignedDuration = SignedDuration::from_millis(100);
+
+/// How many times of the schedule have passed unused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// None, or the one that is due.
+    None,
+    /// Some.
+    Few,
+    /// More than a hundred, as far as can be estimated.
+    Many,
+}
+
+/// What the times are counted from.
+#[derive(Clone, Copy, Debug)]
+pub struct Since {
+    /// When the CronJob was created.
+    pub created: Timestamp,
+    /// The time that a Job was made for last.
+    pub last: Option<Timestamp>,
+    /// How late a Job may start, in seconds.
+    pub deadline: Option<i64>,
+}
+
+impl Since {
+    /// The earliest time that counts, the newest that has passed, and how many passed unused (`mostRecentScheduleTime`).
+    pub fn most_recent(
+        &self,
+        now: Timestamp,
+        schedule: &Schedule,
+        with_deadline: bool,
+    ) -> (Timestamp, Option<Timestamp>, Missed) {
+        let mut earliest = self.last.unwrap_or(self.created);
+        if let Some(seconds) = self.deadline.filter(|_| with_deadline)
+            && let Ok(limit) = now.checked_sub(SignedDuration::from_secs(seconds))
+        {
+            earliest = earliest.max(limit);
+        }
+        let Some(first) = schedule.next(earliest).filter(|first| *first <= now) else {
+            return (earliest, None, Missed::None);
+        };
+        let Some(second) = schedule.next(first).filter(|second| *second <= now) else {
+            return (earliest, Some(first), Missed::None);
+        };
+        let between = second.duration_since(first).as_secs().max(1);
+        let missed = now.duration_since(first).as_secs() / between + 1;
+        let start = first + SignedDuration::from_secs((missed - 2) * between);
+        let mut recent = None;
+        let mut next = schedule.next(start);
+        while let Some(time) = next.filter(|time| *time <= now) {
+            recent = Some(time);
+            next = schedule.next(time);
+        }
+        (earliest, recent, if missed > 100 { Missed::Many } else { Missed::Few })
+    }
+
+    /// The time that a Job is due for now, if there is one (`nextScheduleTime`).
+    pub fn due(&self, now: Timestamp, schedule: &Schedule) -> (Option<Timestamp>, Missed) {
+        let (_, recent, missed) = self.most_recent(now, schedule, true);
+        (recent, missed)
+    }
+
+    /// How long until the CronJob is looked at again (`nextScheduleTimeDuration`).
+    pub fn requeue(&self, now: Timestamp, schedule: &Schedule) -> Option<SignedDuration> {
+        let (earliest, recent, missed) = self.most_recent(now, schedule, false);
+        let from = recent.unwrap_or(if missed == Missed::None { earliest } else { now });
+        Some(schedule.next(from)?.duration_since(now) + DELTA)
+    }
+}
