@@ -63,6 +63,15 @@ pub(crate) fn range_of(tokens: &[Token]) -> Option<Range<usize>> {
     Some(tokens.first()?.range().start..tokens.last()?.range().end)
 }
 
+/// Tokens without white space at their ends.
+pub(crate) fn trimmed(mut tokens: Vec<Token>) -> Vec<Token> {
+    let spaces = tokens.iter().rev().take_while(|token| token.is_space()).count();
+    tokens.truncate(tokens.len() - spaces);
+    let spaces = tokens.iter().take_while(|token| token.is_space()).count();
+    tokens.drain(..spaces);
+    tokens
+}
+
 /// What a container is inside of.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Context {

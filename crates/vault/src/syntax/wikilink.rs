@@ -67,6 +67,10 @@ pub(crate) fn default_display(target: &str, subpath: Option<&Subpath>) -> String
         Some(Subpath::Block(id)) => parts.push(format!("^{id}")),
         None => {}
     }
+    if parts.is_empty() {
+        // `[[#]]`: this note.
+        return "#".to_owned();
+    }
     parts.join(" > ")
 }
 

@@ -30,7 +30,8 @@ pub(crate) struct Slugs {
 impl Slugs {
     /// The next free slug for a text.
     pub(crate) fn next(&mut self, text: &str) -> String {
-        let base = slug(text);
+        // A heading of nothing but signs has no slug; it needs a name all the same.
+        let base = Some(slug(text)).filter(|slug| !slug.is_empty()).unwrap_or_else(|| "section".to_owned());
         let mut candidate = base.clone();
         while self.given.contains_key(&candidate) {
             let count = self.given.entry(base.clone()).or_insert(0);

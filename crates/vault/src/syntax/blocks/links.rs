@@ -31,7 +31,7 @@ impl Builder<'_> {
         };
         let shown = match parts.alias {
             Some(_) if has_alias => without_links(inline::finish(
-                tokens,
+                inline::trimmed(tokens),
                 Context {
                     link: true,
                     footnote: true,
