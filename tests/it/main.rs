@@ -3,6 +3,7 @@
 mod cli;
 mod sample;
 mod store;
+mod vault;
 mod web;
 mod workspace;
 mod report;

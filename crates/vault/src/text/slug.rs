@@ -31,7 +31,9 @@ impl Slugs {
     /// The next free slug for a text.
     pub(crate) fn next(&mut self, text: &str) -> String {
         // A heading of nothing but signs has no slug; it needs a name all the same.
-        let base = Some(slug(text)).filter(|slug| !slug.is_empty()).unwrap_or_else(|| "section".to_owned());
+        let base = Some(slug(text))
+            .filter(|slug| !slug.is_empty())
+            .unwrap_or_else(|| "section".to_owned());
         let mut candidate = base.clone();
         while self.given.contains_key(&candidate) {
             let count = self.given.entry(base.clone()).or_insert(0);
