@@ -566,6 +566,16 @@ impl Ctx<'_> {
             .ok_or(Errno::NoEntry)
     }
 
+    /// Makes a file shorter, or longer with zeros.
+    pub fn set_length(&mut self, path: &str, length: u64) -> Result<(), Errno> {
+        let place = self.walk(path, true)?.found.ok_or(Errno::NoEntry)?;
+        let now = self.now();
+        let mut vfs = self.vfs();
+        vfs.writable(place.mount)?;
+        vfs.allowed(place, 2)?;
+        vfs.tree(place.mount)?.set_length(place.ino, length, now)
+    }
+
     /// A whole file, at most 4 MiB of it.
     pub fn slurp(&mut self, path: &str) -> Result<Vec<u8>, Errno> {
         let file = self.open(path, Open::READ)?;

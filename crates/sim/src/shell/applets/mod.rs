@@ -2,8 +2,11 @@
 //!
 //! Most are done in one step. Those that wait (for time, input, a child, the network) are states that are stepped again.
 
+mod copying;
+mod fileops;
 mod filters;
 mod input;
+mod listing;
 mod options;
 mod sed;
 mod server;
@@ -21,6 +24,7 @@ use crate::time::SimDuration;
 pub(crate) enum Applet {
     Filter(filters::Filter),
     Waiter(waiters::Waiter),
+    Copy(copying::Copy),
     Server(server::Server),
 }
 
@@ -30,6 +34,7 @@ impl Applet {
         match self {
             Self::Filter(filter) => filter.step(ctx),
             Self::Waiter(waiter) => waiter.step(ctx),
+            Self::Copy(copy) => copy.step(ctx),
             Self::Server(server) => server.step(ctx),
         }
     }
@@ -49,6 +54,9 @@ pub(crate) fn start(name: &str, argv: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
     let started = None
         .or_else(|| system::start(name, arguments, ctx))
         .or_else(|| waiters::start(name, arguments, ctx))
+        .or_else(|| fileops::start(name, arguments, ctx))
+        .or_else(|| listing::start(name, arguments, ctx))
+        .or_else(|| copying::start(name, arguments, ctx))
         .or_else(|| filters::start(name, arguments, ctx))
         .or_else(|| server::start(name, argv, ctx));
     started.unwrap_or_else(|| {
