@@ -2,6 +2,7 @@
 
 mod cli;
 mod sample;
+mod shell;
 mod store;
 mod vault;
 mod web;

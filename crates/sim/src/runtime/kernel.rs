@@ -72,8 +72,8 @@ pub(crate) enum Wait {
     Child(Pid, Option<SimTime>),
     /// The end of any child.
     AnyChild,
-    /// An answer from the network.
-    Answer(RequestId),
+    /// An answer from the network, or an instant.
+    Answer(RequestId, Option<SimTime>),
     /// A request from outside.
     Request,
     /// A signal.
@@ -330,7 +330,7 @@ impl Kernel {
                 let mut children = self.procs.values().filter(|child| child.parent == pid).peekable();
                 children.peek().is_none() || children.any(|child| matches!(child.state, State::Zombie(_)))
             }
-            Wait::Answer(id) => self.answers.contains_key(id),
+            Wait::Answer(id, until) => until.is_some_and(|at| at <= now) || self.answers.contains_key(id),
             Wait::Request => self
                 .listeners
                 .values()
@@ -356,7 +356,7 @@ impl Kernel {
             .filter(|proc| !proc.stopped)
             .filter_map(|proc| match &proc.state {
                 State::Waiting(Wait::Until(at)) => Some(*at),
-                State::Waiting(Wait::Read(_, until) | Wait::Child(_, until)) => *until,
+                State::Waiting(Wait::Read(_, until) | Wait::Child(_, until) | Wait::Answer(_, until)) => *until,
                 _ => None,
             })
             .min()

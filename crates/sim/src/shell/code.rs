@@ -61,6 +61,8 @@ pub enum Op {
     Begin,
     /// Literal text outside of quotes.
     Text(Arc<str>),
+    /// Literal text of `${x-text}` outside of quotes: it is split like an expansion.
+    Split(Arc<str>),
     /// Literal text in quotes; makes a field even when it is empty.
     Quoted(Arc<str>),
     /// `~` or `~user`

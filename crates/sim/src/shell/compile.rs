@@ -392,6 +392,22 @@ impl Compiler {
         &word[1..]
     }
 
+    /// The word of `${x-word}`: outside of quotes its text is split like an expansion.
+    fn default_word(&mut self, word: &Word, quoted: bool) {
+        if quoted {
+            self.parts(word, true);
+            return;
+        }
+        for part in self.tilde(word, false) {
+            match part {
+                Part::Text(text) => {
+                    self.emit(Op::Split(Arc::clone(text)));
+                }
+                part => self.parts(std::slice::from_ref(part), false),
+            }
+        }
+    }
+
     fn parts(&mut self, parts: &[Part], quoted: bool) {
         for part in parts {
             match part {
@@ -444,7 +460,7 @@ impl Compiler {
                     target: 0,
                 });
                 if *kind == '+' {
-                    self.word(word, quoted);
+                    self.default_word(word, quoted);
                     self.land(unset);
                     return;
                 }
@@ -452,7 +468,7 @@ impl Compiler {
                 let end = self.emit(Op::Jump(0));
                 self.land(unset);
                 match kind {
-                    '-' => self.word(word, quoted),
+                    '-' => self.default_word(word, quoted),
                     '=' => {
                         self.emit(Op::Begin);
                         self.word(word, quoted);

@@ -17,8 +17,8 @@ pub(super) fn test(ctx: &mut Ctx<'_>, words: &[&str]) -> Result<bool, String> {
         [] => return Ok(false),
         [word] => return Ok(!word.is_empty()),
         ["!", rest] => return Ok(rest.is_empty()),
-        ["!", rest @ ..] if rest.len() <= 3 => return test(ctx, rest).map(|holds| !holds),
         [left, operator, right] if is_binary(operator) => return binary(ctx, left, operator, right),
+        ["!", rest @ ..] if rest.len() <= 3 => return test(ctx, rest).map(|holds| !holds),
         ["(", inner, ")"] => return Ok(!inner.is_empty()),
         _ => {}
     }

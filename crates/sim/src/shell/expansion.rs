@@ -125,6 +125,7 @@ impl Machine {
         match op {
             Op::Begin => self.builders.push(Builder::default()),
             Op::Text(text) => self.builder().literal(Arc::clone(text)),
+            Op::Split(text) => self.builder().value(Arc::clone(text), false),
             Op::Quoted(text) => self.builder().quoted(Arc::clone(text)),
             Op::Tilde(user) => self.tilde(ctx, user),
             Op::Param { name, quoted } => match &**name {

@@ -799,9 +799,9 @@ impl Machine {
             Ok(saved) => saved,
             Err(message) => {
                 self.complain(ctx, &message);
-                self.status = if special { 2 } else { 1 };
+                self.status = 1;
                 if special {
-                    self.exit(ctx, 2);
+                    self.exit(ctx, 1);
                 }
                 return Flow::Next;
             }

@@ -298,7 +298,8 @@ fn conversion(
 }
 
 fn integer(text: Option<&str>, printed: &mut Printed) -> i64 {
-    let Some(text) = text else { return 0 };
+    // busybox takes a missing number for an empty one, which is none.
+    let text = text.unwrap_or_default();
     if let Some(quoted) = text.strip_prefix(['\'', '"']) {
         return quoted.bytes().next().map_or(0, i64::from);
     }
@@ -306,9 +307,7 @@ fn integer(text: Option<&str>, printed: &mut Printed) -> i64 {
     match super::arithmetic::number(trimmed) {
         Some(value) => value,
         None => {
-            if !text.is_empty() {
-                printed.errors.push(format!("invalid number '{text}'"));
-            }
+            printed.errors.push(format!("invalid number '{text}'"));
             let digits: String = trimmed
                 .chars()
                 .enumerate()

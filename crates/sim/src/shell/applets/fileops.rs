@@ -65,9 +65,17 @@ fn each(ctx: &mut Ctx<'_>, name: &str, options: &Options, mut act: impl FnMut(&m
 fn touch(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
     let options = Options::parse("acmhd:t:r:", &[("no-create", 'c'), ("date", 'd'), ("reference", 'r')], arguments)?;
     each(ctx, "touch", &options, |ctx, path| {
-        let now = ctx.now();
-        match ctx.change(path, true, |node| node.modified = now) {
-            Err(Errno::NoEntry) if !options.has('c') => create_empty(ctx, path).map_err(|error| format!("{path}: {error}")),
+        let mut at = ctx.now();
+        if let Some(text) = options.value('d') {
+            let wanted = super::system::parse_date(text).ok_or_else(|| format!("invalid date '{text}'"))?;
+            // Nothing is older than the cluster.
+            let ago = u64::try_from(ctx.wall_now().duration_since(wanted).as_nanos()).unwrap_or(0);
+            at = crate::time::SimTime(at.0.saturating_sub(ago));
+        }
+        match ctx.change(path, true, |node| node.modified = at) {
+            Err(Errno::NoEntry) if !options.has('c') => {
+                create_empty(ctx, path).and_then(|()| ctx.change(path, true, |node| node.modified = at)).map_err(|error| format!("{path}: {error}"))
+            }
             Err(Errno::NoEntry) => Ok(()),
             result => result.map_err(|error| format!("{path}: {error}")),
         }

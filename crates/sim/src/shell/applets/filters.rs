@@ -246,6 +246,9 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
             {
                 input.delimiter = 0;
             }
+            if let Kind::Grep(grep) = &kind {
+                input.quiet = grep.options.has('s');
+            }
             run(Applet::Filter(Filter {
                 input,
                 kind,
@@ -1161,7 +1164,7 @@ impl Filter {
         let out = &mut self.out;
         match &mut self.kind {
             Kind::Grep(grep) => {
-                let failed = self.input.failed && !grep.options.has('s');
+                let failed = self.input.failed;
                 self.code = match (grep.matched, failed) {
                     (true, _) if grep.options.has('q') => 0,
                     (_, true) => 2,

@@ -18,6 +18,8 @@ pub(super) struct Input {
     pub delimiter: u8,
     /// A file could not be opened.
     pub failed: bool,
+    /// Failures are not reported.
+    pub quiet: bool,
     /// Files that were begun.
     pub begun: usize,
 }
@@ -59,6 +61,7 @@ impl Input {
             ended: false,
             delimiter: b'\n',
             failed: false,
+            quiet: false,
             begun: 0,
         }
     }
@@ -94,8 +97,9 @@ impl Input {
                 Ok(file) => {
                     ctx.kernel.retain(file);
                     ctx.kernel.release(file);
-                    complain(ctx, &source, "read error: Is a directory");
+                    if !self.quiet { complain(ctx, &source, "read error: Is a directory"); }
                 }
+                Err(_) if self.quiet => {}
                 Err(error) => complain(ctx, &format!("can't open '{source}'"), &error.to_string()),
             }
             self.failed = true;

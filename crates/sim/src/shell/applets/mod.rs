@@ -7,6 +7,7 @@ mod fileops;
 mod filters;
 mod input;
 mod listing;
+mod network;
 mod options;
 mod sed;
 mod server;
@@ -25,6 +26,7 @@ pub(crate) enum Applet {
     Filter(filters::Filter),
     Waiter(waiters::Waiter),
     Copy(copying::Copy),
+    Client(network::Client),
     Server(server::Server),
 }
 
@@ -35,6 +37,7 @@ impl Applet {
             Self::Filter(filter) => filter.step(ctx),
             Self::Waiter(waiter) => waiter.step(ctx),
             Self::Copy(copy) => copy.step(ctx),
+            Self::Client(client) => client.step(ctx),
             Self::Server(server) => server.step(ctx),
         }
     }
@@ -57,6 +60,7 @@ pub(crate) fn start(name: &str, argv: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
         .or_else(|| fileops::start(name, arguments, ctx))
         .or_else(|| listing::start(name, arguments, ctx))
         .or_else(|| copying::start(name, arguments, ctx))
+        .or_else(|| network::start(name, arguments, ctx))
         .or_else(|| filters::start(name, arguments, ctx))
         .or_else(|| server::start(name, argv, ctx));
     started.unwrap_or_else(|| {

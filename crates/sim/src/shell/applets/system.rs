@@ -139,16 +139,7 @@ fn date(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
     };
     let mut instant = ctx.wall_now();
     if let Some(text) = options.value('d') {
-        let parsed = text
-            .strip_prefix('@')
-            .and_then(|seconds| seconds.parse::<i64>().ok())
-            .and_then(|seconds| Timestamp::from_second(seconds).ok())
-            .or_else(|| text.parse::<Timestamp>().ok())
-            .or_else(|| {
-                let civil = text.replace(' ', "T").parse::<jiff::civil::DateTime>().ok()?;
-                civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-            });
-        match parsed {
+        match parse_date(text) {
             Some(parsed) => instant = parsed,
             None => {
                 ctx.complain(&format!("date: invalid date '{text}'"));
@@ -172,6 +163,19 @@ fn date(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
     let text = format_date(&time, &format);
     ctx.print(&format!("{text}\n"));
     0
+}
+
+/// An instant as `date -d` takes it: `@seconds`, `2024-08-10T10:20:53Z`, `2024-08-10 10:20`, `2024-08-10`.
+pub(super) fn parse_date(text: &str) -> Option<Timestamp> {
+    if let Some(seconds) = text.strip_prefix('@') {
+        return Timestamp::from_second(seconds.parse().ok()?).ok();
+    }
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant);
+    }
+    let civil = text.trim().replace(' ', "T");
+    let civil: jiff::civil::DateTime = civil.parse().ok()?;
+    civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
 /// `strftime` for the conversions that C has; an unknown one stays as it is.
