@@ -1,6 +1,7 @@
 //! The integration tests of the application: one binary, one file a subject.
 
 mod cli;
+mod cluster_api;
 mod sample;
 mod shell;
 mod store;

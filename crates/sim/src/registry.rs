@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
-use crate::apiserver::{admission, defaults, strategy};
+use crate::apiserver::{admission, defaults, quota, strategy};
 use crate::objects::{Key, Kind, Object, is_terminal};
 use crate::request::Status;
 use crate::store::Stored;
@@ -87,17 +87,21 @@ impl World {
     /// # Errors
     /// `AlreadyExists` when the name is taken.
     pub(crate) fn store_new(&mut self, mut object: Object) -> Result<Arc<Stored>, Status> {
-        let (kind, name) = (object.kind(), object.name());
+        let (kind, name) = (object.kind(), object.name().to_owned());
         if self.get(&object.key()).is_some() {
             let going = self
                 .get(&object.key())
                 .is_some_and(|stored| stored.object.meta().deletion_timestamp.is_some());
             let before = if going { "object is being deleted: " } else { "" };
             let message = format!("{before}{} \"{name}\" already exists", kind.resource().qualified());
-            return Err(failure(409, "AlreadyExists", message, kind, name));
+            return Err(failure(409, "AlreadyExists", message, kind, &name));
         }
+        quota::admit(self, &object)?;
         strategy::as_read(&mut object);
-        Ok(self.put(Change::Added, object))
+        let namespace = object.namespace().to_owned();
+        let stored = self.put(Change::Added, object);
+        self.counted(kind, &namespace);
+        Ok(stored)
     }
 
     /// What [`World::create`] would store.
@@ -135,10 +139,15 @@ impl World {
         if strategy::has_generation(object.kind()) && strategy::counts_as_change(&current.object, &object) {
             object.meta_mut().generation = Some(current.object.meta().generation.unwrap_or(0) + 1);
         }
-        if is_gone(&object) {
-            return Some(self.put(Change::Deleted, object));
-        }
-        Some(self.put(Change::Modified, object))
+        let (kind, namespace) = (object.kind(), object.namespace().to_owned());
+        let change = if is_gone(&object) {
+            Change::Deleted
+        } else {
+            Change::Modified
+        };
+        let stored = self.put(change, object);
+        self.counted(kind, &namespace);
+        Some(stored)
     }
 
     /// Stores a new state of an object whose spec may have changed.
@@ -312,7 +321,8 @@ impl World {
         if meta.deletion_timestamp.is_none() && (waits || key.kind == Kind::Pod) {
             meta.generation = meta.generation.map(|generation| generation + 1);
         }
-        if !marked {
+        // What goes at once, and was never graceful, goes as it is.
+        if !marked && (waits || key.kind == Kind::Pod) {
             meta.deletion_timestamp = Some(time);
             meta.deletion_grace_period_seconds = Some(0);
         }
@@ -327,7 +337,16 @@ impl World {
             // The store writes the shortened grace before it removes a pod that was already being deleted.
             self.put(Change::Modified, object.clone());
         }
-        Ok(self.put(Change::Deleted, object))
+        let deleted = self.put(Change::Deleted, object);
+        self.counted(key.kind, &key.namespace);
+        Ok(deleted)
+    }
+
+    /// After something that a quota counts has come, gone or changed.
+    fn counted(&mut self, kind: Kind, namespace: &str) {
+        if kind.resource().namespaced && !matches!(kind, Kind::Event | Kind::Lease) {
+            quota::recount(self, namespace);
+        }
     }
 }
 

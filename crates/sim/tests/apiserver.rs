@@ -231,6 +231,8 @@ fn objects_are_refused_in_the_words_of_the_real_functions() {
     });
     let updates = cases(&document).filter(|case| !case["in"]["old"].is_null());
     agree("control-plane-validation updates", 26, updates, |case| {
+        // The recorded functions know no range of addresses; a cluster does.
+        let case: Value = serde_json::from_str(&case.to_string().replace("10.0.0.", "10.96.0.")).expect("JSON");
         let mut w = bare();
         let (old, new) = (&case["in"]["old"], &case["in"]["new"]);
         let request = creation(old, false);
@@ -750,18 +752,18 @@ mod sequences {
         ("apiserver-sequences-delete", 60),
         ("apiserver-sequences-immutable", 30),
         ("apiserver-sequences-patch", 15),
-        ("apiserver-sequences-subresource", 35),
+        ("apiserver-sequences-subresource", 37),
         ("apiserver-sequences-list", 59),
-        ("apiserver-sequences-admission", 27),
-        ("apiserver-sequences-service", 13),
+        ("apiserver-sequences-admission", 42),
+        ("apiserver-sequences-service", 23),
         ("apiserver-sequences-flow-writes", 59),
-        ("apiserver-sequences-flow-immutable", 28),
+        ("apiserver-sequences-flow-immutable", 32),
         ("apiserver-sequences-flow-patch", 16),
         ("apiserver-sequences-flow-requests", 13),
-        ("apiserver-sequences-flow-policy", 29),
+        ("apiserver-sequences-flow-policy", 36),
         ("apiserver-sequences-flow-subresources", 33),
         ("apiserver-sequences-flow-lists", 36),
-        ("apiserver-sequences-flow-services", 16),
+        ("apiserver-sequences-flow-services", 17),
     ];
 
     #[test]

@@ -4,6 +4,7 @@
 use k8s_openapi::api::{core::v1 as core, scheduling::v1 as scheduling};
 use serde_json::{Value, json};
 
+use super::limits;
 use crate::objects::{Key, Kind, Object};
 use crate::registry::failure;
 use crate::request::Status;
@@ -33,8 +34,10 @@ pub(crate) fn admit(w: &mut World, object: &mut Object) -> Result<(), Status> {
     namespace_lifecycle(w, object)?;
     match object {
         Object::Pod(pod) => {
+            limits::admit(w, pod)?;
             service_account(w, pod)?;
             priority(w, pod)?;
+            runtime_class(w, pod)?;
             default_tolerations(pod);
             Ok(())
         }
@@ -287,6 +290,23 @@ fn priority(w: &World, pod: &mut core::Pod) -> Result<(), Status> {
     spec.priority = Some(computed);
     spec.preemption_policy = Some(policy);
     Ok(())
+}
+
+/// `RuntimeClass`: a class that is named exists.
+fn runtime_class(w: &World, pod: &core::Pod) -> Result<(), Status> {
+    let class = pod.spec.as_ref().and_then(|spec| spec.runtime_class_name.as_deref());
+    let Some(class) = class.filter(|class| !class.is_empty()) else {
+        return Ok(());
+    };
+    if w.get(&Key::new(Kind::RuntimeClass, "", class)).is_some() {
+        return Ok(());
+    }
+    let reason = format!("pod rejected: RuntimeClass \"{class}\" not found");
+    Err(forbidden(
+        Kind::Pod,
+        pod.metadata.name.as_deref().unwrap_or_default(),
+        &reason,
+    ))
 }
 
 /// `DefaultTolerationSeconds`: five minutes for a node that is not ready or not reachable.

@@ -181,6 +181,7 @@ pub(crate) fn prepare_for_update(w: &mut World, old: &Object, new: &mut Object) 
             annotations.insert(TEMPLATE_GENERATION.to_owned(), count.to_string());
         }
         (Object::Service(old), Object::Service(new)) => {
+            drop_what_the_type_has_not(old, new);
             keep_addresses(old, new);
             allocate(w, new, Some(old));
         }
@@ -286,6 +287,85 @@ pub(crate) fn counts_as_change(old: &Object, new: &Object) -> bool {
             IngressClass NetworkPolicy)
         }
     }
+}
+
+/// `dropTypeDependentFields`: what the old type had and the new one has not goes, if the update did not touch it.
+fn drop_what_the_type_has_not(old: &core::Service, new: &mut core::Service) {
+    let (Some(old), Some(new)) = (&old.spec, &mut new.spec) else {
+        return;
+    };
+    if old.cluster_ip != new.cluster_ip
+        && old.cluster_ips == new.cluster_ips
+        && let Some(ip) = new.cluster_ip.clone().filter(|ip| !ip.is_empty())
+    {
+        // Who writes the one address means the list as well.
+        new.cluster_ips = Some(vec![ip]);
+    }
+    if uses_node_ports(old) && !uses_node_ports(new) && old.external_traffic_policy == new.external_traffic_policy {
+        new.external_traffic_policy = None;
+    }
+    if new.type_.as_deref() == Some("ExternalName") && old.internal_traffic_policy == new.internal_traffic_policy {
+        new.internal_traffic_policy = None;
+    }
+    if old.type_.as_deref() == Some("LoadBalancer") && new.type_.as_deref() != Some("LoadBalancer") {
+        new.allocate_load_balancer_node_ports = None;
+    }
+}
+
+/// What cannot be allocated of the addresses that a new Service asks for: the field, the value, and why.
+pub(crate) fn refused_addresses(w: &World, service: &core::Service) -> Option<(String, String, String)> {
+    let spec = service.spec.as_ref()?;
+    let own = service.metadata.uid.as_deref();
+    let others = || {
+        w.store
+            .list(Kind::Service, None)
+            .filter_map(|stored| match &stored.object {
+                Object::Service(service) if service.metadata.uid.as_deref() != own => service.spec.as_ref(),
+                _ => None,
+            })
+    };
+    if let Some(ip) = spec.cluster_ip.as_deref().filter(|ip| !matches!(*ip, "" | "None")) {
+        let octets: Vec<u8> = ip.split('.').filter_map(|part| part.parse().ok()).collect();
+        let in_range = matches!(octets.as_slice(), [10, second, _, _] if (96..112).contains(second));
+        let why = if !in_range {
+            Some("the provided network does not match the current range")
+        } else if others().any(|spec| spec.cluster_ip.as_deref() == Some(ip)) {
+            Some("provided IP is already allocated")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            let value = super::field::shown(&[ip]);
+            return Some((
+                "spec.clusterIPs".to_owned(),
+                value,
+                format!("failed to allocate IP {ip}: {why}"),
+            ));
+        }
+    }
+    for (index, port) in spec.ports.iter().flatten().enumerate() {
+        let Some(node_port) = port.node_port.filter(|node_port| *node_port != 0) else {
+            continue;
+        };
+        let taken = || {
+            others()
+                .flat_map(|spec| spec.ports.iter().flatten())
+                .any(|other| other.node_port == Some(node_port) && other.protocol == port.protocol)
+        };
+        let why = if !(30_000..=32_767).contains(&node_port) {
+            "provided port is not in the valid range. The range of valid ports is 30000-32767"
+        } else if taken() {
+            "provided port is already allocated"
+        } else {
+            continue;
+        };
+        return Some((
+            format!("spec.ports[{index}].nodePort"),
+            node_port.to_string(),
+            why.to_owned(),
+        ));
+    }
+    None
 }
 
 /// An update that leaves the addresses out keeps them (`patchAllocatedValues`).

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use k8s_openapi::api::policy::v1 as policy;
+use k8s_openapi::api::{core::v1 as core, policy::v1 as policy};
 
 use super::delete::{options, remove};
-use super::{defaults, field, key, notices, patch, read, refusal, strategy, write};
+use super::{defaults, field, key, notices, patch, read, refusal, strategy, validation, write};
+use crate::kubelet::qos::qos_class;
 use crate::objects::{Kind, Object, selects};
 use crate::registry::{failure, not_found};
 use crate::request::{PatchKind, Request, Status, Verb};
@@ -39,6 +40,7 @@ pub(super) fn handle(w: &mut World, kind: Kind, request: &Request) -> Result<Val
             })
         }
         ("resize", Verb::Update | Verb::Patch) if kind == Kind::Pod => {
+            check_resize(w, request)?;
             w.notice("not simulated: resizing a running pod (the new resources are stored and have no effect)");
             pod_part(w, request, |pod, new| {
                 for (old, new) in pod.containers.iter_mut().zip(&new.containers) {
@@ -81,7 +83,7 @@ fn status(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status>
 fn pod_part(
     w: &mut World,
     request: &Request,
-    change: impl FnOnce(&mut k8s_openapi::api::core::v1::PodSpec, &k8s_openapi::api::core::v1::PodSpec),
+    change: impl FnOnce(&mut core::PodSpec, &core::PodSpec),
 ) -> Result<Value, Status> {
     let mut new = wanted(w, Kind::Pod, request)?;
     let current = w
@@ -99,6 +101,36 @@ fn pod_part(
     notices::of(w, &object);
     let stored = w.update(object).ok_or_else(|| not_found(Kind::Pod, &request.name))?;
     Ok((*stored.json()).clone())
+}
+
+/// `ValidatePodResize`: the pod stays valid, and in its class of service.
+fn check_resize(w: &World, request: &Request) -> Result<(), Status> {
+    let mut new = wanted(w, Kind::Pod, request)?;
+    let current = w
+        .get(&key(Kind::Pod, request))
+        .ok_or_else(|| not_found(Kind::Pod, &request.name))?;
+    defaults::default(&mut new);
+    write::keep_system_metadata(&current.object, &mut new);
+    let mut errors = validation::create(&new);
+    errors
+        .0
+        .retain(|error| error.field.starts_with("spec.") && error.field != "spec.ephemeralContainers");
+    if let (Some(old), Some(new)) = (current.object.as_pod(), new.as_pod()) {
+        let class = qos_class(old);
+        if class != qos_class(new) {
+            let detail = "Pod QOS Class may not change as a result of resizing";
+            errors.invalid_text(&field::Path::root("spec"), class, detail);
+        }
+        let count = |pod: &core::Pod| pod.spec.as_ref().map_or(0, |spec| spec.containers.len());
+        if count(old) != count(new) {
+            let spec = field::Path::root("spec");
+            errors.forbidden(
+                &spec.child("containers"),
+                "containers may not be added or removed on resize",
+            );
+        }
+    }
+    errors.into_status(Kind::Pod, &request.name).map_or(Ok(()), Err)
 }
 
 /// Replicas asked for, replicas there are, and the selector as text.
@@ -382,11 +414,7 @@ fn evict(w: &mut World, request: &Request) -> Result<Value, Status> {
 }
 
 /// `checkAndDecrement`: takes one of the disruptions that the budget allows.
-fn check_budget(
-    w: &mut World,
-    pod: &k8s_openapi::api::core::v1::Pod,
-    budget: &policy::PodDisruptionBudget,
-) -> Result<(), Status> {
+fn check_budget(w: &mut World, pod: &core::Pod, budget: &policy::PodDisruptionBudget) -> Result<(), Status> {
     let name = budget.metadata.name.clone().unwrap_or_default();
     let status = budget.status.clone().unwrap_or_default();
     let desired = status.desired_healthy.unwrap_or(0);
@@ -448,10 +476,10 @@ fn check_budget(
 }
 
 /// The condition by which a pod's owner can tell that it was evicted (`addConditionAndDeletePod`).
-fn mark_as_disrupted(w: &mut World, key: &crate::objects::Key, pod: &k8s_openapi::api::core::v1::Pod) {
+fn mark_as_disrupted(w: &mut World, key: &crate::objects::Key, pod: &core::Pod) {
     let (time, uid) = (w.time(), pod.metadata.uid.clone().unwrap_or_default());
     w.update_pod(key, &uid, |pod| {
-        let condition = k8s_openapi::api::core::v1::PodCondition {
+        let condition = core::PodCondition {
             type_: "DisruptionTarget".to_owned(),
             status: "True".to_owned(),
             reason: Some("EvictionByEvictionAPI".to_owned()),

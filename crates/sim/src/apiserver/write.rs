@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::decode::{Flaw, FlawKind};
+use super::field::{Errors, FieldError};
 use super::{defaults, key, notices, query, refusal, strategy, validation};
 use crate::objects::{Kind, Object};
 use crate::registry::not_found;
@@ -92,8 +93,26 @@ pub(super) fn create(w: &mut World, kind: Kind, request: &Request) -> Result<Val
     if let Some(status) = validation::create(&object).into_status(kind, object.name()) {
         return Err(status);
     }
+    check_addresses(w, &object)?;
     notices::of(w, &object);
     w.store_new(object).map(|stored| (*stored.json()).clone())
+}
+
+/// The addresses that a Service asks for must be free.
+fn check_addresses(w: &World, object: &Object) -> Result<(), Status> {
+    let Object::Service(service) = object else {
+        return Ok(());
+    };
+    let Some((field, value, why)) = strategy::refused_addresses(w, service) else {
+        return Ok(());
+    };
+    let mut errors = Errors::default();
+    errors.0.push(FieldError {
+        field,
+        reason: "FieldValueInvalid",
+        message: format!("Invalid value: {value}: {why}"),
+    });
+    errors.into_status(object.kind(), object.name()).map_or(Ok(()), Err)
 }
 
 /// Decodes an object of a kind. A selector that is written as `{}` is told apart from one that is not there: the types do
@@ -183,6 +202,7 @@ pub(super) fn replace(w: &mut World, kind: Kind, request: &Request, mut new: Obj
     if let Some(status) = validation::update(&current.object, &new).into_status(kind, new.name()) {
         return Err(status);
     }
+    check_addresses(w, &new)?;
     notices::of(w, &new);
     let stored = w.update(new).ok_or_else(|| not_found(kind, &request.name))?;
     Ok((*stored.json()).clone())

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1 as core;
 
 use super::{container, meta, scheduling, volume};
-use crate::apiserver::field::{Errors, Path};
+use crate::apiserver::field::{Errors, Path, shown};
 use crate::apiserver::names;
 use crate::quantity;
 
@@ -107,6 +107,16 @@ fn spec(e: &mut Errors, spec: &core::PodSpec, path: &Path<'_>, pod_name: Option<
             e.required(&config, "must provide `dnsConfig` when `dnsPolicy` is None");
         } else {
             e.required(&config.child("nameservers"), detail);
+        }
+    }
+    if let Some(servers) = spec.dns_config.as_ref().and_then(|config| config.nameservers.as_ref()) {
+        let config = path.child("dnsConfig");
+        if servers.len() > 3 {
+            e.invalid(
+                &config.child("nameservers"),
+                shown(servers),
+                "must not have more than 3 nameservers",
+            );
         }
     }
     let gates = path.child("readinessGates");

@@ -1,0 +1,87 @@
+//! `kubectl` over a living cluster: what is applied is answered as the real API server answers, and what is typed is said
+//! as the real client says it.
+
+use peapod::cluster_api::{Applied, Texts, apply, kubectl};
+use peapod_kubectl::NoFiles;
+use peapod_sim::cluster::{Cluster, Config};
+use peapod_sim::manifest;
+
+fn cluster() -> Cluster {
+    Cluster::new(Config::default()).expect("the default cluster")
+}
+
+fn applied(cluster: &mut Cluster, text: &str) -> Applied {
+    let manifests = manifest::read(text).expect("YAML");
+    apply(cluster, &manifests, "default", "apply")
+}
+
+/// What a line leaves on the terminal.
+fn typed(cluster: &mut Cluster, line: &str) -> String {
+    let output = kubectl(cluster, line, &NoFiles);
+    format!("{}{}", output.stdout, output.stderr)
+}
+
+const POD: &str = "apiVersion: v1
+kind: Pod
+metadata:
+  name: nginx
+spec:
+  containers:
+  - name: nginx
+    image: nginx:1.14.2
+    ports:
+    - containerPort: 80
+";
+
+#[test]
+fn a_manifest_is_applied_once_and_then_unchanged() {
+    let mut cluster = cluster();
+    assert_eq!(applied(&mut cluster, POD).stdout, "pod/nginx created\n");
+    assert_eq!(applied(&mut cluster, POD).stdout, "pod/nginx unchanged\n");
+    assert_eq!(applied(&mut cluster, &POD.replace("1.14.2", "1.25")).stdout, "pod/nginx configured\n");
+    assert_eq!(typed(&mut cluster, "get pod nginx -o jsonpath={.spec.containers[0].image}"), "nginx:1.25");
+    assert_eq!(typed(&mut cluster, "get pod nginx -o jsonpath={.metadata.generation}"), "2");
+}
+
+#[test]
+fn what_may_not_change_is_refused_in_the_words_of_the_server() {
+    let mut cluster = cluster();
+    applied(&mut cluster, POD);
+    let refused = applied(&mut cluster, &POD.replace("containerPort: 80", "containerPort: 81"));
+    assert_eq!(refused.stdout, "");
+    let refusal = &refused.refusals[0];
+    assert!(
+        refusal.text.starts_with("The Pod \"nginx\" is invalid: spec: Forbidden: pod updates may not change fields other than "),
+        "{}",
+        refusal.text
+    );
+    assert_eq!(refusal.causes[0].0, "spec");
+}
+
+#[test]
+fn broken_manifests_are_refused_with_their_fields() {
+    let mut cluster = cluster();
+    let broken = POD.replace("    image: nginx:1.14.2\n", "").replace("spec:\n", "spec:\n  restartPolicy: Sometimes\n");
+    let refused = applied(&mut cluster, &broken);
+    assert_eq!(
+        refused.refusals[0].text,
+        "The Pod \"nginx\" is invalid: \n* spec.containers[0].image: Required value\n* spec.restartPolicy: Unsupported \
+         value: \"Sometimes\": supported values: \"Always\", \"OnFailure\", \"Never\""
+    );
+    let fields: Vec<&str> = refused.refusals[0].causes.iter().map(|(field, _)| field.as_str()).collect();
+    assert_eq!(fields, ["spec.containers[0].image", "spec.restartPolicy"]);
+}
+
+#[test]
+fn lines_are_typed_and_files_are_texts() {
+    let mut cluster = cluster();
+    let files = Texts(vec![("pod.yaml".to_owned(), POD.to_owned()), ("bad.yaml".to_owned(), "a: [".to_owned())]);
+    assert_eq!(kubectl(&mut cluster, "kubectl apply -f pod.yaml", &files).stdout, "pod/nginx created\n");
+    assert_eq!(typed(&mut cluster, "get pods nobody"), "Error from server (NotFound): pods \"nobody\" not found\n");
+    let said = kubectl(&mut cluster, "apply -f bad.yaml", &files).stderr;
+    assert!(said.starts_with("error: error parsing bad.yaml: error converting YAML to JSON: yaml: "), "{said}");
+    assert_eq!(typed(&mut cluster, "create deployment web --image=nginx --replicas=2"), "deployment.apps/web created\n");
+    assert_eq!(typed(&mut cluster, "scale deployment web --replicas=3"), "deployment.apps/web scaled\n");
+    assert_eq!(typed(&mut cluster, "get deployment web -o jsonpath={.spec.replicas}"), "3");
+    assert_eq!(typed(&mut cluster, "create namespace other"), "namespace/other created\n");
+}
