@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::Timestamp;
 use peapod_sim::fault::Fault;
 use peapod_yaml::{Dialect, Node};
 
@@ -19,6 +20,8 @@ pub struct Case {
     pub nodes: usize,
     /// What was done, in order of time.
     pub steps: Vec<Step>,
+    /// The wall-clock instant of its start: what is cut to whole seconds depends on it.
+    pub start: Option<Timestamp>,
     /// How long it was watched, in seconds.
     pub duration: f64,
     /// Groups that it belongs to.
@@ -51,8 +54,8 @@ pub enum Action {
     Apply(String),
     /// `kubectl …`
     Kubectl(String),
-    /// A fault that can be injected.
-    Fault(Fault),
+    /// Faults that are injected at once.
+    Faults(Vec<Fault>),
     /// A container of the first pod gets a signal.
     KillContainer {
         /// Container name.
@@ -118,6 +121,7 @@ impl Case {
                 .and_then(|count| usize::try_from(count).ok())
                 .unwrap_or(1),
             steps,
+            start: about.get("t0").and_then(Node::as_str).and_then(|text| text.parse().ok()),
             duration: number("duration").ok_or_else(|| format!("{name}/case.yaml has no duration"))?,
             tags: about
                 .get("tags")
@@ -173,30 +177,38 @@ fn fault(node: &Node) -> Action {
     if node.get("evict").is_some() {
         return Action::Evict;
     }
-    if let (Some(image), Some(true)) = (text("image"), flag("available")) {
-        return Action::Fault(Fault::ImageAvailable { image });
+    if let (Some(image), Some(available)) = (text("image"), flag("available")) {
+        let fault = if available { Fault::ImageAvailable { image } } else { Fault::ImageGone { image } };
+        return Action::Faults(vec![fault]);
     }
     if let (Some(name), Some(true)) = (text("namespace"), flag("delete")) {
         return Action::DeleteNamespace(name);
     }
     if let Some(component) = text("component") {
-        let on = flag("stop").or_else(|| flag("freeze"));
-        return match on {
-            Some(on) if component != "kube-apiserver" => Action::Fault(Fault::StopComponent { component, on }),
-            _ => Action::Other(format!("{component} cannot be stopped yet")),
+        return match flag("stop").or_else(|| flag("freeze")) {
+            Some(on) => Action::Faults(vec![Fault::StopComponent { component, on }]),
+            None => Action::Other(format!("a fault of unknown form: {}", node.to_json())),
         };
     }
-    let Some(node_name) = text("node") else {
-        return Action::Other(format!("a fault of unknown form: {}", node.to_json()));
+    let nodes: Vec<String> = match node.get("node") {
+        Some(names) if names.as_str().is_none() => {
+            names.items().iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+        }
+        Some(name) => name.as_str().map(str::to_owned).into_iter().collect(),
+        None => Vec::new(),
     };
-    let node_fault = |key: &str, make: fn(String, bool) -> Fault| flag(key).map(|on| make(node_name.clone(), on));
-    let found = node_fault("freezeKubelet", |node, on| Fault::FreezeKubelet { node, on })
-        .or_else(|| node_fault("stopKubelet", |node, on| Fault::StopKubelet { node, on }))
-        .or_else(|| node_fault("stopContainerRuntime", |node, on| Fault::StopRuntime { node, on }))
-        .or_else(|| node_fault("crash", |node, _| Fault::Crash { node }));
+    let on_all = |key: &str, make: fn(String, bool) -> Fault| {
+        let on = flag(key)?;
+        Some(nodes.iter().map(|node| make(node.clone(), on)).collect::<Vec<_>>())
+    };
+    let found = on_all("freezeKubelet", |node, on| Fault::FreezeKubelet { node, on })
+        .or_else(|| on_all("stopKubelet", |node, on| Fault::StopKubelet { node, on }))
+        .or_else(|| on_all("stopContainerRuntime", |node, on| Fault::StopRuntime { node, on }))
+        // The kubelet comes back by a step of its own.
+        .or_else(|| on_all("crash", |node, _| Fault::PowerOff { node }));
     match found {
-        Some(fault) => Action::Fault(fault),
-        None if node.get("staticPod").is_some() => Action::Other("static pods cannot be simulated yet".to_owned()),
-        None => Action::Other(format!("a fault of unknown form: {}", node.to_json())),
+        Some(faults) if !faults.is_empty() => Action::Faults(faults),
+        _ if node.get("staticPod").is_some() => Action::Other("static pods cannot be simulated yet".to_owned()),
+        _ => Action::Other(format!("a fault of unknown form: {}", node.to_json())),
     }
 }

@@ -4,7 +4,6 @@
 //! (`trace.json`, `trace-2.json`). [`replay`] does the same to a simulated cluster, [`digest`] reduces its writes to the
 //! same digests, and [`compare`] says whether a real cluster could have shown them.
 
-mod api;
 pub mod case;
 pub mod compare;
 pub mod digest;

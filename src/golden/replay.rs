@@ -9,9 +9,9 @@ use peapod_sim::runtime::catalogue::Catalogue;
 use peapod_sim::time::SimTime;
 use serde_json::{Value, json};
 
-use super::api::Client;
 use super::case::{Action, Case};
 use super::digest::{Digest, digests};
+use crate::cluster_api::ClusterApi;
 
 /// From the begin of a `kubectl` until the API server has its request, in seconds: the real one takes 0.1 to 0.4.
 const KUBECTL: f64 = 0.1;
@@ -44,6 +44,7 @@ pub fn run(case: &Case, seed: u64) -> Result<Cluster, String> {
         .collect();
     let config = Config {
         seed,
+        start: case.start.unwrap_or(Config::default().start),
         nodes,
         catalogue: Catalogue::recording(),
         // The recordings come from nodes with cgroup v1.
@@ -51,6 +52,9 @@ pub fn run(case: &Case, seed: u64) -> Result<Cluster, String> {
         ..Config::default()
     };
     let mut cluster = Cluster::new(config)?;
+    for fault in before(case) {
+        cluster.fault(&fault)?;
+    }
     for step in &case.steps {
         let delay = match step.action {
             Action::Apply(_) | Action::Kubectl(_) | Action::Evict | Action::DeleteNamespace(_) => {
@@ -68,6 +72,33 @@ pub fn run(case: &Case, seed: u64) -> Result<Cluster, String> {
     }
 }
 
+/// What was so before the first step: the opposite of the first step that ends or withdraws something.
+fn before(case: &Case) -> Vec<Fault> {
+    let mut seen: Vec<String> = Vec::new();
+    let mut faults = Vec::new();
+    for step in &case.steps {
+        let Action::Faults(step) = &step.action else { continue };
+        for fault in step {
+            let (about, opposite) = match fault {
+                Fault::StopComponent { component, on } => {
+                    let component = component.clone();
+                    (component.clone(), (!on).then_some(Fault::StopComponent { component, on: true }))
+                }
+                Fault::ImageAvailable { image } => (image.clone(), None),
+                Fault::ImageGone { image } => {
+                    (image.clone(), Some(Fault::ImageAvailable { image: image.clone() }))
+                }
+                _ => continue,
+            };
+            if !seen.contains(&about) {
+                seen.push(about);
+                faults.extend(opposite);
+            }
+        }
+    }
+    faults
+}
+
 fn instant(seconds: f64) -> SimTime {
     SimTime((seconds * 1000.0).round().max(0.0) as u64 * 1_000_000)
 }
@@ -76,7 +107,7 @@ fn act(case: &Case, cluster: &mut Cluster, action: &Action) -> Result<(), String
     match action {
         Action::Apply(file) => kubectl(case, cluster, &format!("apply -f {file}")),
         Action::Kubectl(arguments) => kubectl(case, cluster, arguments),
-        Action::Fault(fault) => cluster.fault(fault),
+        Action::Faults(faults) => faults.iter().try_for_each(|fault| cluster.fault(fault)),
         Action::KillContainer { container, signal } => {
             let (namespace, pod) = first_pod(cluster, |_| true)?;
             let (container, signal) = (container.clone(), signal.clone());
@@ -169,14 +200,42 @@ impl Files for Manifests<'_> {
 
 /// Carries out a `kubectl` line. That the API server refuses is no error of the replay: it is what the case may be about.
 fn kubectl(case: &Case, cluster: &mut Cluster, arguments: &str) -> Result<(), String> {
-    let line = format!("kubectl {arguments}");
+    let line = format!("kubectl {}", substituted(case, cluster, arguments)?);
     let command = Command::parse(&line).map_err(|error| format!("{line}: {error}"))?;
     cluster.command(&line);
-    let output = peapod_kubectl::run(&command, &mut Client(cluster), &Manifests(case));
+    let output = peapod_kubectl::run(&command, &mut ClusterApi::new(cluster), &Manifests(case));
     let not_built = output.stderr.contains("NotImplemented");
     if not_built {
         Err(format!("{line}: {}", output.stderr.trim()))
     } else {
         Ok(())
     }
+}
+
+/// The arguments with each `$(kubectl … | head -N)` replaced by what it prints.
+fn substituted(case: &Case, cluster: &mut Cluster, arguments: &str) -> Result<String, String> {
+    let mut text = arguments.to_owned();
+    while let Some((before, rest)) = text.split_once("$(") {
+        let Some((inner, after)) = rest.split_once(')') else { break };
+        let mut stages = inner.split('|').map(str::trim);
+        let line = stages.next().unwrap_or_default();
+        let command = Command::parse(line).map_err(|error| format!("{line}: {error}"))?;
+        let output = peapod_kubectl::run(&command, &mut ClusterApi::new(cluster), &Manifests(case));
+        let mut lines: Vec<&str> = output.stdout.lines().collect();
+        for stage in stages {
+            let (tool, count) = stage.split_once(" -").unwrap_or((stage, ""));
+            let count: usize = count
+                .trim_start_matches('n')
+                .trim()
+                .parse()
+                .map_err(|_| format!("`{stage}` in {arguments} is not known"))?;
+            match tool {
+                "head" => lines.truncate(count),
+                "tail" => lines = lines.split_off(lines.len().saturating_sub(count)),
+                _ => return Err(format!("`{stage}` in {arguments} is not known")),
+            }
+        }
+        text = format!("{before}{}{after}", lines.join(" "));
+    }
+    Ok(text)
 }

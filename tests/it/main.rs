@@ -2,10 +2,12 @@
 
 mod cli;
 mod cluster_api;
+mod golden;
+mod report;
 mod sample;
 mod shell;
 mod store;
 mod vault;
+mod vectors;
 mod web;
 mod workspace;
-mod report;

@@ -318,6 +318,12 @@ impl Cluster {
                 let reference = Reference::parse(image).map_err(|error| format!("image {image}: {error}"))?;
                 w.catalogue.push(&reference);
             }
+            Fault::ImageGone { image } => {
+                let reference = Reference::parse(image).map_err(|error| format!("image {image}: {error}"))?;
+                if let Some(repository) = w.catalogue.repositories.get_mut(&reference.repository) {
+                    Arc::make_mut(repository).tags.retain(|tag| Some(tag) != reference.tag.as_ref());
+                }
+            }
             Fault::RegistryDown { registry, duration } => {
                 let until = duration.map(|span| w.now + span);
                 w.registries_down.insert(registry.clone(), until);
@@ -330,9 +336,17 @@ impl Cluster {
     fn stop_component(&mut self, component: &str, on: bool) -> Result<(), String> {
         let actors: Vec<Actor> = match component {
             "kube-scheduler" => vec![Actor::Scheduler],
+            "kube-apiserver" => {
+                // Nobody hears of anything, and what the kubelets have to say waits.
+                for kubelet in &mut self.kubelets {
+                    kubelet.partition(&mut self.world, on);
+                }
+                let controllers = Controller::ALL.iter().map(|one| Actor::Controller(*one));
+                std::iter::once(Actor::Scheduler).chain(controllers).collect()
+            }
             "kube-controller-manager" => Controller::ALL.iter().map(|one| Actor::Controller(*one)).collect(),
             _ => {
-                let known = "kube-scheduler and kube-controller-manager";
+                let known = "kube-scheduler, kube-controller-manager and kube-apiserver";
                 return Err(format!("component {component} cannot be stopped: {known} can"));
             }
         };

@@ -66,6 +66,11 @@ pub enum Fault {
         /// Image reference.
         image: String,
     },
+    /// The registry has this image no longer; nodes keep what they have pulled.
+    ImageGone {
+        /// Image reference.
+        image: String,
+    },
     /// A registry does not answer.
     RegistryDown {
         /// Host, such as `docker.io`.
@@ -82,7 +87,7 @@ pub enum Fault {
     },
     /// A component of the control plane stops working, or goes on.
     StopComponent {
-        /// `kube-scheduler` or `kube-controller-manager`.
+        /// `kube-scheduler`, `kube-controller-manager` or `kube-apiserver` (it freezes: nobody can read or write).
         component: String,
         /// Stopped, or going on.
         on: bool,
@@ -107,6 +112,7 @@ impl fmt::Display for Fault {
                 write!(f, "{signal} to the main process of container {container} of pod {pod}")
             }
             Self::KillSandbox { pod, .. } => write!(f, "the pause process of pod {pod} is killed"),
+            Self::ImageGone { image } => write!(f, "the registry has image {image} no longer"),
             Self::ImageAvailable { image } => write!(f, "the registry has image {image} now"),
             Self::RegistryDown {
                 registry,

@@ -76,6 +76,18 @@ pub fn pod_requests(spec: &core::PodSpec) -> Amounts {
     total
 }
 
+/// A number of bytes as a quantity in binary suffixes prints it: `5Mi`, `1536Ki`, `1000`.
+pub fn binary(bytes: i128) -> String {
+    let mut amount = bytes;
+    for suffix in ["", "Ki", "Mi", "Gi", "Ti", "Pi"] {
+        if amount == 0 || amount % 1024 != 0 {
+            return format!("{amount}{suffix}");
+        }
+        amount /= 1024;
+    }
+    format!("{amount}Ei")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,7 +23,7 @@ pub(super) fn container_spec(
     w: &World,
     worker: &Worker,
     container: &core::Container,
-    image: &Repository,
+    (image, assumed): (&Repository, bool),
     address: &str,
     node: &str,
 ) -> Result<Spec, String> {
@@ -71,7 +71,7 @@ pub(super) fn container_spec(
         memory_limit: limit.and_then(|limit| u64::try_from(value(limit)).ok()),
         oom_kills_group: w.oom_kills_group,
         mounts,
-        assume_programs: image.tags.is_empty() && image.programs.is_empty(),
+        assume_programs: assumed,
     })
 }
 
@@ -84,10 +84,8 @@ fn user(worker: &Worker, container: &core::Container, image: &Repository) -> Res
     let non_root = own
         .and_then(|own| own.run_as_non_root)
         .or_else(|| pod.and_then(|pod| pod.run_as_non_root));
-    let of_image = match image.user.as_str() {
-        "" | "root" => Some(0),
-        name => name.parse().ok(),
-    };
+    let numeric = image.user.is_empty() || image.user.parse::<u32>().is_ok();
+    let of_image = image.user_id().ok().filter(|_| numeric || image.user == "root");
     if non_root == Some(true) {
         let (pod, name) = (worker.format(), &container.name);
         match (asked, of_image) {

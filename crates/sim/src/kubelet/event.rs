@@ -124,6 +124,8 @@ pub enum PodEvent {
         /// The answer.
         answer: Result<Response, NetError>,
     },
+    /// What the pod has written to disk is looked at.
+    StorageCheck,
     /// `activeDeadlineSeconds` may be over.
     ActiveDeadline,
 }

@@ -37,7 +37,7 @@ impl Kubelet {
         if on && matches!(self.health, Health::Running | Health::Frozen) {
             self.health = Health::Stopped;
             self.drop_deferred();
-        } else if !on && self.health == Health::Stopped {
+        } else if !on && matches!(self.health, Health::Stopped | Health::PoweredOff) {
             self.health = Health::Running;
             self.start_process_again(w);
         }
@@ -147,6 +147,19 @@ impl Kubelet {
             Some(())
         });
         killed.flatten().ok_or_else(|| "the pod has no sandbox".to_owned())
+    }
+
+    /// Ends a pod for a reason of the node's own (`killPodNow`): it fails with that reason, whatever its containers say.
+    pub(super) fn evict(&mut self, w: &mut World, worker: &mut Worker, reason: &str, message: &str, grace: i64) {
+        if worker.work != Work::Sync {
+            return;
+        }
+        self.pod_event(w, worker, String::new(), "Warning", reason, message.to_owned());
+        worker.verdict = Some((reason.to_owned(), message.to_owned()));
+        worker.work = Work::Terminating;
+        worker.shrink_grace(Some(grace));
+        let causes = w.causes.clone();
+        self.wake_worker(w, worker, &causes);
     }
 
     /// Every process on the node is gone at once.

@@ -164,6 +164,7 @@ impl Kubelet {
                 return;
             }
             self.plan_deadline(w, worker);
+            self.plan_storage_check(w, worker);
             self.wake_worker(w, worker, causes);
             return;
         }
@@ -198,10 +199,9 @@ impl Kubelet {
             PodEvent::Resume { token } if token == worker.token => kubelet.resume(w, worker),
             PodEvent::WriteStatus => kubelet.write_status(w, worker),
             PodEvent::Wake { container, token } => {
-                if worker
-                    .instance(&container)
-                    .is_some_and(|instance| instance.wake == token)
-                {
+                let due = worker.instance_mut(&container).filter(|instance| instance.wake == token);
+                if let Some(instance) = due {
+                    instance.woken_at = None;
                     kubelet.run_processes(w, worker, &container);
                 }
             }
@@ -228,6 +228,7 @@ impl Kubelet {
             } => {
                 kubelet.probe_timeout(w, worker, &container, kind, run, exec);
             }
+            PodEvent::StorageCheck => kubelet.storage_check(w, worker),
             PodEvent::ActiveDeadline => {
                 let causes = w.causes.clone();
                 kubelet.wake_worker(w, worker, &causes);
@@ -369,7 +370,10 @@ impl Kubelet {
                 .instance(container)
                 .and_then(|instance| instance.kill.as_ref())
                 .is_none_or(|kill| kill.token != *token),
-            PodEvent::Probe { .. } | PodEvent::ProbeExec { .. } | PodEvent::ProbeTimeout { .. } => true,
+            PodEvent::Probe { .. }
+            | PodEvent::ProbeExec { .. }
+            | PodEvent::ProbeTimeout { .. }
+            | PodEvent::StorageCheck => true,
             PodEvent::ActiveDeadline => worker.work != Work::Sync,
             _ => false,
         }

@@ -72,6 +72,9 @@ impl Kubelet {
                 worker.pending_causes.push(*cause);
             }
         }
+        if !worker.start_planned {
+            worker.given = worker.pod.clone();
+        }
         worker.pending = true;
         self.plan_start(w, worker);
     }
@@ -120,6 +123,7 @@ impl Kubelet {
             error: None,
             seen: Arc::clone(&worker.cache),
             backoff_expiry: None,
+            reset: false,
         });
         worker.synced_once = true;
         match worker.work {

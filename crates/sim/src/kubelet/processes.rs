@@ -309,7 +309,7 @@ impl Kubelet {
                 self.exec_hook_ended(w, worker, id, purpose, &end);
             }
             Some(ExecPurpose::User) => {
-                worker.user_execs.insert(exec, end);
+                worker.user_execs.insert((id.to_owned(), exec), end);
             }
             None => {}
         }
@@ -333,7 +333,7 @@ impl Kubelet {
                 // The kill itself notes that its hook is over.
                 ExecPurpose::PreStop => {}
                 ExecPurpose::User => {
-                    worker.user_execs.insert(exec, end);
+                    worker.user_execs.insert((id.to_owned(), exec), end);
                 }
             }
         }

@@ -135,7 +135,7 @@ impl Kubelet {
             ));
         }
         let address = worker.current_address(&self.ip);
-        let spec = match container_spec(w, worker, &container, &repository, &address, &self.name) {
+        let spec = match container_spec(w, worker, &container, (&repository, assumed), &address, &self.name) {
             Ok(spec) => spec,
             Err(message) => {
                 fail(self, w, worker, "CreateContainerConfigError", message);
@@ -154,14 +154,12 @@ impl Kubelet {
                     .and_then(|context| context.run_as_user)
             });
         if user.is_none()
-            && !repository.user.is_empty()
-            && repository.user.parse::<u32>().is_err()
-            && repository.user != "root"
+            && let Err(missing) = repository.user_id()
         {
             let place = w.rng.below(1 << 31);
             let message = format!(
                 "failed to create containerd container: mount callback failed on \
-                 /var/lib/containerd/tmpmounts/containerd-mount{place}: no users found"
+                 /var/lib/containerd/tmpmounts/containerd-mount{place}: {missing}"
             );
             fail(self, w, worker, "CreateContainerError", message);
             return;
@@ -186,6 +184,7 @@ impl Kubelet {
             .filter(|path| !path.is_empty());
         let id = w.rng.hex(64);
         let mut root = repository.files();
+        let image_size = root.size();
         let message_path = message_path.unwrap_or_else(|| "/dev/termination-log".to_owned());
         root.write(&message_path, b"", 0o666);
         worker.prune(&container.name);
@@ -215,6 +214,7 @@ impl Kubelet {
             exit: None,
             execs: Default::default(),
             root,
+            image_size,
             tail: fallback.then(Vec::new),
             message_path,
             created_from: image,

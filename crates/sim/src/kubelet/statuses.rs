@@ -151,9 +151,8 @@ impl Conversion<'_> {
         if let Some((reason, message)) = self.reasons.get(&container.name)
             && should_container_be_restarted(container, self.pod, self.runtime)
         {
-            // An init container that has done its work is not going to run again.
+            // An init container that has ended well counts as done, also a sidecar that will run again.
             let done = is_init
-                && !is_sidecar(container)
                 && newest.is_some_and(|record| record.state == State::Exited && record.exit_code == 0);
             if !done {
                 if let Some(core::ContainerState {
@@ -285,14 +284,14 @@ impl Conversion<'_> {
 }
 
 /// The last status of a pod that has ended for good (`status_manager.go TerminatePod`): containers that were never seen to
-/// end count as lost, and the phase is terminal.
-pub fn terminate(spec: &core::PodSpec, status: &mut core::PodStatus, is_static: bool) {
+/// end count as lost, and the phase is terminal. `given`: the status in the version of the pod that the sync was given.
+pub fn terminate(spec: &core::PodSpec, given: &core::PodStatus, status: &mut core::PodStatus, is_static: bool) {
     let end = |status: &mut core::ContainerStatus| {
         if status.state.as_ref().is_none_or(|state| state.terminated.is_none()) {
             status.state = Some(terminated(unknown_end(LOST)));
         }
     };
-    if has_pod_initialized(spec, status) {
+    if has_pod_initialized(spec, given) {
         status.container_statuses.iter_mut().flatten().for_each(end);
     }
     // Init containers up to the last one that shows signs of a start, and at least the first.

@@ -260,6 +260,7 @@ impl Kubelet {
             });
             if let Some(sync) = &mut worker.sync {
                 sync.did_something = true;
+                sync.reset = true;
             }
             Self::first(worker, steps);
             return;
@@ -343,6 +344,10 @@ impl Kubelet {
         if sync.did_something && sync.error.is_none() {
             self.plan(w, now + latency::RELIST_ON_DEMAND, worker, PodEvent::Relist);
         }
+        if sync.reset {
+            let causes = w.causes.clone();
+            self.wake_worker(w, worker, &causes);
+        }
         worker.at_rest = sync.error.is_none() && !sync.did_something;
         let delay = w.stretched(delay);
         self.requeue(w, worker, now + delay);
@@ -358,13 +363,17 @@ impl Kubelet {
         worker.work = Work::Terminated;
         worker.sync = None;
         worker.last_sync_end = w.now;
+        // The last update is given again, not a newer one (`requeueLastPodUpdate`).
+        let given = worker.given.clone();
         let causes = w.causes.clone();
         self.wake_worker(w, worker, &causes);
+        worker.given = given;
     }
 
     fn finish_terminated(&mut self, w: &mut World, worker: &mut Worker) {
         if let Some(mut status) = worker.status.clone() {
-            super::statuses::terminate(worker.spec(), &mut status, worker.is_static());
+            let given = worker.given.status.clone().unwrap_or_default();
+            super::statuses::terminate(worker.spec(), &given, &mut status, worker.is_static());
             worker.status = Some(status);
         }
         worker.work = Work::Finished;

@@ -142,8 +142,9 @@ impl Kubelet {
         let path = source.path.as_str();
         match source.type_.as_deref().unwrap_or_default() {
             "DirectoryOrCreate" | "FileOrCreate" | "" => Ok(()),
-            kind if self.files.read(path).is_some() => {
-                let is_directory = false;
+            kind if self.files.find(path).is_some() => {
+                let found = self.files.find(path).and_then(|ino| self.files.node(ino));
+                let is_directory = found.is_some_and(|node| node.is_directory());
                 match kind {
                     "Directory" if !is_directory => {
                         Err(format!("hostPath type check failed: {path} is not a directory"))

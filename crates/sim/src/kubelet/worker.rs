@@ -128,6 +128,8 @@ pub(crate) struct Sync {
     pub seen: Arc<RuntimeStatus>,
     /// When the restart that was refused just now will be allowed.
     pub backoff_expiry: Option<SimTime>,
+    /// Whether containers were removed so that all restart: the pod is synced again at once.
+    pub reset: bool,
 }
 
 /// Why a sync failed.
@@ -157,6 +159,8 @@ pub(crate) struct Instance {
     pub exit: Option<(Exit, SimTime)>,
     pub execs: BTreeMap<ExecId, ExecPurpose>,
     pub root: Tree,
+    /// Bytes of the image's own files.
+    pub image_size: u64,
     /// The last lines of its log, where they may become its termination message.
     pub tail: Option<Vec<String>>,
     pub message_path: String,
@@ -207,6 +211,8 @@ pub(crate) struct Worker {
     pub key: Key,
     pub uid: Arc<str>,
     pub pod: PodVersion,
+    /// The version that the sync which is under way, or planned, was given.
+    pub given: PodVersion,
     pub removed: bool,
     pub work: Work,
     pub sync: Option<Sync>,
@@ -239,7 +245,7 @@ pub(crate) struct Worker {
     pub ports: BTreeMap<u16, String>,
     /// Requests that processes of this pod are answering.
     pub serving: BTreeMap<(String, ServeId), Reply>,
-    pub user_execs: BTreeMap<ExecId, ExecEnd>,
+    pub user_execs: BTreeMap<(String, ExecId), ExecEnd>,
     pub retries: BTreeMap<String, Retry>,
     /// Runtime records that the next relist will report.
     pub runtime_causes: Vec<RecordId>,
@@ -283,6 +289,7 @@ impl Worker {
         Self {
             key,
             uid,
+            given: pod.clone(),
             pod,
             removed: false,
             work: Work::Sync,

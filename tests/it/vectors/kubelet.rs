@@ -1,0 +1,482 @@
+//! The kubelet's decisions.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use peapod_sim::kubelet::actions::{KillReason, ProbeResult, ProbeResults, compute_pod_actions};
+use peapod_sim::kubelet::admission::{HostPort, admit, ports_conflict};
+use peapod_sim::kubelet::backoff::Backoff;
+use peapod_sim::kubelet::event::ProbeKind;
+use peapod_sim::kubelet::probe_worker::{ProbeState, Sight, Tick};
+use peapod_sim::kubelet::restart;
+use peapod_sim::kubelet::runtime_status::{ContainerRecord, RuntimeStatus, SandboxStatus, State};
+use peapod_sim::kubelet::status::started_ready;
+use peapod_sim::kubelet::statuses::{Conversion, ReasonCache};
+use peapod_sim::kubelet::{self, kill, merge, phase};
+use peapod_sim::resources::{milli_value, pod_requests};
+use peapod_sim::time::{SimDuration, SimTime};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::same;
+
+/// Fields that a row's times and generations make different on every run.
+const TIMES: &[&str] = &["lastTransitionTime", "startTime", "observedGeneration", "lastProbeTime"];
+
+fn read<T: DeserializeOwned + Default>(value: &Value) -> T {
+    if value.is_null() {
+        return T::default();
+    }
+    serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{error}: {value}"))
+}
+
+fn pod(value: &Value) -> core::Pod {
+    let mut pod = value.clone();
+    pod["metadata"].as_object_mut().map(|meta| meta.remove("generation"));
+    // Some unit tests use containers without a name, and probes without a handler.
+    read(&pod)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+fn equal<T: PartialEq + std::fmt::Debug>(ours: T, theirs: T) -> Result<(), String> {
+    if ours == theirs { Ok(()) } else { Err(format!("ours {ours:?} not {theirs:?}")) }
+}
+
+fn runtime(value: &Value) -> RuntimeStatus {
+    let state = |text: &str| match text {
+        "created" => State::Created,
+        "running" => State::Running,
+        "exited" => State::Exited,
+        _ => State::Unknown,
+    };
+    let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
+    let time = |value: &Value| {
+        value.as_str().and_then(|text| text.parse::<Timestamp>().ok()).map(|at| {
+            SimTime(u64::try_from(at.as_second().max(0)).unwrap_or(0) * 1_000_000_000)
+        })
+    };
+    RuntimeStatus {
+        sandboxes: list("sandboxes")
+            .iter()
+            .map(|sandbox| SandboxStatus {
+                id: text(sandbox, "id").to_owned(),
+                ready: text(sandbox, "state") == "SANDBOX_READY",
+                attempt: sandbox["attempt"].as_u64().unwrap_or(0) as u32,
+                ip: sandbox["ip"].as_str().filter(|ip| !ip.is_empty()).map(str::to_owned),
+                host_network: text(sandbox, "networkNamespace") == "NODE",
+            })
+            .collect(),
+        containers: list("containers")
+            .iter()
+            .map(|container| ContainerRecord {
+                id: text(container, "id").to_owned(),
+                name: text(container, "name").to_owned(),
+                state: state(text(container, "state")),
+                exit_code: container["exitCode"].as_i64().unwrap_or(0) as i32,
+                reason: text(container, "reason").to_owned(),
+                message: text(container, "message").to_owned(),
+                restart_count: container["restartCount"].as_i64().unwrap_or(0) as i32,
+                started_at: time(&container["startedAt"]),
+                finished_at: time(&container["finishedAt"]),
+                image: text(container, "image").to_owned(),
+                image_id: text(container, "imageID").to_owned(),
+                spec_matches: container["specHashMatches"].as_bool().unwrap_or(true),
+                ..ContainerRecord::default()
+            })
+            .collect(),
+    }
+}
+
+pub fn admission(row: &Value, out: &Value) -> Result<(), String> {
+    let node: core::Node = read(&row["node"]);
+    let others: Vec<core::Pod> = read(&row["otherPods"]);
+    let others: Vec<&core::Pod> = others.iter().collect();
+    let refused = admit(&node, &others, &pod(&row["pod"])).err();
+    let ours = match refused {
+        None => json!({ "admit": true }),
+        Some(refusal) => json!({ "admit": false, "reason": refusal.reason, "message": refusal.message }),
+    };
+    same(&ours, out, &[])
+}
+
+pub fn conditions(row: &Value, out: &Value) -> Result<(), String> {
+    let spec = pod(&row["pod"]).spec.unwrap_or_default();
+    let statuses: Option<Vec<core::ContainerStatus>> = read(&row["containerStatuses"]);
+    let known: Vec<core::PodCondition> = read(&row["conditions"]);
+    let old: Vec<core::PodCondition> = read(&row["oldConditions"]);
+    let phase = text(row, "phase");
+    let statuses = statuses.as_deref();
+    let condition = match text(row, "condition") {
+        "ContainersReady" => kubelet::conditions::containers_ready(&spec, statuses, phase),
+        "Ready" => kubelet::conditions::ready(&spec, &known, statuses, phase),
+        _ => kubelet::conditions::initialized(&spec, statuses, phase, &old),
+    };
+    same(&serde_json::to_value(condition).unwrap_or_default(), out, TIMES)
+}
+
+pub fn container_grace(row: &Value, out: &Value) -> Result<(), String> {
+    let probe = row["probeTerminationGracePeriodSeconds"]
+        .as_i64()
+        .map(|seconds| core::Probe { termination_grace_period_seconds: Some(seconds), ..Default::default() });
+    let container =
+        core::Container { liveness_probe: probe.clone(), startup_probe: probe, ..core::Container::default() };
+    let pod = core::Pod {
+        metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
+            deletion_grace_period_seconds: row["deletionGracePeriodSeconds"].as_i64(),
+            ..Default::default()
+        },
+        spec: Some(core::PodSpec {
+            termination_grace_period_seconds: row["podTerminationGracePeriodSeconds"].as_i64(),
+            ..Default::default()
+        }),
+        status: None,
+    };
+    let reason = match text(row, "killReason") {
+        "LivenessProbe" => KillReason::LivenessProbe,
+        "StartupProbe" => KillReason::StartupProbe,
+        _ => KillReason::Other,
+    };
+    equal(Some(kill::container_grace(&pod, &container, reason)), out["gracePeriod"].as_i64())
+}
+
+pub fn container_statuses(row: &Value, out: &Value) -> Result<(), String> {
+    let pod = pod(&row["pod"]);
+    let runtime = runtime(&row["runtimeStatus"]);
+    let previous: Vec<core::ContainerStatus> = read(&row["previousStatus"]);
+    let mut reasons = ReasonCache::new();
+    for (name, entry) in row["reasonCache"].as_object().into_iter().flatten() {
+        reasons.insert(name.clone(), (text(entry, "reason").to_owned(), text(entry, "message").to_owned()));
+    }
+    let time = |at: SimTime| Time(Timestamp::from_second((at.0 / 1_000_000_000) as i64).unwrap_or_default());
+    let conversion = Conversion {
+        pod: &pod,
+        runtime: &runtime,
+        reasons: &reasons,
+        pod_restarting: row["podRestarting"].as_bool() == Some(true),
+        time: &time,
+    };
+    let spec = pod.spec.clone().unwrap_or_default();
+    let is_init = row["isInit"].as_bool() == Some(true);
+    let containers = match text(row, "group") {
+        "initContainers" => spec.init_containers.unwrap_or_default(),
+        "containers" => spec.containers,
+        _ => spec
+            .ephemeral_containers
+            .iter()
+            .flatten()
+            .map(|container| read(&serde_json::to_value(container).unwrap_or_default()))
+            .collect(),
+    };
+    let has_init = row["hasInitContainers"].as_bool() == Some(true);
+    let ours = conversion.statuses(&containers, &previous, has_init, is_init);
+    let ours = json!({ "statuses": ours });
+    let without = |value: &Value| {
+        let text = value.to_string().replace("containerd://", "test://");
+        serde_json::from_str::<Value>(&text).unwrap_or_default()
+    };
+    let ignored = ["allocatedResources", "resources", "startedAt", "finishedAt", "containerID", "user", "volumeMounts", "started"];
+    same(&without(&ours), &without(out), &ignored)
+}
+
+fn seconds(value: &Value) -> SimDuration {
+    SimDuration::from_secs(value.as_u64().unwrap_or(0))
+}
+
+pub fn crashloop_backoff(row: &Value, out: &Value) -> Result<(), String> {
+    let mut backoff = Backoff::new(seconds(&row["initialSeconds"]), seconds(&row["maxSeconds"]));
+    let mut now = SimTime::ZERO;
+    let mut steps = Vec::new();
+    for (run, ran) in row["runSeconds"].as_array().into_iter().flatten().enumerate() {
+        let finished = now + seconds(ran);
+        let held = backoff.is_in_backoff_since("c", finished, finished);
+        let mut step = json!({ "run": run, "ranSeconds": ran, "finishedAt": finished.as_secs(), "inBackOff": held });
+        now = finished;
+        if held {
+            step["backOffSeconds"] = backoff.get("c").as_secs().into();
+            now = backoff.expiry("c", finished);
+        }
+        backoff.next("c", finished, now);
+        step["restartedAt"] = now.as_secs().into();
+        step["entrySecondsAfterNext"] = backoff.get("c").as_secs().into();
+        steps.push(step);
+    }
+    same(&json!({ "steps": steps }), out, &[])
+}
+
+pub fn effective_grace(row: &Value, out: &Value) -> Result<(), String> {
+    let (grace, shortened) = kubelet::effective_grace(
+        row["currentGracePeriod"].as_i64().unwrap_or(0),
+        row["deletionGracePeriodSeconds"].as_i64(),
+        row["terminationGracePeriodSeconds"].as_i64(),
+        row["override"].as_i64(),
+    );
+    same(&json!({ "gracePeriod": grace, "shortened": shortened }), out, &[])
+}
+
+pub fn get_phase(row: &Value, out: &Value) -> Result<(), String> {
+    let statuses: Vec<core::ContainerStatus> = read(&row["containerStatuses"]);
+    let flag = |key: &str| row[key].as_bool() == Some(true);
+    let decision = phase::get_phase(&pod(&row["pod"]), &statuses, flag("podIsTerminal"), flag("podHasInitialized"));
+    equal(decision.phase, text(out, "phase"))
+}
+
+pub fn host_port(row: &Value, out: &Value) -> Result<(), String> {
+    let port = |value: &Value| HostPort {
+        ip: text(value, "hostIP").to_owned(),
+        protocol: text(value, "protocol").to_owned(),
+        port: value["hostPort"].as_i64().unwrap_or(0) as i32,
+    };
+    let wanted = port(&row["want"]);
+    let conflict = row["existing"].as_array().into_iter().flatten().any(|known| ports_conflict(&port(known), &wanted));
+    equal(Some(conflict), out["conflict"].as_bool())
+}
+
+pub fn image_backoff(row: &Value, out: &Value) -> Result<(), String> {
+    let mut backoff = Backoff::new(seconds(&row["initialSeconds"]), seconds(&row["maxSeconds"]));
+    let horizon = SimTime::ZERO + seconds(&row["horizonSeconds"]);
+    let (mut now, mut attempts) = (SimTime::ZERO, Vec::new());
+    while now <= horizon {
+        let mut taken = SimDuration::ZERO;
+        if !backoff.is_in_backoff_since_update("i", now) {
+            attempts.push(now.as_secs());
+            taken = seconds(&row["pullTakesSeconds"]);
+            let failed = now + taken;
+            backoff.next("i", failed, failed);
+        }
+        now = now + taken + seconds(&row["pollSeconds"]);
+    }
+    same(&json!({ "pullAttemptsAt": attempts }), out, &[])
+}
+
+pub fn merge_pod_status(row: &Value, out: &Value) -> Result<(), String> {
+    let (api, mine): (core::PodStatus, core::PodStatus) = (read(&row["apiStatus"]), read(&row["kubeletStatus"]));
+    let could_run = row["couldHaveRunningContainers"].as_bool() == Some(true);
+    let now = Time(Timestamp::UNIX_EPOCH);
+    let merged = merge::merge_pod_status(&api, &mine, could_run, &now);
+    same(&serde_json::to_value(merged).unwrap_or_default(), out, TIMES)
+}
+
+struct Results(Value);
+
+impl ProbeResults for Results {
+    fn liveness(&self, id: &str) -> Option<ProbeResult> {
+        result(&self.0[id]["liveness"])
+    }
+
+    fn startup(&self, id: &str) -> Option<ProbeResult> {
+        result(&self.0[id]["startup"])
+    }
+}
+
+fn result(value: &Value) -> Option<ProbeResult> {
+    Some(match value.as_str()? {
+        "Success" => ProbeResult::Success,
+        "Failure" => ProbeResult::Failure,
+        _ => ProbeResult::Unknown,
+    })
+}
+
+pub fn pod_actions(row: &Value, out: &Value) -> Result<(), String> {
+    let probes = Results(row["probeResults"].clone());
+    let restart_all = row["restartAllContainers"].as_bool() == Some(true);
+    let actions = compute_pod_actions(&pod(&row["pod"]), &runtime(&row["runtimeStatus"]), &probes, restart_all);
+    let reason = |reason: KillReason| match reason {
+        KillReason::LivenessProbe => "LivenessProbe",
+        KillReason::StartupProbe => "StartupProbe",
+        KillReason::Unknown | KillReason::Other => "",
+    };
+    let kills: Vec<Value> = actions
+        .containers_to_kill
+        .iter()
+        .map(|kill| json!({ "id": kill.id, "name": kill.name, "message": kill.message, "reason": reason(kill.reason) }))
+        .collect();
+    let ours = json!({
+        "killPod": actions.kill_pod,
+        "createSandbox": actions.create_sandbox,
+        "sandboxID": actions.sandbox_id,
+        "attempt": actions.attempt,
+        "initContainersToStart": actions.init_containers_to_start,
+        "containersToStart": actions.containers_to_start,
+        "ephemeralContainersToStart": actions.ephemeral_containers_to_start,
+        "containersToKill": kills,
+        "containersToReset": actions.containers_to_reset,
+    });
+    // Reasons other than probes have no meaning outside of the kubelet; kills come from a map there, in no order.
+    let mut theirs = out.clone();
+    for kill in theirs["containersToKill"].as_array_mut().into_iter().flatten() {
+        if !matches!(text(kill, "reason"), "LivenessProbe" | "StartupProbe") {
+            kill["reason"] = "".into();
+        }
+    }
+    let sorted = |mut value: Value| {
+        if let Some(kills) = value["containersToKill"].as_array_mut() {
+            kills.sort_by_key(|kill| text(kill, "id").to_owned());
+        }
+        if let Some(resets) = value["containersToReset"].as_array_mut() {
+            for reset in resets {
+                if let Some(id) = reset["id"].as_str() {
+                    *reset = id.into();
+                }
+            }
+        }
+        value
+    };
+    same(&sorted(ours), &sorted(theirs), &[])
+}
+
+pub fn pod_resources(row: &Value, out: &Value) -> Result<(), String> {
+    let options = row["options"].as_object().is_some_and(|options| !options.is_empty());
+    if text(row, "function") != "PodRequests" || options {
+        // Limits and options are the scheduler's and the resize's business.
+        return Ok(());
+    }
+    let theirs: BTreeMap<String, Quantity> = read(out);
+    let theirs: BTreeMap<String, i128> =
+        theirs.into_iter().map(|(name, amount)| (name, milli_value(&amount))).filter(|(_, amount)| *amount != 0).collect();
+    let mut ours = pod_requests(&pod(&row["pod"]).spec.unwrap_or_default());
+    ours.retain(|_, amount| *amount != 0);
+    equal(ours, theirs)
+}
+
+pub fn probe_worker(row: &Value, out: &Value) -> Result<(), String> {
+    let kind = match text(row, "probeType") {
+        "Readiness" => ProbeKind::Readiness,
+        "Liveness" => ProbeKind::Liveness,
+        _ => ProbeKind::Startup,
+    };
+    let number = |key: &str| row[key].as_u64().unwrap_or(0);
+    let mut worker = ProbeState::new(
+        kind,
+        number("successThreshold") as u32,
+        number("failureThreshold") as u32,
+        number("initialDelaySeconds"),
+    );
+    let mut steps = Vec::new();
+    for step in row["steps"].as_array().into_iter().flatten() {
+        let state = text(step, "state");
+        let ended = state.strip_prefix("terminated").and_then(|code| code.parse::<i32>().ok());
+        let restarts = match text(row, "restartPolicy") {
+            "Never" => false,
+            "OnFailure" => ended.is_some_and(|code| code != 0),
+            _ => true,
+        };
+        let sight = Sight {
+            known: true,
+            pod_ended: state == "podFailed",
+            container_id: text(step, "containerID").to_owned(),
+            running: state == "running",
+            terminated: ended.is_some(),
+            restarts,
+            started: step["started"].as_bool() == Some(true),
+            age_seconds: step["containerAgeSeconds"].as_u64().unwrap_or(0),
+            deleting: row["podDeleted"].as_bool() == Some(true),
+            older_than_kubelet: false,
+        };
+        let tick = worker.tick(&sight);
+        if tick == Tick::Probe {
+            match text(step, "probeOutcome") {
+                "success" | "warning" => {
+                    worker.outcome(ProbeResult::Success);
+                }
+                "failure" => {
+                    worker.outcome(ProbeResult::Failure);
+                }
+                _ => {}
+            }
+        }
+        let stored = worker.stored.map(|result| format!("{result:?}"));
+        steps.push(json!({ "keepRunning": tick != Tick::End, "onHold": worker.on_hold, "result": stored }));
+    }
+    same(&json!({ "steps": steps }), out, &[])
+}
+
+pub fn qos(row: &Value, out: &Value) -> Result<(), String> {
+    equal(kubelet::qos::qos_class(&pod(&row["pod"])), text(out, "qosClass"))
+}
+
+pub fn ready_started(row: &Value, out: &Value) -> Result<(), String> {
+    let said = |key: &str| match text(row, key) {
+        "none" => None,
+        "noResult" => Some(None),
+        other => Some(result(&other.into())),
+    };
+    let state: core::ContainerState = read(&match text(row, "state") {
+        "waiting" => json!({ "waiting": {} }),
+        "running" => json!({ "running": {} }),
+        "terminated0" => json!({ "terminated": { "exitCode": 0 } }),
+        _ => json!({ "terminated": { "exitCode": 1 } }),
+    });
+    let plain_init = text(row, "role") == "init";
+    let flags = started_ready(Some(&state), plain_init, false, said("startupProbe"), said("readinessProbe"));
+    let ours = json!({ "started": flags.started, "ready": flags.ready, "readinessProbeTriggeredNow": flags.trigger });
+    same(&ours, out, &[])
+}
+
+pub fn restart_decision(row: &Value, out: &Value) -> Result<(), String> {
+    let container: core::Container = read(&row["container"]);
+    let spec = core::PodSpec {
+        restart_policy: row["podRestartPolicy"].as_str().map(str::to_owned),
+        ..core::PodSpec::default()
+    };
+    let code = row["exitCode"].as_i64().unwrap_or(0) as i32;
+    let rule = restart::matching_rule(&container, code).map(|action| format!("{action:?}"));
+    let restarts = restart::container_should_restart(&container, &spec, code);
+    let ours = json!({ "restart": restarts, "matchedRule": rule.is_some(), "action": rule });
+    same(&ours, out, &[])
+}
+
+pub fn should_restart(row: &Value, out: &Value) -> Result<(), String> {
+    let pod = pod(&row["pod"]);
+    let name = text(row, "container");
+    let spec = pod.spec.clone().unwrap_or_default();
+    let container = spec
+        .init_containers
+        .iter()
+        .flatten()
+        .chain(&spec.containers)
+        .find(|container| container.name == name)
+        .cloned()
+        .unwrap_or_default();
+    let state = text(row, "runtimeState");
+    let records = if state.is_empty() {
+        json!({})
+    } else {
+        json!({ "containers": [{ "name": name, "state": state, "exitCode": row["exitCode"] }] })
+    };
+    let restarts = restart::should_container_be_restarted(&container, &pod, &runtime(&records));
+    equal(Some(restarts), out["restart"].as_bool())
+}
+
+pub fn state_transition(row: &Value, out: &Value) -> Result<(), String> {
+    let spec: core::PodSpec = read(&row["spec"]);
+    let refused =
+        merge::check_container_state_transition(&read(&row["oldStatus"]), &read(&row["newStatus"]), &spec).err();
+    equal(refused.unwrap_or_default().as_str(), text(out, "error"))
+}
+
+pub fn terminate_pod(row: &Value, out: &Value) -> Result<(), String> {
+    let pod = pod(&row["pod"]);
+    let mut status: core::PodStatus = read(&row["statusBefore"]);
+    let annotations = pod.metadata.annotations.unwrap_or_default();
+    let is_static = annotations.get("kubernetes.io/config.source").is_some_and(|source| source != "api");
+    let given = pod.status.unwrap_or_default();
+    kubelet::statuses::terminate(&pod.spec.unwrap_or_default(), &given, &mut status, is_static);
+    same(&serde_json::to_value(status).unwrap_or_default(), out, TIMES)
+}
+
+pub fn termination_order(row: &Value, out: &Value) -> Result<(), String> {
+    let spec = pod(&row["pod"]).spec.unwrap_or_default();
+    let names: Vec<String> = read(&row["running"]);
+    let running: Vec<&str> = names.iter().map(String::as_str).collect();
+    let ours: BTreeMap<&str, Vec<String>> = running
+        .iter()
+        .map(|name| (*name, kill::waits_for(&spec, &running, name).into_iter().collect()))
+        .collect();
+    equal(serde_json::to_value(ours).unwrap_or_default(), out["waitsFor"].clone())
+}
