@@ -34,6 +34,11 @@ fn raise(into: &mut Amounts, other: &Amounts) {
     }
 }
 
+/// Whether a resource can be given at the level of the pod (`IsSupportedPodLevelResource`).
+pub fn is_pod_level(name: &str) -> bool {
+    matches!(name, "cpu" | "memory") || name.starts_with("hugepages-")
+}
+
 /// Whether an init container is a sidecar (`podutil.IsRestartableInitContainer`).
 pub fn is_sidecar(container: &core::Container) -> bool {
     container.restart_policy.as_deref() == Some("Always")
@@ -68,7 +73,7 @@ pub fn pod_requests(spec: &core::PodSpec) -> Amounts {
         .as_ref()
         .and_then(|resources| resources.requests.as_ref())
     {
-        for (name, quantity) in pod_level {
+        for (name, quantity) in pod_level.iter().filter(|(name, _)| is_pod_level(name)) {
             total.insert(name.clone(), milli_value(quantity));
         }
     }

@@ -85,7 +85,7 @@ fn runtime(value: &Value) -> RuntimeStatus {
                 started_at: time(&container["startedAt"]),
                 finished_at: time(&container["finishedAt"]),
                 image: text(container, "image").to_owned(),
-                image_id: text(container, "imageID").to_owned(),
+                image_id: text(container, "imageRef").to_owned(),
                 spec_matches: container["specHashMatches"].as_bool().unwrap_or(true),
                 ..ContainerRecord::default()
             })
@@ -185,7 +185,13 @@ pub fn container_statuses(row: &Value, out: &Value) -> Result<(), String> {
 }
 
 fn seconds(value: &Value) -> SimDuration {
-    SimDuration::from_secs(value.as_u64().unwrap_or(0))
+    SimDuration::from_millis((value.as_f64().unwrap_or(0.0) * 1000.0) as u64)
+}
+
+/// Seconds as a row has them: whole ones without a fraction.
+fn shown(at: SimTime) -> Value {
+    let millis = at.0 / 1_000_000;
+    if millis % 1000 == 0 { (millis / 1000).into() } else { (millis as f64 / 1000.0).into() }
 }
 
 pub fn crashloop_backoff(row: &Value, out: &Value) -> Result<(), String> {
@@ -195,14 +201,14 @@ pub fn crashloop_backoff(row: &Value, out: &Value) -> Result<(), String> {
     for (run, ran) in row["runSeconds"].as_array().into_iter().flatten().enumerate() {
         let finished = now + seconds(ran);
         let held = backoff.is_in_backoff_since("c", finished, finished);
-        let mut step = json!({ "run": run, "ranSeconds": ran, "finishedAt": finished.as_secs(), "inBackOff": held });
+        let mut step = json!({ "run": run, "ranSeconds": ran, "finishedAt": shown(finished), "inBackOff": held });
         now = finished;
         if held {
             step["backOffSeconds"] = backoff.get("c").as_secs().into();
             now = backoff.expiry("c", finished);
         }
         backoff.next("c", finished, now);
-        step["restartedAt"] = now.as_secs().into();
+        step["restartedAt"] = shown(now);
         step["entrySecondsAfterNext"] = backoff.get("c").as_secs().into();
         steps.push(step);
     }
@@ -384,7 +390,8 @@ pub fn probe_worker(row: &Value, out: &Value) -> Result<(), String> {
                 "success" | "warning" => {
                     worker.outcome(ProbeResult::Success);
                 }
-                "failure" => {
+                // A probe that cannot tell counts as failed; only one that errors is thrown away.
+                "failure" | "unknown" => {
                     worker.outcome(ProbeResult::Failure);
                 }
                 _ => {}

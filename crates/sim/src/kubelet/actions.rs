@@ -240,17 +240,18 @@ pub fn is_restart_all_source(container: &core::Container, record: Option<&Contai
     })
 }
 
-/// Regular targets, init targets, regular sources, init sources.
+/// Regular targets, init targets, regular sources, init sources: every record of theirs, so that nothing is left.
 fn containers_to_reset(spec: &core::PodSpec, status: &RuntimeStatus) -> Vec<String> {
     let init = spec.init_containers.as_deref().unwrap_or_default();
     let pick = |containers: &[core::Container], sources: bool| -> Vec<String> {
         containers
             .iter()
-            .filter_map(|container| {
-                let record = status.container(&container.name);
-                (is_restart_all_source(container, record) == sources)
-                    .then_some(record)
-                    .flatten()
+            .flat_map(|container| {
+                status
+                    .containers
+                    .iter()
+                    .filter(|record| record.name == container.name)
+                    .filter(move |record| is_restart_all_source(container, Some(record)) == sources)
             })
             .map(|record| record.id.clone())
             .collect()

@@ -45,18 +45,14 @@ fn fits(node: &core::Node, pods: usize, used: &Amounts, ports: &[HostPort], pod:
     let spec = pod.spec.as_ref().unwrap_or(&empty);
     let labels = node.metadata.labels.clone().unwrap_or_default();
     let os = labels.get("kubernetes.io/os").map_or("linux", String::as_str);
-    for key in ["kubernetes.io/os"] {
-        let wanted = spec.node_selector.as_ref().and_then(|selector| selector.get(key));
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != os) {
-            let _ = wanted;
-            let message = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label".to_owned();
-            return Err(refusal("PodOSSelectorNodeLabelDoesNotMatch", message));
-        }
+    let wanted = pod.metadata.labels.as_ref().and_then(|labels| labels.get("kubernetes.io/os"));
+    if wanted.is_some_and(|wanted| wanted != os) {
+        let message = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label";
+        return Err(refusal("PodOSSelectorNodeLabelDoesNotMatch", message.to_owned()));
     }
-    if let Some(wanted) = spec.os.as_ref().filter(|wanted| wanted.name != "linux") {
-        let _ = wanted;
-        let message = "Failed to admit pod as the OS field doesn't match node OS".to_owned();
-        return Err(refusal("PodOSNotSupported", message));
+    if spec.os.as_ref().is_some_and(|wanted| wanted.name != os) {
+        let message = "Failed to admit pod as the OS field doesn't match node OS";
+        return Err(refusal("PodOSNotSupported", message.to_owned()));
     }
     let allocatable = node
         .status
@@ -270,20 +266,7 @@ impl Kubelet {
         if is_terminal(&worker.pod) || worker.pod.metadata.deletion_timestamp.is_some() {
             return true;
         }
-        let Some(node) = w.node(&self.name) else { return true };
-        let others = || {
-            self.pods
-                .values()
-                .filter(|other| other.admitted && !other.terminated_done && other.work != Work::Finished)
-        };
-        let mut used = Amounts::new();
-        for other in others() {
-            for (name, amount) in &other.requests {
-                *used.entry(name.clone()).or_default() += amount;
-            }
-        }
-        let ports: Vec<HostPort> = others().flat_map(|other| host_ports(&other.pod)).collect();
-        let Err(refusal) = fits(node, others().count(), &used, &ports, &worker.pod) else {
+        let Err(refusal) = self.room_for(w, worker) else {
             return true;
         };
         let rule = "pkg/kubelet/lifecycle/predicate.go Admit";
@@ -296,5 +279,25 @@ impl Kubelet {
         self.reject(w, worker, &refusal.reason, &refusal.message);
         worker.work = Work::Finished;
         false
+    }
+
+    /// Whether the node has room for the pod beside its other pods.
+    pub(super) fn room_for(&self, w: &World, worker: &Worker) -> Result<(), Refusal> {
+        let Some(node) = w.node(&self.name) else {
+            return Ok(());
+        };
+        let others = || {
+            self.pods
+                .values()
+                .filter(|other| other.admitted && !other.terminated_done && other.work != Work::Finished)
+        };
+        let mut used = Amounts::new();
+        for other in others() {
+            for (name, amount) in &other.requests {
+                *used.entry(name.clone()).or_default() += amount;
+            }
+        }
+        let ports: Vec<HostPort> = others().flat_map(|other| host_ports(&other.pod)).collect();
+        fits(node, others().count(), &used, &ports, &worker.pod)
     }
 }

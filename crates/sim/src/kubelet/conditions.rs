@@ -129,24 +129,17 @@ pub fn initialized(
     if phase == "Succeeded" && unknown.is_empty() {
         return condition(kind, true, "PodCompleted", String::new());
     }
-    // A regular container that was started before proves that initialization happened.
-    let started_before = spec.containers.iter().any(|container| {
+    // A regular container that runs or has run proves that initialization happened.
+    let started = spec.containers.iter().any(|container| {
         statuses.iter().any(|status| {
-            status.name == container.name
-                && (status
-                    .state
-                    .as_ref()
-                    .is_some_and(|state| state.running.is_some() || state.terminated.is_some())
-                    || status
-                        .last_state
-                        .as_ref()
-                        .is_some_and(|state| state.terminated.is_some()))
+            let state = status.state.as_ref().filter(|_| status.name == container.name);
+            state.is_some_and(|state| state.running.is_some() || state.terminated.is_some())
         })
     });
     let was_initialized = old
         .iter()
         .any(|condition| condition.type_ == kind && condition.status == "True");
-    if !init.is_empty() && (started_before || was_initialized) {
+    if !init.is_empty() && (started || was_initialized) {
         return condition(kind, true, "", String::new());
     }
     match joined(&unknown, "containers with incomplete status", &incomplete) {

@@ -40,7 +40,7 @@ pub fn container_grace(pod: &core::Pod, container: &core::Container, reason: Kil
 }
 
 /// The running containers that `name` waits for before it is told to stop (`kuberuntime_termination_order.go`): a sidecar
-/// waits for all regular containers and for the sidecars after it; others wait for nobody.
+/// waits for all regular containers and for the sidecar after it; others wait for nobody.
 pub fn waits_for(spec: &core::PodSpec, running: &[&str], name: &str) -> BTreeSet<String> {
     let init = spec.init_containers.as_deref().unwrap_or_default();
     let Some(own) = init
@@ -49,8 +49,8 @@ pub fn waits_for(spec: &core::PodSpec, running: &[&str], name: &str) -> BTreeSet
     else {
         return BTreeSet::new();
     };
-    let later = init.iter().skip(own + 1).filter(|container| is_sidecar(container));
-    later
+    let next = init.iter().skip(own + 1).find(|container| is_sidecar(container));
+    next.into_iter()
         .chain(&spec.containers)
         .filter(|container| running.contains(&container.name.as_str()))
         .map(|container| container.name.clone())

@@ -21,6 +21,7 @@ pub(crate) mod probes;
 mod processes;
 pub mod qos;
 mod requests;
+mod resize;
 pub mod restart;
 pub mod runtime_status;
 mod start;

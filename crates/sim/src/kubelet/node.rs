@@ -179,6 +179,9 @@ impl Kubelet {
                 self.finish_deletion(w, worker);
             }
         } else if spec_changed || foreign {
+            if spec_changed {
+                self.note_resize(w, worker);
+            }
             self.plan_deadline(w, worker);
             self.wake_worker(w, worker, causes);
         }
@@ -195,6 +198,11 @@ impl Kubelet {
             PodEvent::Relist => {
                 worker.relisted_at = w.now;
                 kubelet.relist_pod(w, worker);
+                // A worker that waited for a newer status has it now.
+                if worker.start_planned && worker.sync.is_none() {
+                    worker.start_planned = false;
+                    kubelet.plan_start(w, worker);
+                }
             }
             PodEvent::Resume { token } if token == worker.token => kubelet.resume(w, worker),
             PodEvent::WriteStatus => kubelet.write_status(w, worker),

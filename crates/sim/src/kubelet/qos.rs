@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use crate::resources::milli_value;
+use crate::resources::{is_pod_level, milli_value};
 
 /// `Guaranteed`, `Burstable` or `BestEffort`. Only cpu and memory count; zero counts as not set; pod-level resources, if
 /// any are set, decide alone.
 pub fn qos_class(pod: &core::Pod) -> &'static str {
     let Some(spec) = &pod.spec else { return "BestEffort" };
+    // Zero amounts at the level of the pod still decide.
+    let counts = |list: &BTreeMap<String, Quantity>| list.keys().any(|name| is_pod_level(name));
     let pod_level = spec.resources.as_ref().filter(|resources| {
-        [&resources.requests, &resources.limits]
-            .into_iter()
-            .flatten()
-            .any(|list| !positive(Some(list)).is_empty())
+        [&resources.requests, &resources.limits].into_iter().flatten().any(counts)
     });
     let lists: Vec<(BTreeMap<&str, i128>, BTreeMap<&str, i128>)> = if let Some(resources) = pod_level {
         vec![(

@@ -187,6 +187,9 @@ impl Kubelet {
         let image_size = root.size();
         let message_path = message_path.unwrap_or_else(|| "/dev/termination-log".to_owned());
         root.write(&message_path, b"", 0o666);
+        if let Some(resources) = worker.allocated.get(&container.name).cloned() {
+            worker.actual.insert(container.name.clone(), resources);
+        }
         worker.prune(&container.name);
         worker.instances.push(Instance {
             record: ContainerRecord {

@@ -12,6 +12,7 @@ use super::merge::{
 };
 use super::node::Kubelet;
 use super::phase::get_phase;
+use super::resize::resize_condition;
 use super::restart::{RuleAction, has_restart_all_rule, matching_rule};
 use super::statuses::Conversion;
 use super::worker::Worker;
@@ -337,6 +338,7 @@ impl Kubelet {
             .collect();
         let statuses = Some(statuses.as_slice());
         let sandbox_ready = !pod_sandbox_changed(spec, &worker.cache).0;
+        all.extend(resize_condition(worker));
         let mut own = vec![
             conditions::ready_to_start_containers(sandbox_ready),
             conditions::initialized(spec, statuses, phase, old_conditions),

@@ -126,10 +126,7 @@ impl Conversion<'_> {
             None => self.without_record(container, old, default_waiting, is_init, deleting),
         };
         if let (Some(_), Some(older)) = (newest, older) {
-            status.last_state = Some(match older.state {
-                State::Exited => terminated(self.end(older)),
-                _ => core::ContainerState::default(),
-            });
+            status.last_state = self.from_record(older, None).state;
         }
         // Since 1.36 what the API knew is not forgotten with the runtime's record of it.
         if let Some(old) = old {

@@ -4,6 +4,7 @@
 use super::actions::{KillReason, compute_pod_actions};
 use super::event::PodEvent;
 use super::node::Kubelet;
+use super::resize::resize_actions;
 use super::status::announced_restart;
 use super::worker::{Group, Step, Sync, SyncError, Target, Wait, Work, Worker};
 use crate::latency;
@@ -27,6 +28,7 @@ impl Kubelet {
             worker.start_time = Some(w.now);
             self.plan_deadline(w, worker);
         }
+        self.complete_resize(w, worker);
         let status = self.generate_status(w, worker, false);
         let terminal = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
         self.set_status(w, worker, status);
@@ -117,6 +119,7 @@ impl Kubelet {
     fn step(&mut self, w: &mut World, worker: &mut Worker, step: Step) {
         match step {
             Step::WaitForVolumes { since } => self.wait_for_volumes(w, worker, since),
+            Step::Resize => worker.actual.clone_from(&worker.allocated),
             Step::ComputeActions => self.compute_actions(w, worker),
             Step::Kill {
                 targets,
@@ -237,7 +240,17 @@ impl Kubelet {
     fn compute_actions(&mut self, w: &mut World, worker: &mut Worker) {
         self.add_probes(w, worker);
         let restart_all = announced_restart(worker);
-        let actions = compute_pod_actions(&worker.pod, &worker.seen(), worker, restart_all);
+        let mut actions = compute_pod_actions(&worker.pod, &worker.seen(), worker, restart_all);
+        let resizes = resize_actions(worker, &mut actions);
+        if resizes {
+            Self::first(worker, [Step::Resize]);
+            if let Some(sync) = &mut worker.sync {
+                sync.did_something = true;
+                sync.reset = true;
+            }
+            let wait = w.latency(latency::CONTAINER_START);
+            self.suspend(w, worker, wait);
+        }
         if actions.is_empty() {
             return;
         }

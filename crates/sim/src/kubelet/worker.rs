@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1 as core;
 use super::actions::{KillReason, ProbeResult, ProbeResults};
 use super::event::{ProbeKind, Reply};
 use super::probes::ProbeWorker;
+use super::resize::{Resize, Resources, desired};
 use super::runtime_status::{ContainerRecord, RuntimeStatus, SandboxStatus};
 use super::statuses::ReasonCache;
 use super::volumes::Retry;
@@ -46,6 +47,8 @@ pub(crate) enum Group {
 pub(crate) enum Step {
     /// Until all volumes can be mounted.
     WaitForVolumes { since: SimTime },
+    /// Give running containers their new resources.
+    Resize,
     /// Decide what to do and put the steps for it at the front.
     ComputeActions,
     /// Kill these containers and wait until they are dead.
@@ -258,6 +261,10 @@ pub(crate) struct Worker {
     pub last_phase: &'static str,
     pub qos: &'static str,
     pub requests: Amounts,
+    /// Resources that the node has allocated to each container, and those that it has.
+    pub allocated: Resources,
+    pub actual: Resources,
+    pub resize: Option<Resize>,
     pub node_ip: String,
 }
 
@@ -285,6 +292,7 @@ impl Worker {
     pub(crate) fn new(key: Key, pod: PodVersion, node_ip: &str) -> Self {
         let uid = pod.metadata.uid.as_deref().unwrap_or_default().into();
         let qos = super::status::qos_of(&pod);
+        let allocated = pod.spec.as_ref().map(desired).unwrap_or_default();
         let requests = pod.spec.as_ref().map(pod_requests).unwrap_or_default();
         Self {
             key,
@@ -330,6 +338,9 @@ impl Worker {
             last_phase: "",
             qos,
             requests,
+            actual: allocated.clone(),
+            allocated,
+            resize: None,
             node_ip: node_ip.to_owned(),
         }
     }
