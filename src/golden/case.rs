@@ -121,7 +121,10 @@ impl Case {
                 .and_then(|count| usize::try_from(count).ok())
                 .unwrap_or(1),
             steps,
-            start: about.get("t0").and_then(Node::as_str).and_then(|text| text.parse().ok()),
+            start: about
+                .get("t0")
+                .and_then(Node::as_str)
+                .and_then(|text| text.parse().ok()),
             duration: number("duration").ok_or_else(|| format!("{name}/case.yaml has no duration"))?,
             tags: about
                 .get("tags")
@@ -178,7 +181,11 @@ fn fault(node: &Node) -> Action {
         return Action::Evict;
     }
     if let (Some(image), Some(available)) = (text("image"), flag("available")) {
-        let fault = if available { Fault::ImageAvailable { image } } else { Fault::ImageGone { image } };
+        let fault = if available {
+            Fault::ImageAvailable { image }
+        } else {
+            Fault::ImageGone { image }
+        };
         return Action::Faults(vec![fault]);
     }
     if let (Some(name), Some(true)) = (text("namespace"), flag("delete")) {
@@ -191,9 +198,11 @@ fn fault(node: &Node) -> Action {
         };
     }
     let nodes: Vec<String> = match node.get("node") {
-        Some(names) if names.as_str().is_none() => {
-            names.items().iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
-        }
+        Some(names) if names.as_str().is_none() => names
+            .items()
+            .iter()
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect(),
         Some(name) => name.as_str().map(str::to_owned).into_iter().collect(),
         None => Vec::new(),
     };

@@ -82,12 +82,13 @@ fn before(case: &Case) -> Vec<Fault> {
             let (about, opposite) = match fault {
                 Fault::StopComponent { component, on } => {
                     let component = component.clone();
-                    (component.clone(), (!on).then_some(Fault::StopComponent { component, on: true }))
+                    (
+                        component.clone(),
+                        (!on).then_some(Fault::StopComponent { component, on: true }),
+                    )
                 }
                 Fault::ImageAvailable { image } => (image.clone(), None),
-                Fault::ImageGone { image } => {
-                    (image.clone(), Some(Fault::ImageAvailable { image: image.clone() }))
-                }
+                Fault::ImageGone { image } => (image.clone(), Some(Fault::ImageAvailable { image: image.clone() })),
                 _ => continue,
             };
             if !seen.contains(&about) {
@@ -216,7 +217,9 @@ fn kubectl(case: &Case, cluster: &mut Cluster, arguments: &str) -> Result<(), St
 fn substituted(case: &Case, cluster: &mut Cluster, arguments: &str) -> Result<String, String> {
     let mut text = arguments.to_owned();
     while let Some((before, rest)) = text.split_once("$(") {
-        let Some((inner, after)) = rest.split_once(')') else { break };
+        let Some((inner, after)) = rest.split_once(')') else {
+            break;
+        };
         let mut stages = inner.split('|').map(str::trim);
         let line = stages.next().unwrap_or_default();
         let command = Command::parse(line).map_err(|error| format!("{line}: {error}"))?;

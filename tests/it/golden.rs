@@ -25,11 +25,14 @@ fn recorded_cases_agree() {
                 won.push(case.name);
             }
         } else {
-            let (name, words) = (&case.name, match verdict {
-                Verdict::Agrees => String::new(),
-                Verdict::Disagrees(problems) => problems.join("\n    "),
-                Verdict::CannotReplay(why) => format!("cannot be replayed: {why}"),
-            });
+            let (name, words) = (
+                &case.name,
+                match verdict {
+                    Verdict::Agrees => String::new(),
+                    Verdict::Disagrees(problems) => problems.join("\n    "),
+                    Verdict::CannotReplay(why) => format!("cannot be replayed: {why}"),
+                },
+            );
             println!("{name}: {words}");
             if listed.contains(&case.name.as_str()) {
                 lost.push(case.name);

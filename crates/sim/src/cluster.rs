@@ -321,7 +321,9 @@ impl Cluster {
             Fault::ImageGone { image } => {
                 let reference = Reference::parse(image).map_err(|error| format!("image {image}: {error}"))?;
                 if let Some(repository) = w.catalogue.repositories.get_mut(&reference.repository) {
-                    Arc::make_mut(repository).tags.retain(|tag| Some(tag) != reference.tag.as_ref());
+                    Arc::make_mut(repository)
+                        .tags
+                        .retain(|tag| Some(tag) != reference.tag.as_ref());
                 }
             }
             Fault::RegistryDown { registry, duration } => {

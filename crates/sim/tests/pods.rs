@@ -36,23 +36,37 @@ fn script() -> impl Strategy<Value = &'static str> {
 }
 
 fn container(name: String) -> impl Strategy<Value = Value> {
-    let image = prop::sample::select(vec!["busybox:1.36", "busybox:1.36", "busybox:1.36", "busybox:nope", "slow:1"]);
+    let image = prop::sample::select(vec![
+        "busybox:1.36",
+        "busybox:1.36",
+        "busybox:1.36",
+        "busybox:nope",
+        "slow:1",
+    ]);
     let probe = prop::sample::select(vec!["", "", "livenessProbe", "readinessProbe", "startupProbe"]);
-    (script(), image, probe, prop::sample::select(vec!["true", "false", "sleep 9"])).prop_map(
-        move |(script, image, probe, check)| {
+    (
+        script(),
+        image,
+        probe,
+        prop::sample::select(vec!["true", "false", "sleep 9"]),
+    )
+        .prop_map(move |(script, image, probe, check)| {
             let mut container = json!({ "name": name, "image": image, "command": ["sh", "-c", script] });
             if !probe.is_empty() {
-                container[probe] = json!({ "exec": { "command": ["sh", "-c", check] }, "periodSeconds": 3, "failureThreshold": 2 });
+                container[probe] =
+                    json!({ "exec": { "command": ["sh", "-c", check] }, "periodSeconds": 3, "failureThreshold": 2 });
             }
             container
-        },
-    )
+        })
 }
 
 fn pod() -> impl Strategy<Value = Value> {
-    let containers = (1_usize..4).prop_flat_map(|count| (0..count).map(|n| container(format!("c{n}"))).collect::<Vec<_>>());
+    let containers =
+        (1_usize..4).prop_flat_map(|count| (0..count).map(|n| container(format!("c{n}"))).collect::<Vec<_>>());
     let init = (0_usize..3).prop_flat_map(|count| {
-        (0..count).map(|n| (container(format!("i{n}")), any::<bool>())).collect::<Vec<_>>()
+        (0..count)
+            .map(|n| (container(format!("i{n}")), any::<bool>()))
+            .collect::<Vec<_>>()
     });
     let policy = prop::sample::select(vec!["Always", "OnFailure", "Never"]);
     (containers, init, policy, 0_i64..12, prop::option::of(5_i64..60)).prop_map(
@@ -109,10 +123,16 @@ fn request(verb: Verb, name: &str, body: Option<Value>) -> Request {
 }
 
 fn run(pod: &Value, deeds: &[(u64, Deed)], seed: u64) -> Cluster {
-    let config = Config { seed, catalogue: Catalogue::recording(), ..Config::default() };
+    let config = Config {
+        seed,
+        catalogue: Catalogue::recording(),
+        ..Config::default()
+    };
     let mut cluster = Cluster::new(config).expect("a cluster");
     cluster.command("create the pod");
-    cluster.request(&request(Verb::Create, "", Some(pod.clone()))).expect("the pod is valid");
+    cluster
+        .request(&request(Verb::Create, "", Some(pod.clone())))
+        .expect("the pod is valid");
     let mut deeds = deeds.to_vec();
     deeds.sort_by_key(|(at, _)| *at);
     for (at, deed) in deeds {
@@ -123,7 +143,10 @@ fn run(pod: &Value, deeds: &[(u64, Deed)], seed: u64) -> Cluster {
         let _ = match deed {
             Deed::Delete(grace) => {
                 let options = grace.map(|grace| json!({ "gracePeriodSeconds": grace }));
-                cluster.request(&request(Verb::Delete, "p", options)).map(|_| ()).map_err(|status| status.message)
+                cluster
+                    .request(&request(Verb::Delete, "p", options))
+                    .map(|_| ())
+                    .map_err(|status| status.message)
             }
             Deed::Kill => cluster.fault(&Fault::KillContainer {
                 namespace,
@@ -134,7 +157,10 @@ fn run(pod: &Value, deeds: &[(u64, Deed)], seed: u64) -> Cluster {
             Deed::KillSandbox => cluster.fault(&Fault::KillSandbox { namespace, pod: name }),
             Deed::Crash => cluster.fault(&Fault::Crash { node }),
             Deed::Freeze => {
-                let frozen = cluster.fault(&Fault::FreezeKubelet { node: node.clone(), on: true });
+                let frozen = cluster.fault(&Fault::FreezeKubelet {
+                    node: node.clone(),
+                    on: true,
+                });
                 let on = cluster.now() + SimDuration::from_secs(15);
                 cluster.run_until(on);
                 frozen.and_then(|()| cluster.fault(&Fault::FreezeKubelet { node, on: false }))
@@ -168,20 +194,30 @@ fn keeps_its_promises(cluster: &Cluster) {
                 let before = restarts.insert((uid.clone(), name.clone()), count).unwrap_or(0);
                 assert!(count >= before, "{name}: restartCount fell from {before} to {count}");
                 let running = status["state"].get("running").is_some();
-                assert!(running || list == "initContainerStatuses" || status["ready"] != true, "{name} is ready and does not run");
+                assert!(
+                    running || list == "initContainerStatuses" || status["ready"] != true,
+                    "{name} is ready and does not run"
+                );
             }
         }
         let condition = |kind: &str| {
             let all = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            all.iter().any(|condition| condition["type"] == kind && condition["status"] == "True")
+            all.iter()
+                .any(|condition| condition["type"] == kind && condition["status"] == "True")
         };
-        assert!(!condition("Ready") || condition("ContainersReady"), "Ready without ContainersReady");
+        assert!(
+            !condition("Ready") || condition("ContainersReady"),
+            "Ready without ContainersReady"
+        );
         if write.change == Change::Deleted {
             gone.push(uid);
         }
     }
     for (id, record) in cluster.records().iter().enumerate() {
-        assert!(record.causes.iter().all(|cause| (*cause as usize) < id), "record {id} is caused by a later one");
+        assert!(
+            record.causes.iter().all(|cause| (*cause as usize) < id),
+            "record {id} is caused by a later one"
+        );
     }
 }
 

@@ -45,7 +45,11 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 fn equal<T: PartialEq + std::fmt::Debug>(ours: T, theirs: T) -> Result<(), String> {
-    if ours == theirs { Ok(()) } else { Err(format!("ours {ours:?} not {theirs:?}")) }
+    if ours == theirs {
+        Ok(())
+    } else {
+        Err(format!("ours {ours:?} not {theirs:?}"))
+    }
 }
 
 fn runtime(value: &Value) -> RuntimeStatus {
@@ -57,9 +61,10 @@ fn runtime(value: &Value) -> RuntimeStatus {
     };
     let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
     let time = |value: &Value| {
-        value.as_str().and_then(|text| text.parse::<Timestamp>().ok()).map(|at| {
-            SimTime(u64::try_from(at.as_second().max(0)).unwrap_or(0) * 1_000_000_000)
-        })
+        value
+            .as_str()
+            .and_then(|text| text.parse::<Timestamp>().ok())
+            .map(|at| SimTime(u64::try_from(at.as_second().max(0)).unwrap_or(0) * 1_000_000_000))
     };
     RuntimeStatus {
         sandboxes: list("sandboxes")
@@ -123,9 +128,15 @@ pub fn conditions(row: &Value, out: &Value) -> Result<(), String> {
 pub fn container_grace(row: &Value, out: &Value) -> Result<(), String> {
     let probe = row["probeTerminationGracePeriodSeconds"]
         .as_i64()
-        .map(|seconds| core::Probe { termination_grace_period_seconds: Some(seconds), ..Default::default() });
-    let container =
-        core::Container { liveness_probe: probe.clone(), startup_probe: probe, ..core::Container::default() };
+        .map(|seconds| core::Probe {
+            termination_grace_period_seconds: Some(seconds),
+            ..Default::default()
+        });
+    let container = core::Container {
+        liveness_probe: probe.clone(),
+        startup_probe: probe,
+        ..core::Container::default()
+    };
     let pod = core::Pod {
         metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
             deletion_grace_period_seconds: row["deletionGracePeriodSeconds"].as_i64(),
@@ -142,7 +153,10 @@ pub fn container_grace(row: &Value, out: &Value) -> Result<(), String> {
         "StartupProbe" => KillReason::StartupProbe,
         _ => KillReason::Other,
     };
-    equal(Some(kill::container_grace(&pod, &container, reason)), out["gracePeriod"].as_i64())
+    equal(
+        Some(kill::container_grace(&pod, &container, reason)),
+        out["gracePeriod"].as_i64(),
+    )
 }
 
 pub fn container_statuses(row: &Value, out: &Value) -> Result<(), String> {
@@ -151,7 +165,10 @@ pub fn container_statuses(row: &Value, out: &Value) -> Result<(), String> {
     let previous: Vec<core::ContainerStatus> = read(&row["previousStatus"]);
     let mut reasons = ReasonCache::new();
     for (name, entry) in row["reasonCache"].as_object().into_iter().flatten() {
-        reasons.insert(name.clone(), (text(entry, "reason").to_owned(), text(entry, "message").to_owned()));
+        reasons.insert(
+            name.clone(),
+            (text(entry, "reason").to_owned(), text(entry, "message").to_owned()),
+        );
     }
     let time = |at: SimTime| Time(Timestamp::from_second((at.0 / 1_000_000_000) as i64).unwrap_or_default());
     let conversion = Conversion {
@@ -180,7 +197,16 @@ pub fn container_statuses(row: &Value, out: &Value) -> Result<(), String> {
         let text = value.to_string().replace("containerd://", "test://");
         serde_json::from_str::<Value>(&text).unwrap_or_default()
     };
-    let ignored = ["allocatedResources", "resources", "startedAt", "finishedAt", "containerID", "user", "volumeMounts", "started"];
+    let ignored = [
+        "allocatedResources",
+        "resources",
+        "startedAt",
+        "finishedAt",
+        "containerID",
+        "user",
+        "volumeMounts",
+        "started",
+    ];
     same(&without(&ours), &without(out), &ignored)
 }
 
@@ -191,7 +217,11 @@ fn seconds(value: &Value) -> SimDuration {
 /// Seconds as a row has them: whole ones without a fraction.
 fn shown(at: SimTime) -> Value {
     let millis = at.0 / 1_000_000;
-    if millis % 1000 == 0 { (millis / 1000).into() } else { (millis as f64 / 1000.0).into() }
+    if millis % 1000 == 0 {
+        (millis / 1000).into()
+    } else {
+        (millis as f64 / 1000.0).into()
+    }
 }
 
 pub fn crashloop_backoff(row: &Value, out: &Value) -> Result<(), String> {
@@ -228,7 +258,12 @@ pub fn effective_grace(row: &Value, out: &Value) -> Result<(), String> {
 pub fn get_phase(row: &Value, out: &Value) -> Result<(), String> {
     let statuses: Vec<core::ContainerStatus> = read(&row["containerStatuses"]);
     let flag = |key: &str| row[key].as_bool() == Some(true);
-    let decision = phase::get_phase(&pod(&row["pod"]), &statuses, flag("podIsTerminal"), flag("podHasInitialized"));
+    let decision = phase::get_phase(
+        &pod(&row["pod"]),
+        &statuses,
+        flag("podIsTerminal"),
+        flag("podHasInitialized"),
+    );
     equal(decision.phase, text(out, "phase"))
 }
 
@@ -239,7 +274,11 @@ pub fn host_port(row: &Value, out: &Value) -> Result<(), String> {
         port: value["hostPort"].as_i64().unwrap_or(0) as i32,
     };
     let wanted = port(&row["want"]);
-    let conflict = row["existing"].as_array().into_iter().flatten().any(|known| ports_conflict(&port(known), &wanted));
+    let conflict = row["existing"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|known| ports_conflict(&port(known), &wanted));
     equal(Some(conflict), out["conflict"].as_bool())
 }
 
@@ -343,8 +382,11 @@ pub fn pod_resources(row: &Value, out: &Value) -> Result<(), String> {
         return Ok(());
     }
     let theirs: BTreeMap<String, Quantity> = read(out);
-    let theirs: BTreeMap<String, i128> =
-        theirs.into_iter().map(|(name, amount)| (name, milli_value(&amount))).filter(|(_, amount)| *amount != 0).collect();
+    let theirs: BTreeMap<String, i128> = theirs
+        .into_iter()
+        .map(|(name, amount)| (name, milli_value(&amount)))
+        .filter(|(_, amount)| *amount != 0)
+        .collect();
     let mut ours = pod_requests(&pod(&row["pod"]).spec.unwrap_or_default());
     ours.retain(|_, amount| *amount != 0);
     equal(ours, theirs)
@@ -366,7 +408,9 @@ pub fn probe_worker(row: &Value, out: &Value) -> Result<(), String> {
     let mut steps = Vec::new();
     for step in row["steps"].as_array().into_iter().flatten() {
         let state = text(step, "state");
-        let ended = state.strip_prefix("terminated").and_then(|code| code.parse::<i32>().ok());
+        let ended = state
+            .strip_prefix("terminated")
+            .and_then(|code| code.parse::<i32>().ok());
         let restarts = match text(row, "restartPolicy") {
             "Never" => false,
             "OnFailure" => ended.is_some_and(|code| code != 0),
@@ -420,7 +464,13 @@ pub fn ready_started(row: &Value, out: &Value) -> Result<(), String> {
         _ => json!({ "terminated": { "exitCode": 1 } }),
     });
     let plain_init = text(row, "role") == "init";
-    let flags = started_ready(Some(&state), plain_init, false, said("startupProbe"), said("readinessProbe"));
+    let flags = started_ready(
+        Some(&state),
+        plain_init,
+        false,
+        said("startupProbe"),
+        said("readinessProbe"),
+    );
     let ours = json!({ "started": flags.started, "ready": flags.ready, "readinessProbeTriggeredNow": flags.trigger });
     same(&ours, out, &[])
 }
@@ -471,7 +521,9 @@ pub fn terminate_pod(row: &Value, out: &Value) -> Result<(), String> {
     let pod = pod(&row["pod"]);
     let mut status: core::PodStatus = read(&row["statusBefore"]);
     let annotations = pod.metadata.annotations.unwrap_or_default();
-    let is_static = annotations.get("kubernetes.io/config.source").is_some_and(|source| source != "api");
+    let is_static = annotations
+        .get("kubernetes.io/config.source")
+        .is_some_and(|source| source != "api");
     let given = pod.status.unwrap_or_default();
     kubelet::statuses::terminate(&pod.spec.unwrap_or_default(), &given, &mut status, is_static);
     same(&serde_json::to_value(status).unwrap_or_default(), out, TIMES)

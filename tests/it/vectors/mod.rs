@@ -41,12 +41,16 @@ const KNOWN: &[(&str, usize)] = &[];
 
 #[test]
 fn vectors() {
-    let folder = std::env::var_os("PEAPOD_VECTORS")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/vectors")), PathBuf::from);
+    let folder = std::env::var_os("PEAPOD_VECTORS").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/vectors")),
+        PathBuf::from,
+    );
     let mut worse = Vec::new();
     for (name, check) in FILES {
         let path = folder.join(format!("{name}.json"));
-        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            continue;
+        };
         let file: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let rows = file["cases"].as_array().map(Vec::as_slice).unwrap_or_default();
         let mut problems = Vec::new();
@@ -56,12 +60,18 @@ fn vectors() {
             }
         }
         println!("{name}: {} of {} agree", rows.len() - problems.len(), rows.len());
-        let known = KNOWN.iter().find(|(file, _)| file == name).map_or(0, |(_, count)| *count);
+        let known = KNOWN
+            .iter()
+            .find(|(file, _)| file == name)
+            .map_or(0, |(_, count)| *count);
         for problem in problems.iter().take(if problems.len() > known { 5 } else { 0 }) {
             println!("{problem}");
         }
         if problems.len() > known {
-            worse.push(format!("{name}: {} rows disagree, {known} are known to", problems.len()));
+            worse.push(format!(
+                "{name}: {} rows disagree, {known} are known to",
+                problems.len()
+            ));
         }
     }
     // Another folder has rows of its own: its numbers are only printed.
@@ -73,7 +83,11 @@ fn vectors() {
 /// Says how two values differ, after nulls, empty texts, lists and maps, and the given keys are left out.
 fn same(ours: &Value, theirs: &Value, ignored: &[&str]) -> Result<(), String> {
     let (ours, theirs) = (bare(ours, ignored), bare(theirs, ignored));
-    if ours == theirs { Ok(()) } else { Err(format!("ours {ours}\n        not {theirs}")) }
+    if ours == theirs {
+        Ok(())
+    } else {
+        Err(format!("ours {ours}\n        not {theirs}"))
+    }
 }
 
 /// A value without what Go leaves out.

@@ -45,7 +45,11 @@ fn fits(node: &core::Node, pods: usize, used: &Amounts, ports: &[HostPort], pod:
     let spec = pod.spec.as_ref().unwrap_or(&empty);
     let labels = node.metadata.labels.clone().unwrap_or_default();
     let os = labels.get("kubernetes.io/os").map_or("linux", String::as_str);
-    let wanted = pod.metadata.labels.as_ref().and_then(|labels| labels.get("kubernetes.io/os"));
+    let wanted = pod
+        .metadata
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get("kubernetes.io/os"));
     if wanted.is_some_and(|wanted| wanted != os) {
         let message = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label";
         return Err(refusal("PodOSSelectorNodeLabelDoesNotMatch", message.to_owned()));

@@ -207,7 +207,9 @@ impl Kubelet {
             PodEvent::Resume { token } if token == worker.token => kubelet.resume(w, worker),
             PodEvent::WriteStatus => kubelet.write_status(w, worker),
             PodEvent::Wake { container, token } => {
-                let due = worker.instance_mut(&container).filter(|instance| instance.wake == token);
+                let due = worker
+                    .instance_mut(&container)
+                    .filter(|instance| instance.wake == token);
                 if let Some(instance) = due {
                     instance.woken_at = None;
                     kubelet.run_processes(w, worker, &container);

@@ -14,7 +14,10 @@ pub fn qos_class(pod: &core::Pod) -> &'static str {
     // Zero amounts at the level of the pod still decide.
     let counts = |list: &BTreeMap<String, Quantity>| list.keys().any(|name| is_pod_level(name));
     let pod_level = spec.resources.as_ref().filter(|resources| {
-        [&resources.requests, &resources.limits].into_iter().flatten().any(counts)
+        [&resources.requests, &resources.limits]
+            .into_iter()
+            .flatten()
+            .any(counts)
     });
     let lists: Vec<(BTreeMap<&str, i128>, BTreeMap<&str, i128>)> = if let Some(resources) = pod_level {
         vec![(

@@ -38,8 +38,11 @@ fn container_of(pod: &core::Pod, name: &str, wanted: &str) -> Result<String, Sta
         .flat_map(|spec| spec.init_containers.iter().flatten())
         .map(|container| container.name.as_str())
         .collect();
-    let regular: Vec<&str> =
-        spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.as_str()).collect();
+    let regular: Vec<&str> = spec
+        .iter()
+        .flat_map(|spec| &spec.containers)
+        .map(|container| container.name.as_str())
+        .collect();
     let ephemeral: Vec<&str> = spec
         .iter()
         .flat_map(|spec| spec.ephemeral_containers.iter().flatten())
@@ -49,7 +52,10 @@ fn container_of(pod: &core::Pod, name: &str, wanted: &str) -> Result<String, Sta
         if init.contains(&wanted) || regular.contains(&wanted) || ephemeral.contains(&wanted) {
             return Ok(wanted.to_owned());
         }
-        return Err(bad_request(name, format!("container {wanted} is not valid for pod {name}")));
+        return Err(bad_request(
+            name,
+            format!("container {wanted} is not valid for pod {name}"),
+        ));
     }
     match regular.as_slice() {
         [only] if init.is_empty() => Ok((*only).to_owned()),
@@ -75,7 +81,9 @@ fn run_of(status: Option<&core::ContainerStatus>, pod: &str, container: &str, pr
     let count = status.restart_count;
     if previous {
         return match last {
-            None => Err(format!("previous terminated container \"{container}\" in pod \"{pod}\" not found")),
+            None => Err(format!(
+                "previous terminated container \"{container}\" in pod \"{pod}\" not found"
+            )),
             // While it waits, the last run is the one that ended last.
             Some(_) if waiting.is_some() => Ok(count),
             Some(_) => Ok(count - 1),
@@ -93,7 +101,9 @@ fn run_of(status: Option<&core::ContainerStatus>, pod: &str, container: &str, pr
             None => Err(format!("container \"{container}\" in pod \"{pod}\" is terminated")),
         };
     }
-    let Some(waiting) = waiting else { return Err(unavailable()) };
+    let Some(waiting) = waiting else {
+        return Err(unavailable());
+    };
     if last.is_some() {
         return Ok(count);
     }
@@ -102,15 +112,21 @@ fn run_of(status: Option<&core::ContainerStatus>, pod: &str, container: &str, pr
         "ImagePullBackOff" => "trying and failing to pull image",
         reason => reason,
     };
-    Err(format!("container \"{container}\" in pod \"{pod}\" is waiting to start: {why}"))
+    Err(format!(
+        "container \"{container}\" in pod \"{pod}\" is waiting to start: {why}"
+    ))
 }
 
 fn statuses(pod: &core::Pod) -> impl Iterator<Item = &core::ContainerStatus> {
     pod.status.iter().flat_map(|status| {
-        [&status.container_statuses, &status.init_container_statuses, &status.ephemeral_container_statuses]
-            .into_iter()
-            .flatten()
-            .flatten()
+        [
+            &status.container_statuses,
+            &status.init_container_statuses,
+            &status.ephemeral_container_statuses,
+        ]
+        .into_iter()
+        .flatten()
+        .flatten()
     })
 }
 
@@ -120,9 +136,17 @@ impl Kubelet {
         !self.connected || matches!(self.health, Health::Stopped | Health::PoweredOff | Health::Frozen)
     }
 
-    fn user_exec(&mut self, w: &mut World, uid: &Arc<str>, name: &str, argv: &[String]) -> Option<Result<(String, ExecId), String>> {
+    fn user_exec(
+        &mut self,
+        w: &mut World,
+        uid: &Arc<str>,
+        name: &str,
+        argv: &[String],
+    ) -> Option<Result<(String, ExecId), String>> {
         self.with_pod(w, uid, |kubelet, w, worker| {
-            let running = worker.newest(name).filter(|instance| instance.record.state == State::Running);
+            let running = worker
+                .newest(name)
+                .filter(|instance| instance.record.state == State::Running);
             let id = running.map(|instance| instance.record.id.clone())?;
             let started = kubelet.exec_in(w, worker, &id, argv, ExecPurpose::User);
             Some(started.map(|exec| (id, exec)))
@@ -131,7 +155,8 @@ impl Kubelet {
     }
 
     fn user_exec_end(&mut self, w: &mut World, uid: &Arc<str>, key: &(String, ExecId)) -> Option<ExecEnd> {
-        self.with_pod(w, uid, |_, _, worker| worker.user_execs.remove(key)).flatten()
+        self.with_pod(w, uid, |_, _, worker| worker.user_execs.remove(key))
+            .flatten()
     }
 
     fn end_user_exec(&mut self, w: &mut World, uid: &Arc<str>, (id, exec): &(String, ExecId)) {
@@ -158,7 +183,10 @@ impl Cluster {
         container: &str,
         previous: bool,
     ) -> Result<Vec<LogLine>, Status> {
-        let pod = self.world.pod(namespace, name).ok_or_else(|| not_found(Kind::Pod, name))?;
+        let pod = self
+            .world
+            .pod(namespace, name)
+            .ok_or_else(|| not_found(Kind::Pod, name))?;
         let container = container_of(pod, name, container)?;
         let kubelet = self.kubelet_of(pod, name)?;
         if kubelet.refuses_connections() {
@@ -166,7 +194,10 @@ impl Cluster {
                 "https://{0}:10250/containerLogs/{namespace}/{name}/{container}",
                 kubelet.ip
             );
-            let message = format!("Get \"{url}\": dial tcp {}:10250: connect: no route to host", kubelet.ip);
+            let message = format!(
+                "Get \"{url}\": dial tcp {}:10250: connect: no route to host",
+                kubelet.ip
+            );
             return Err(internal(name, message));
         }
         let status = statuses(pod).find(|status| status.name == container);
@@ -191,7 +222,10 @@ impl Cluster {
         container: &str,
         command: &[String],
     ) -> Result<ExecEnd, Status> {
-        let pod = self.world.pod(namespace, name).ok_or_else(|| not_found(Kind::Pod, name))?;
+        let pod = self
+            .world
+            .pod(namespace, name)
+            .ok_or_else(|| not_found(Kind::Pod, name))?;
         let container = container_of(pod, name, container)?;
         let phase = crate::objects::phase(pod);
         if matches!(phase, "Succeeded" | "Failed") {
@@ -201,7 +235,10 @@ impl Cluster {
         let kubelet = self.kubelet_of(pod, name)?;
         let node = kubelet.node;
         if kubelet.refuses_connections() {
-            let message = format!("error dialing backend: dial tcp {}:10250: connect: no route to host", kubelet.ip);
+            let message = format!(
+                "error dialing backend: dial tcp {}:10250: connect: no route to host",
+                kubelet.ip
+            );
             return Err(internal(name, message));
         }
         let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
@@ -209,7 +246,12 @@ impl Cluster {
         w.actor = Actor::User;
         let kubelet = &mut self.kubelets[node];
         let started = kubelet.user_exec(w, &uid, &container, command);
-        let missing = || internal(name, format!("unable to upgrade connection: container not found (\"{container}\")"));
+        let missing = || {
+            internal(
+                name,
+                format!("unable to upgrade connection: container not found (\"{container}\")"),
+            )
+        };
         let key = started.ok_or_else(missing)?.map_err(|message| {
             let message = format!("Internal error occurred: {message}");
             internal(name, message)
@@ -222,18 +264,31 @@ impl Cluster {
             if self.next_event_at().is_none_or(|next| next > limit) || !self.step() {
                 self.kubelets[node].end_user_exec(&mut self.world, &uid, &key);
                 let message = format!("the command was given up after {EXEC_LIMIT} of virtual time");
-                return Err(Status { code: 504, reason: "Timeout".to_owned(), message, details: Value::Null });
+                return Err(Status {
+                    code: 504,
+                    reason: "Timeout".to_owned(),
+                    message,
+                    details: Value::Null,
+                });
             }
         }
     }
 
     fn kubelet_of(&self, pod: &core::Pod, name: &str) -> Result<&Kubelet, Status> {
-        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default();
+        let node = pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.node_name.as_deref())
+            .unwrap_or_default();
         if node.is_empty() {
             return Err(bad_request(name, format!("pod {name} does not have a host assigned")));
         }
         let known = self.world.get(&Key::new(Kind::Node, "", node)).is_some();
-        let kubelet = self.kubelets.iter().find(|kubelet| &*kubelet.name == node).filter(|_| known);
+        let kubelet = self
+            .kubelets
+            .iter()
+            .find(|kubelet| &*kubelet.name == node)
+            .filter(|_| known);
         kubelet.ok_or_else(|| not_found(Kind::Node, node))
     }
 }

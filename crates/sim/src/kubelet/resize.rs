@@ -73,7 +73,9 @@ impl Kubelet {
 
     /// At the begin of a sync: a resize that the runtime has followed is complete.
     pub(super) fn complete_resize(&mut self, w: &mut World, worker: &mut Worker) {
-        let Some(Resize::InProgress(generation)) = worker.resize else { return };
+        let Some(Resize::InProgress(generation)) = worker.resize else {
+            return;
+        };
         if worker.actual != worker.allocated {
             return;
         }
@@ -85,7 +87,14 @@ impl Kubelet {
             .map(|container| json!({ "name": container.name, "resources": container.resources }))
             .collect();
         let details = json!({ "containers": containers, "generation": generation });
-        self.pod_event(w, worker, String::new(), "Normal", "ResizeCompleted", format!("Pod resize completed: {details}"));
+        self.pod_event(
+            w,
+            worker,
+            String::new(),
+            "Normal",
+            "ResizeCompleted",
+            format!("Pod resize completed: {details}"),
+        );
     }
 }
 
@@ -96,7 +105,10 @@ pub(super) fn resize_actions(worker: &Worker, actions: &mut PodActions) -> bool 
     }
     let mut in_place = false;
     for (index, container) in worker.spec().containers.iter().enumerate() {
-        let (Some(now), Some(then)) = (worker.actual.get(&container.name), worker.allocated.get(&container.name)) else {
+        let (Some(now), Some(then)) = (
+            worker.actual.get(&container.name),
+            worker.allocated.get(&container.name),
+        ) else {
             continue;
         };
         if now == then {
@@ -104,7 +116,8 @@ pub(super) fn resize_actions(worker: &Worker, actions: &mut PodActions) -> bool 
         }
         let changed = |name: &str| {
             let of = |resources: &core::ResourceRequirements| {
-                [&resources.requests, &resources.limits].map(|list| list.as_ref().and_then(|list| list.get(name).cloned()))
+                [&resources.requests, &resources.limits]
+                    .map(|list| list.as_ref().and_then(|list| list.get(name).cloned()))
             };
             of(now) != of(then)
         };
@@ -113,7 +126,10 @@ pub(super) fn resize_actions(worker: &Worker, actions: &mut PodActions) -> bool 
             .iter()
             .flatten()
             .any(|policy| policy.restart_policy == "RestartContainer" && changed(&policy.resource_name));
-        let record = worker.cache.container(&container.name).filter(|record| record.state == State::Running);
+        let record = worker
+            .cache
+            .container(&container.name)
+            .filter(|record| record.state == State::Running);
         match record {
             Some(record) if restarts && !actions.containers_to_start.contains(&index) => {
                 actions.containers_to_kill.push(ContainerToKill {
@@ -135,9 +151,12 @@ pub(super) fn resize_actions(worker: &Worker, actions: &mut PodActions) -> bool 
 pub(super) fn resize_condition(worker: &Worker) -> Option<core::PodCondition> {
     let (kind, reason, message, generation) = match worker.resize.as_ref()? {
         Resize::InProgress(generation) => ("PodResizeInProgress", None, None, generation),
-        Resize::Deferred(generation, message) => {
-            ("PodResizePending", Some("Deferred".to_owned()), Some(message.clone()), generation)
-        }
+        Resize::Deferred(generation, message) => (
+            "PodResizePending",
+            Some("Deferred".to_owned()),
+            Some(message.clone()),
+            generation,
+        ),
     };
     Some(core::PodCondition {
         type_: kind.to_owned(),

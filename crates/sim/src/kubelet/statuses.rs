@@ -149,8 +149,7 @@ impl Conversion<'_> {
             && should_container_be_restarted(container, self.pod, self.runtime)
         {
             // An init container that has ended well counts as done, also a sidecar that will run again.
-            let done = is_init
-                && newest.is_some_and(|record| record.state == State::Exited && record.exit_code == 0);
+            let done = is_init && newest.is_some_and(|record| record.state == State::Exited && record.exit_code == 0);
             if !done {
                 if let Some(core::ContainerState {
                     terminated: Some(ended),

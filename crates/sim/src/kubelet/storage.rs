@@ -24,7 +24,10 @@ fn limit(container: &core::Container) -> Option<&k8s_openapi::apimachinery::pkg:
 /// Whether anything limits what the pod may write.
 fn is_limited(worker: &Worker) -> bool {
     let spec = worker.spec();
-    spec.volumes.iter().flatten().any(|volume| volume.empty_dir.as_ref().is_some_and(|dir| dir.size_limit.is_some()))
+    spec.volumes
+        .iter()
+        .flatten()
+        .any(|volume| volume.empty_dir.as_ref().is_some_and(|dir| dir.size_limit.is_some()))
         || spec.containers.iter().any(|container| limit(container).is_some())
 }
 
@@ -64,7 +67,9 @@ fn over_limit(worker: &Worker) -> Option<String> {
             && used > value(limit)
         {
             let (name, limit) = (&volume.name, &limit.0);
-            return Some(format!("Usage of EmptyDir volume \"{name}\" exceeds the limit \"{limit}\". "));
+            return Some(format!(
+                "Usage of EmptyDir volume \"{name}\" exceeds the limit \"{limit}\". "
+            ));
         }
     }
     // What a container writes beside its image.
@@ -73,19 +78,28 @@ fn over_limit(worker: &Worker) -> Option<String> {
             i128::from(instance.root.size()) - i128::from(instance.image_size)
         })
     };
-    let limits: Vec<_> = spec.containers.iter().map(|container| limit(container).map(value)).collect();
+    let limits: Vec<_> = spec
+        .containers
+        .iter()
+        .map(|container| limit(container).map(value))
+        .collect();
     let used: i128 = shared + spec.containers.iter().map(written).sum::<i128>();
     if limits.iter().all(Option::is_some) {
         let total: i128 = limits.iter().flatten().sum();
         if used > total {
             let shown = crate::resources::binary(total);
-            return Some(format!("Pod ephemeral local storage usage exceeds the total limit of containers {shown}. "));
+            return Some(format!(
+                "Pod ephemeral local storage usage exceeds the total limit of containers {shown}. "
+            ));
         }
     }
     spec.containers.iter().find_map(|container| {
         let limit = limit(container)?;
         (written(container) > value(limit)).then(|| {
-            format!("Container {} exceeded its local ephemeral storage limit \"{}\". ", container.name, limit.0)
+            format!(
+                "Container {} exceeded its local ephemeral storage limit \"{}\". ",
+                container.name, limit.0
+            )
         })
     })
 }
