@@ -290,10 +290,12 @@ impl Kubelet {
         let Some(node) = w.node(&self.name) else {
             return Ok(());
         };
+        // Only pods that the API still has count (`kubelet_pods.go GetActivePods`): one that was deleted by force has left
+        // its place at once, though its containers may run on for a moment.
         let others = || {
-            self.pods
-                .values()
-                .filter(|other| other.admitted && !other.terminated_done && other.work != Work::Finished)
+            self.pods.values().filter(|other| {
+                other.admitted && !other.removed && !other.terminated_done && other.work != Work::Finished
+            })
         };
         let mut used = Amounts::new();
         for other in others() {
