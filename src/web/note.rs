@@ -24,6 +24,9 @@ use crate::lab::model::{RunStatus, Verdict};
 use crate::store::{NewestClaim, RunFilter, RunSummary};
 use crate::workspace::Snapshot;
 
+/// At most so many sentences of one note that links here.
+const MAX_CONTEXTS: usize = 3;
+
 /// A note that is shown in one language at one state of the vault.
 pub type PreparedKey = (FileRef, Lang, u64);
 
@@ -55,7 +58,7 @@ enum Piece {
 struct BacklinkView {
     title: String,
     href: String,
-    context: String,
+    contexts: Vec<String>,
 }
 
 /// `GET /n/{*path}`.
@@ -317,15 +320,21 @@ fn prepare(app: &App, lang: Lang, snapshot: &Snapshot, file: &FileRef, note: &No
             Some((file.clone(), cells::read(of, cell), source.clone()))
         })
         .collect();
-    let backlinks = vault
-        .backlinks(file)
-        .into_iter()
-        .map(|link| BacklinkView {
-            title: link.title,
-            href: address::note(&link.from.path),
-            context: shorten(&link.context, 90),
-        })
-        .collect();
+    let mut backlinks: Vec<BacklinkView> = Vec::new();
+    for link in vault.backlinks(file) {
+        let (href, context) = (address::note(&link.from.path), shorten(&link.context, 90));
+        match backlinks.iter_mut().find(|known| known.href == href) {
+            Some(known) if known.contexts.len() < MAX_CONTEXTS && !known.contexts.contains(&context) => {
+                known.contexts.push(context)
+            }
+            Some(_) => {}
+            None => backlinks.push(BacklinkView {
+                title: link.title,
+                href,
+                contexts: vec![context],
+            }),
+        }
+    }
     let hidden = ["tags", "tag", "aliases", "alias", "cssclasses", "cssclass"];
     let mut properties: Vec<(String, String)> = note
         .properties
@@ -726,7 +735,7 @@ fn unresolved(app: &App, reader: Reader, snapshot: &Snapshot, path: &str) -> Pag
             BacklinkView {
                 title: note.title.clone(),
                 href: address::note(&file.path),
-                context: shorten(line, 90),
+                contexts: vec![shorten(line, 90)],
             }
         })
         .take(100)

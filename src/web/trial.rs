@@ -23,6 +23,9 @@ use crate::timeline::axis::{from_query, to_query};
 use crate::timeline::kubectl::Past;
 use crate::timeline::{Scale, Timeline};
 
+/// At most so many links of a chain of causes under a cell; the trial's page has all.
+const MAX_COMPACT_LINKS: usize = 7;
+
 /// A trace with its timelines, ready to be looked at.
 #[derive(Debug)]
 pub struct Loaded {
@@ -194,21 +197,24 @@ fn at_view(lang: Lang, loaded: &Loaded, choice: &Choice, asked: &Asked) -> AtVie
     } else {
         Vec::new()
     };
-    let printed = instant::print(&mut past, view, chosen.as_deref());
-    let links = if view == View::Why || compact {
+    let printed = instant::print(&mut past, view, chosen.as_deref(), compact);
+    let mut links = if view == View::Why || compact {
         choice
             .record
             .map_or_else(Vec::new, |record| why::view(lang, &loaded.trace, record, choice))
     } else {
         Vec::new()
     };
+    if compact {
+        links.truncate(MAX_COMPACT_LINKS);
+    }
     let href = |at: SimTime| choice.href(at, timeline.record_at(at));
     AtView {
         picture: instant::picture_at(lang, &past, choice.at),
         tabs,
         view: view.name(),
         objects,
-        printed: printed.into_iter().take(if compact { 2 } else { usize::MAX }).collect(),
+        printed,
         why: links,
         base: choice.base.clone(),
         t: to_query(choice.at),

@@ -177,9 +177,9 @@ class Viewer {
     this.needle(at.dataset.needle);
     this.scrubber.value = String(parseFloat(at.dataset.needle) * 100);
     this.scrubber.setAttribute("aria-valuetext", at.dataset.when);
-    this.root.querySelector("[data-clock]").textContent = at.dataset.clock;
+    this.root.querySelector("output[data-clock]").textContent = at.dataset.clock;
     for (const name of ["previous", "next"]) {
-      const link = this.root.querySelector(`[data-${name}]`);
+      const link = this.root.querySelector(`a[data-${name}]`);
       const href = at.dataset[name];
       if (href) {
         link.setAttribute("href", href);
@@ -197,7 +197,7 @@ class Viewer {
   }
 
   needle(x) {
-    const needle = this.root.querySelector("[data-needle]");
+    const needle = this.root.querySelector("line[data-needle]");
     needle.setAttribute("x1", x);
     needle.setAttribute("x2", x);
     this.root.querySelector("[data-needle-head]").setAttribute("cx", x);

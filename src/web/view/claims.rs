@@ -137,6 +137,21 @@ fn view(
     }
 }
 
+/// What was not as expected, in the reader's language; the laboratory says it in English.
+fn against(lang: Lang, keyword: &str, condition: &str, message: &str) -> String {
+    let text = match keyword {
+        "eventually" => Text::AgainstEventually,
+        "always" => Text::AgainstAlways,
+        "never" => Text::AgainstNever,
+        "finally" => Text::AgainstFinally,
+        _ => return message.to_owned(),
+    };
+    match lang {
+        Lang::Ko => fill(lang, text.say(lang), &[("condition", condition.to_owned())]),
+        Lang::En => message.replace('`', ""),
+    }
+}
+
 /// The sentence of a claim: its own, else that of the note's block, else its condition.
 pub fn text_of(claim: &ClaimResult, sentence: &dyn Fn(&str) -> Option<String>) -> String {
     if !claim.claim.is_empty() && !claim.claim.starts_with('^') {
@@ -210,7 +225,15 @@ pub fn outcomes(
                 claim,
                 class,
                 word: word.say(lang),
-                message: outcome.message.clone(),
+                message: match outcome.message.as_str() {
+                    "" => String::new(),
+                    message => against(
+                        lang,
+                        expectation.condition.keyword(),
+                        &expectation.condition.text(),
+                        message,
+                    ),
+                },
                 href: outcome.at.map(|at| page(run, trial, Some(at))),
                 at: outcome.at.map_or_else(String::new, |at| span(lang, at)),
             })

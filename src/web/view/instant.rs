@@ -132,9 +132,10 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or("")
 }
 
-/// What a pane prints. `object` is one of [`choices`].
-pub fn print(past: &mut Past<'_>, view: View, object: Option<&str>) -> Vec<Printed> {
+/// What a pane prints. `object` is one of [`choices`]; `compact` is for the panes under a cell.
+pub fn print(past: &mut Past<'_>, view: View, object: Option<&str>, compact: bool) -> Vec<Printed> {
     let commands = match view {
+        View::Get if compact => glance(past, object),
         View::Get => overview(past),
         View::Events => vec!["get events --sort-by=.lastTimestamp".to_owned()],
         View::Why => Vec::new(),
@@ -166,6 +167,32 @@ pub fn print(past: &mut Past<'_>, view: View, object: Option<&str>) -> Vec<Print
             }
         })
         .collect()
+}
+
+/// Two looks at once: the pods, and what stands above them or what the one pod says.
+fn glance(past: &Past<'_>, object: Option<&str>) -> Vec<String> {
+    let mut commands: Vec<String> = overview(past)
+        .into_iter()
+        .filter(|line| line != "get nodes")
+        .take(2)
+        .collect();
+    let pods = past
+        .objects()
+        .iter()
+        .filter(|object| text(object, "/kind") == "Pod")
+        .count();
+    let mut parts = object.unwrap_or("").splitn(3, '/');
+    if let (1, 1, Some("Pod"), Some(namespace), Some(name)) =
+        (commands.len(), pods, parts.next(), parts.next(), parts.next())
+    {
+        let scope = if namespace == "default" {
+            String::new()
+        } else {
+            format!(" -n {namespace}")
+        };
+        commands.extend(logs(past, namespace, name, &scope).into_iter().take(1));
+    }
+    commands
 }
 
 /// The lines a person would type first.

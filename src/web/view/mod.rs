@@ -1,6 +1,7 @@
 //! What templates see: plain values made of results and traces, with words in the reader's language and addresses of pages.
 
 pub mod claims;
+pub mod decisions;
 pub mod grid;
 pub mod instant;
 pub mod problem;
@@ -43,9 +44,4 @@ pub fn rule(lang: Lang, text: &str) -> String {
     let (and, or) = (Text::RuleAnd.say(lang), Text::RuleOr.say(lang));
     text.replace(" ∧ ", &format!(" {and} "))
         .replace(" ∨ ", &format!(" {or} "))
-}
-
-/// A decision of Kubernetes in words, by its code; `None` for a code that has no words of its own.
-pub fn why_codes(_lang: Lang, _code: &str, _values: &[(String, String)]) -> Option<String> {
-    None
 }

@@ -230,7 +230,11 @@ fn ticks(lang: Lang, timeline: &Timeline) -> Vec<TickView> {
         .map(|tick| TickView {
             x: percent(tick.x),
             text: label(tick.at),
-            anchor: if tick.x > 92.0 { "end" } else { "start" },
+            anchor: match tick.x {
+                x if x < 4.0 => "start",
+                x if x > 96.0 => "end",
+                _ => "middle",
+            },
         })
         .collect()
 }

@@ -94,9 +94,9 @@ pub fn words(lang: Lang, record: &Record) -> (String, String) {
     let say = |text: Text, values: &[(&str, String)]| fill(lang, text.say(lang), values);
     let mut rule = String::new();
     let text = match &record.what {
-        What::Command { text } => match text.strip_prefix("kubectl ") {
-            Some(line) => say(Text::WhyKubectl, &[("text", first_line(line))]),
-            None => say(Text::WhyCommand, &[("text", summary_of_manifest(text))]),
+        What::Command { text } => match (text.strip_prefix("kubectl "), text.contains("apiVersion")) {
+            (Some(line), false) => say(Text::WhyKubectl, &[("text", first_line(line))]),
+            _ => say(Text::WhyCommand, &[("text", summary_of_manifest(text))]),
         },
         What::Fault { text } => say(Text::WhyFault, &[("text", text.clone())]),
         What::Write {
@@ -120,7 +120,7 @@ pub fn words(lang: Lang, record: &Record) -> (String, String) {
             values,
         } => {
             rule.clone_from(source);
-            super::why_codes(lang, code, values).unwrap_or_else(|| {
+            super::decisions::words(lang, code, values).unwrap_or_else(|| {
                 let values: Vec<_> = values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
                 let code = say(Text::WhyDecision, &[("code", code.clone())]);
                 if values.is_empty() {
