@@ -52,6 +52,9 @@ pub fn read_text(note: &Note, cell: &Cell, text: &str) -> CellInfo {
     } = reading;
     let experiment = experiment.map(|mut experiment| {
         experiment.id.clone_from(&cell.key);
+        if cell.kind == CellKind::Manifest {
+            experiment.title = manifest_title(text);
+        }
         experiment
     });
     let total = match experiment.as_ref().map(lab::trials) {
@@ -73,5 +76,61 @@ pub fn read_text(note: &Note, cell: &Cell, text: &str) -> CellInfo {
         experiment: experiment.filter(|_| total > 0).map(Arc::new),
         diagnostics,
         total,
+    }
+}
+
+/// `Pod nginx · Service web` of the documents of a manifest.
+pub fn manifest_title(source: &str) -> String {
+    let mut names = Vec::new();
+    for document in source.split("\n---") {
+        let value = |prefix: &str| {
+            let line = document.lines().find(|line| line.starts_with(prefix))?;
+            Some(
+                line[prefix.len()..]
+                    .split(" #")
+                    .next()
+                    .unwrap_or("")
+                    .trim()
+                    .trim_matches(['"', '\''])
+                    .to_owned(),
+            )
+        };
+        let name = document
+            .lines()
+            .skip_while(|line| !line.starts_with("metadata:"))
+            .find_map(|line| {
+                let rest = line
+                    .trim_start_matches("metadata:")
+                    .trim_start()
+                    .trim_start_matches('{')
+                    .trim_start();
+                let value = rest.strip_prefix("name:")?;
+                Some(
+                    value
+                        .split([',', '}', '#'])
+                        .next()
+                        .unwrap_or("")
+                        .trim()
+                        .trim_matches(['"', '\''])
+                        .to_owned(),
+                )
+            });
+        if let Some(kind) = value("kind:") {
+            names.push(name.map_or_else(|| kind.clone(), |name| format!("{kind} {name}")));
+        }
+    }
+    names.truncate(6);
+    names.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_called_by_its_objects() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: nginx\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web, labels: {}}\n";
+        assert_eq!(manifest_title(text), "Pod nginx · Service web");
+        assert_eq!(manifest_title("kind: Job\n"), "Job");
     }
 }

@@ -248,53 +248,9 @@ fn anchor(key: &str) -> String {
 fn title_of(info: &CellInfo) -> String {
     match (&info.experiment, info.kind) {
         (Some(experiment), CellKind::Experiment) => experiment.title.clone(),
-        (_, CellKind::Manifest) => manifest_title(&info.source),
+        (_, CellKind::Manifest) => cells::manifest_title(&info.source),
         _ => info.key.clone(),
     }
-}
-
-/// `Pod nginx · Service web` of the documents of a manifest.
-fn manifest_title(source: &str) -> String {
-    let mut names = Vec::new();
-    for document in source.split("\n---") {
-        let value = |prefix: &str| {
-            let line = document.lines().find(|line| line.starts_with(prefix))?;
-            Some(
-                line[prefix.len()..]
-                    .split(" #")
-                    .next()
-                    .unwrap_or("")
-                    .trim()
-                    .trim_matches(['"', '\''])
-                    .to_owned(),
-            )
-        };
-        let name = document
-            .lines()
-            .skip_while(|line| !line.starts_with("metadata:"))
-            .find_map(|line| {
-                let rest = line
-                    .trim_start_matches("metadata:")
-                    .trim_start()
-                    .trim_start_matches('{')
-                    .trim_start();
-                let value = rest.strip_prefix("name:")?;
-                Some(
-                    value
-                        .split([',', '}', '#'])
-                        .next()
-                        .unwrap_or("")
-                        .trim()
-                        .trim_matches(['"', '\''])
-                        .to_owned(),
-                )
-            });
-        if let Some(kind) = value("kind:") {
-            names.push(name.map_or_else(|| kind.clone(), |name| format!("{kind} {name}")));
-        }
-    }
-    names.truncate(6);
-    names.join(" · ")
 }
 
 fn prepare(app: &App, lang: Lang, snapshot: &Snapshot, file: &FileRef, note: &Note) -> Arc<Prepared> {
@@ -773,16 +729,4 @@ fn unresolved(app: &App, reader: Reader, snapshot: &Snapshot, path: &str) -> Pag
 pub fn status_of(lang: Lang, summary: &RunSummary) -> (&'static str, &'static str) {
     let (class, text) = result::status(summary.status);
     (class, text.say(lang))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_manifest_is_called_by_its_objects() {
-        let text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: nginx\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web, labels: {}}\n";
-        assert_eq!(manifest_title(text), "Pod nginx · Service web");
-        assert_eq!(manifest_title("kind: Job\n"), "Job");
-    }
 }

@@ -125,10 +125,9 @@ fn view(
             evidence.join(" · ")
         },
         counter_example,
-        message: claim
-            .counter_example
-            .as_ref()
-            .map_or_else(String::new, |example| example.message.clone()),
+        message: claim.counter_example.as_ref().map_or_else(String::new, |example| {
+            against(lang, &claim.keyword, &claim.condition, &example.message)
+        }),
         rule: claim
             .rule
             .as_deref()

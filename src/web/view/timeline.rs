@@ -56,6 +56,8 @@ pub struct LaneView {
     pub thin: bool,
     /// Whose lane.
     pub name: String,
+    /// The same, short enough for the narrow column: what tells pods of one owner apart stays.
+    pub short: String,
     /// What of it.
     pub part: String,
     /// States.
@@ -311,11 +313,23 @@ fn lane_view(lang: Lang, lane: &Lane, first: bool, choice: &Choice) -> LaneView 
     LaneView {
         first,
         thin: lane.kind == LaneKind::Ready,
+        short: short(&name),
         name,
         part,
         segments,
         marks,
     }
+}
+
+/// A long name without its middle: `nginx-d…7-nfr54`.
+fn short(name: &str) -> String {
+    const MOST: usize = 16;
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= MOST {
+        return name.to_owned();
+    }
+    let (head, tail) = (&letters[..7], &letters[letters.len() - 8..]);
+    head.iter().chain(&['…']).chain(tail).collect()
 }
 
 /// Whether a word fits into a share of a lane: a letter takes about 0.95 % of a lane as narrow as they come, a syllable
