@@ -1,5 +1,7 @@
 //! Everything that is in a note, as JSON: what `peapod vault inspect` prints.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::note::{EmbedKind, Link, LinkSyntax, Note};
@@ -29,12 +31,13 @@ pub fn facts(vault: &Vault, file: &FileRef) -> Option<Value> {
         );
         value
     });
-    let mut tag_set: Vec<&str> = Vec::new();
-    for tag in &note.tags {
-        if !tag_set.iter().any(|known| fold(known) == fold(&tag.name)) {
-            tag_set.push(&tag.name);
-        }
-    }
+    let mut known = HashSet::new();
+    let tag_set: Vec<&str> = note
+        .tags
+        .iter()
+        .filter(|tag| known.insert(fold(&tag.name)))
+        .map(|tag| tag.name.as_str())
+        .collect();
     Some(json!({
         "path": note.path,
         "title": note.title,

@@ -25,6 +25,9 @@ pub const EMBED_DEPTH: usize = 8;
 /// Most notes that are embedded into one page, all levels together.
 pub const EMBEDS_PER_PAGE: usize = 200;
 
+/// A page that is longer than this embeds no more notes, in bytes.
+pub const EMBEDDING_PAGE_BYTES: usize = 16 * 1024 * 1024;
+
 /// Longest code block that is highlighted, in bytes; a longer one is shown plain.
 pub const HIGHLIGHT_BYTES: usize = 64 * 1024;
 

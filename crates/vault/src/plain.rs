@@ -41,6 +41,7 @@ pub fn text_of(note: &Note) -> PlainText {
         embeds: None,
         stack: Vec::new(),
         source: None,
+        count: 0,
     };
     writer.nodes(note, &note.tree, Gap::Paragraph);
     writer.plain
@@ -55,6 +56,7 @@ pub fn text_with_embeds(note: &Note, file: &FileRef, resolver: &dyn Resolver) ->
         embeds: Some(resolver),
         stack,
         source: None,
+        count: 0,
     };
     writer.nodes(note, &note.tree, Gap::Paragraph);
     writer.plain
@@ -76,6 +78,8 @@ struct Writer<'a> {
     stack: Vec<(FileRef, Option<Subpath>)>,
     /// The outermost embed that we are in.
     source: Option<Range<usize>>,
+    /// How many notes were embedded.
+    count: usize,
 }
 
 impl Writer<'_> {
@@ -189,7 +193,10 @@ impl Writer<'_> {
             .stack
             .iter()
             .any(|(file, subpath)| *file == entry.0 && (*subpath == entry.1 || subpath.is_none()));
-        if cycle || self.stack.len() > limits::EMBED_DEPTH {
+        let beyond = self.stack.len() > limits::EMBED_DEPTH
+            || self.count >= limits::EMBEDS_PER_PAGE
+            || self.plain.text.len() > limits::EMBEDDING_PAGE_BYTES;
+        if cycle || beyond {
             return;
         }
         let Some(embedded) = resolver.note(&entry.0) else {
@@ -198,6 +205,7 @@ impl Writer<'_> {
         let Some(part) = embedded.part(link.subpath.as_ref()) else {
             return;
         };
+        self.count += 1;
         let outermost = self.source.is_none();
         self.source.get_or_insert_with(|| range.clone());
         self.stack.push(entry);

@@ -6,6 +6,7 @@ mod parse;
 mod part;
 mod properties;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use cells::{Cell, CellKind};
@@ -75,6 +76,10 @@ pub struct Note {
     pub cells: Vec<Cell>,
     /// What is wrong with the note.
     pub diagnostics: Vec<Diagnostic>,
+    /// Headings by [`heading_key`](crate::text::heading_key).
+    pub(crate) headings_by_key: HashMap<String, Vec<usize>>,
+    /// Blocks by id in ASCII lower case.
+    pub(crate) blocks_by_id: HashMap<String, usize>,
     /// The text as a tree.
     pub(crate) tree: Vec<Node>,
     /// The content of each footnote.
@@ -95,7 +100,7 @@ impl Note {
     /// The block with an id (ASCII case does not matter); a leading `^` is accepted.
     pub fn block(&self, id: &str) -> Option<&Block> {
         let id = id.strip_prefix('^').unwrap_or(id);
-        self.blocks.iter().find(|block| block.id.eq_ignore_ascii_case(id))
+        self.blocks.get(*self.blocks_by_id.get(&id.to_ascii_lowercase())?)
     }
 
     /// A range of the text as a place.

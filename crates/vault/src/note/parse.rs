@@ -1,5 +1,6 @@
 //! Reading a note: properties, then the text, then what both together say.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::facts::{Comment, EmbedKind, Link, LinkSyntax};
@@ -12,7 +13,7 @@ use crate::syntax::collect::{Collected, collect};
 use crate::syntax::prepare::{Exclusions, Prepared, prepare};
 use crate::syntax::tree::NodeKind;
 use crate::syntax::{blocks, wikilink};
-use crate::text::nfc;
+use crate::text::{heading_key, nfc};
 
 /// How often a text is read again because an edit went into code. The last reading makes no such edits.
 const READINGS: usize = 3;
@@ -142,6 +143,17 @@ fn assemble(path: String, text: Arc<str>, lines: Lines, front: Front, read: Read
     let mut tags = front.tags;
     tags.extend(collected.tags);
     let cells = cells::cells_of(&collected.code);
+    let mut headings_by_key: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, heading) in collected.headings.iter().enumerate() {
+        headings_by_key
+            .entry(heading_key(&heading.raw))
+            .or_default()
+            .push(index);
+    }
+    let blocks = collected.blocks.iter().enumerate();
+    let blocks_by_id = blocks
+        .map(|(index, block)| (block.id.to_ascii_lowercase(), index))
+        .collect();
     let mut note = Note {
         title: heading.cloned().unwrap_or_else(|| name.clone()),
         title_in_text: heading.is_some(),
@@ -166,6 +178,8 @@ fn assemble(path: String, text: Arc<str>, lines: Lines, front: Front, read: Read
         code: collected.code,
         cells,
         diagnostics,
+        headings_by_key,
+        blocks_by_id,
         tree: collected.tree,
         footnote_trees: collected.footnote_trees,
         text,

@@ -20,7 +20,7 @@ impl Note {
             return Some(Part::Nodes(&self.tree));
         };
         if let Subpath::Block(id) = subpath {
-            let index = self.blocks.iter().position(|block| block.id.eq_ignore_ascii_case(id))?;
+            let index = *self.blocks_by_id.get(&id.to_ascii_lowercase())?;
             return find_block(&self.tree, index);
         }
         let section = Vault::spot(self, subpath)?.place;

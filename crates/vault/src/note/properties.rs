@@ -164,11 +164,8 @@ pub(super) fn read(text: &str, lines: &Lines) -> Front {
         );
         return front;
     }
-    for (index, (key, value)) in root.entries().iter().enumerate() {
-        if root.entries()[..index]
-            .iter()
-            .any(|(earlier, _)| earlier.name == key.name)
-        {
+    for (key, value) in root.entries() {
+        if front.properties.values.contains_key(&key.name) {
             let message = format!("the property `{}` is there twice", key.name);
             broken(&mut front, key.span, message, "keep one of them");
             return front;

@@ -162,7 +162,10 @@ impl Page<'_> {
             |shown: &(FileRef, Option<Subpath>)| shown.0 == entry.0 && (shown.1.is_none() || shown.1 == entry.1);
         let stop = if self.embeds.stack.iter().any(holds) {
             Some(self.words.cycle())
-        } else if self.embeds.stack.len() > limits::EMBED_DEPTH || self.embeds.count >= limits::EMBEDS_PER_PAGE {
+        } else if self.embeds.stack.len() > limits::EMBED_DEPTH
+            || self.embeds.count >= limits::EMBEDS_PER_PAGE
+            || self.out.len() > limits::EMBEDDING_PAGE_BYTES
+        {
             Some(self.words.embed_limit())
         } else {
             None

@@ -172,11 +172,8 @@ fn context(note: &Note, place: Place) -> String {
     let end = text[place.start..].find('\n').map_or(text.len(), |at| place.start + at);
     let mut context = String::new();
     let mut at = start;
-    for link in note
-        .links
-        .iter()
-        .filter(|link| link.place.start >= start && link.place.end <= end)
-    {
+    let first = note.links.partition_point(|link| link.place.start < start);
+    for link in note.links[first..].iter().take_while(|link| link.place.end <= end) {
         if link.place.start < at {
             continue;
         }
