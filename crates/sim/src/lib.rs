@@ -5,6 +5,11 @@
 //! through the API server path and sets timers. Every write and every decision is a [`trace::Record`] that names
 //! its causes.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "a refusal carries its details, as the API server sends them; it is rare"
+)]
+
 pub mod apiserver;
 pub mod cluster;
 pub mod controllers;

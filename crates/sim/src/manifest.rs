@@ -50,6 +50,24 @@ impl Manifest {
         manifest
     }
 
+    /// The objects of a `List`, each with its places.
+    fn items(&self) -> Option<Vec<Self>> {
+        let items = self.value.get("items")?.as_array()?;
+        if self.kind() != "List" || self.api_version() != "v1" {
+            return None;
+        }
+        let part = |index: usize, value: &Value| {
+            let (pointer, path) = (format!("/items/{index}"), format!("items[{index}]."));
+            let inside = |list: &[(String, Span)]| -> Vec<(String, Span)> {
+                let own = list.iter().filter_map(|(known, span)| Some((known.strip_prefix(&pointer)?.to_owned(), *span)));
+                own.filter(|(known, _)| known.is_empty() || known.starts_with('/')).collect()
+            };
+            let again = self.duplicates.iter().filter_map(|(known, span)| Some((known.strip_prefix(&path)?.to_owned(), *span)));
+            Self { value: value.clone(), spans: inside(&self.spans), keys: inside(&self.keys), duplicates: again.collect() }
+        };
+        Some(items.iter().enumerate().map(|(index, value)| part(index, value)).collect())
+    }
+
     /// The place of the value at a JSON pointer, or of its nearest ancestor that has one.
     pub fn span(&self, pointer: &str) -> Span {
         nearest(&self.spans, pointer).unwrap_or_default()
@@ -207,6 +225,9 @@ fn yaml_hints(text: &str, error: &peapod_yaml::Error) -> Vec<String> {
 /// What strict decoding, defaulting and validation say of one document, without a cluster: all problems, in the order of
 /// the text.
 pub fn check(manifest: &Manifest) -> Vec<Problem> {
+    if let Some(items) = manifest.items() {
+        return in_order(items.iter().flat_map(check).collect());
+    }
     let mut problems: Vec<Problem> = manifest
         .duplicates
         .iter()
@@ -421,6 +442,18 @@ spec:
         ] {
             assert_eq!(problems(text), [expected], "{text}");
         }
+    }
+
+    #[test]
+    fn the_objects_of_a_list_are_checked_one_by_one() {
+        let text = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n  dat: {}\n- apiVersion: v1\n  kind: Pdo\n";
+        assert_eq!(
+            problems(text),
+            [
+                "7:3 unknown field \"dat\" (did you mean data?)",
+                "9:9 no matches for kind \"Pdo\" in version \"v1\" (did you mean Pod?)",
+            ]
+        );
     }
 
     #[test]

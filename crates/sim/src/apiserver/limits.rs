@@ -182,7 +182,7 @@ pub(super) fn pod_totals(spec: &core::PodSpec) -> (Amounts, Amounts) {
 
 fn bounds(item: &core::LimitRangeItem, requests: &Amounts, limits: &Amounts, broken: &mut Vec<String>) {
     let kind = &item.type_;
-    for (name, least) in item.min.iter().flat_map(|list| parsed(list)) {
+    for (name, least) in item.min.iter().flat_map(parsed) {
         let said = format!("minimum {name} usage per {kind} is {least}");
         match requests.get(&name) {
             None => broken.push(format!("{said}.  No request is specified")),
@@ -194,7 +194,7 @@ fn bounds(item: &core::LimitRangeItem, requests: &Amounts, limits: &Amounts, bro
             }
         }
     }
-    for (name, most) in item.max.iter().flat_map(|list| parsed(list)) {
+    for (name, most) in item.max.iter().flat_map(parsed) {
         let said = format!("maximum {name} usage per {kind} is {most}");
         match limits.get(&name) {
             None => broken.push(format!("{said}.  No limit is specified")),
@@ -206,7 +206,7 @@ fn bounds(item: &core::LimitRangeItem, requests: &Amounts, limits: &Amounts, bro
             }
         }
     }
-    for (name, ratio) in item.max_limit_request_ratio.iter().flat_map(|list| parsed(list)) {
+    for (name, ratio) in item.max_limit_request_ratio.iter().flat_map(parsed) {
         let said = format!("{name} max limit to request ratio per {kind} is {ratio}");
         let zero = Quantity::of(0, Format::DecimalSi);
         let request = requests.get(&name).copied().unwrap_or(zero);

@@ -185,11 +185,9 @@ pub(crate) fn prepare_for_update(w: &mut World, old: &Object, new: &mut Object) 
             keep_addresses(old, new);
             allocate(w, new, Some(old));
         }
-        (Object::Deployment(old), Object::Deployment(new)) => {
+        (Object::Deployment(old), Object::Deployment(new)) if old.metadata.annotations != new.metadata.annotations => {
             // Annotations count as well, unless they come with the status, as the controller writes them.
-            if old.metadata.annotations != new.metadata.annotations {
-                new.metadata.generation = Some(old.metadata.generation.unwrap_or(0) + 1);
-            }
+            new.metadata.generation = Some(old.metadata.generation.unwrap_or(0) + 1);
         }
         (Object::Secret(old), Object::Secret(new)) if new.type_.is_none() => new.type_.clone_from(&old.type_),
         (Object::Job(old), Object::Job(new)) => {

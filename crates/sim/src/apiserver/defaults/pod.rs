@@ -127,10 +127,11 @@ fn container(container: &mut core::Container) {
         &mut container.liveness_probe,
         &mut container.readiness_probe,
         &mut container.startup_probe,
-    ] {
-        if let Some(probe) = probe {
-            self::probe(probe);
-        }
+    ]
+    .into_iter()
+    .flatten()
+    {
+        self::probe(probe);
     }
     if let Some(lifecycle) = &mut container.lifecycle {
         for handler in [&mut lifecycle.post_start, &mut lifecycle.pre_stop]

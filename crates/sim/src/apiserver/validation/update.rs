@@ -22,7 +22,7 @@ pub(crate) fn update(old: &Object, new: &Object) -> Errors {
     let e = &mut errors;
     meta::update(e, old.meta(), new.meta());
     match (old, new) {
-        (Object::Pod(old), Object::Pod(new)) => self::pod(e, old, new),
+        (Object::Pod(old), Object::Pod(new)) => pod(e, old, new),
         (Object::Deployment(old), Object::Deployment(new)) => {
             workload::deployment(e, new);
             immutable_selector(
@@ -51,9 +51,9 @@ pub(crate) fn update(old: &Object, new: &Object) -> Errors {
             workload::replication_controller(e, new)
         }
         (Object::StatefulSet(old), Object::StatefulSet(new)) => stateful_set(e, old, new),
-        (Object::Job(old), Object::Job(new)) => self::job(e, old, new),
+        (Object::Job(old), Object::Job(new)) => job(e, old, new),
         (Object::CronJob(_), Object::CronJob(new)) => job::cron_job(e, new),
-        (Object::Service(old), Object::Service(new)) => self::service(e, old, new),
+        (Object::Service(old), Object::Service(new)) => service(e, old, new),
         (Object::ConfigMap(old), Object::ConfigMap(new)) => config_map(e, old, new),
         (Object::Secret(old), Object::Secret(new)) => secret(e, old, new),
         (Object::PersistentVolumeClaim(old), Object::PersistentVolumeClaim(new)) => claim(e, old, new),

@@ -121,16 +121,14 @@ fn source(e: &mut Errors, volume: &core::Volume, path: &Path<'_>, pod_name: Opti
     {
         self::projected(e, projected, &path.child("projected"));
     }
-    if volume.ephemeral.is_some() && only(e, "ephemeral") {
-        if let Some(pod_name) = pod_name.filter(|_| !volume.name.is_empty()) {
-            let claim = format!("{pod_name}-{}", volume.name);
-            for reason in names::dns1123_subdomain(&claim) {
-                e.invalid_text(
-                    &path.child("name"),
-                    &volume.name,
-                    &format!("PVC name {claim:?}: {reason}"),
-                );
-            }
+    if volume.ephemeral.is_some()
+        && only(e, "ephemeral")
+        && let Some(pod_name) = pod_name.filter(|_| !volume.name.is_empty())
+    {
+        let claim = format!("{pod_name}-{}", volume.name);
+        for reason in names::dns1123_subdomain(&claim) {
+            let detail = format!("PVC name {claim:?}: {reason}");
+            e.invalid_text(&path.child("name"), &volume.name, &detail);
         }
     }
     for (field, present) in [

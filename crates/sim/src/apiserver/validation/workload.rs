@@ -321,7 +321,7 @@ pub(super) fn daemon_set(e: &mut Errors, set: &apps::DaemonSet) {
     meta::selector(e, &spec.selector, &path.child("selector"));
     let labels = template_labels(Some(&spec.template));
     let given = spec.selector.match_labels.is_some() || spec.selector.match_expressions.is_some();
-    if !matches(&spec.selector, labels) && (given && !meta::is_empty(&spec.selector) || !given) {
+    if !matches(&spec.selector, labels) && must_match(&spec.selector) {
         let metadata = at.child("metadata");
         e.invalid(
             &metadata.child("labels"),
