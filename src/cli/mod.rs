@@ -5,7 +5,7 @@ mod check;
 mod export;
 mod golden;
 pub mod place;
-pub mod recorded;
+mod recorded;
 mod run;
 mod serve;
 mod sh;

@@ -1,10 +1,12 @@
-//! Runs a cell of a note and records it as it goes: what `run`, `check` and `export --run` have in common.
+//! Runs a cell of a note and records it as it goes: what `export --run` does first.
 
-use peapod_vault::{Cell, CellKind, Note};
+use peapod_sim::version::Version;
+use peapod_vault::{Cell, Note};
 use tokio::runtime::Runtime;
 
+use super::cells;
 use crate::lab::model::{Diagnostic, Progress, RunResult};
-use crate::lab::{Cancel, Reading, RunEvent, Runner, cell, read};
+use crate::lab::{Cancel, RunEvent, Runner};
 use crate::store::{Conclusion, EncodedTrace, FinishedTrial, NewRun, RunId, Store, StoreError};
 
 /// A run that ended.
@@ -27,25 +29,6 @@ pub enum RecordError {
     Store(#[from] StoreError),
 }
 
-/// Reads a cell as an experiment that is called by the cell's key.
-pub fn reading(note: &Note, cell: &Cell) -> Reading {
-    let file = Some(note.path.as_str());
-    let mut reading = match cell.kind {
-        CellKind::Experiment => read(&cell.text, file, cell.first_line),
-        CellKind::Manifest => cell::manifest(&cell.key, &cell.text, file, cell.first_line),
-        CellKind::Console => {
-            let above = note.cells.iter().take_while(|other| other.index < cell.index);
-            let manifests = above.filter(|other| other.kind == CellKind::Manifest);
-            let before: Vec<(&str, u32)> = manifests.map(|other| (other.text.as_str(), other.first_line)).collect();
-            cell::console(&cell.key, &cell.text, &before, file, cell.first_line)
-        }
-    };
-    if let Some(experiment) = &mut reading.experiment {
-        cell.key.clone_into(&mut experiment.id);
-    }
-    reading
-}
-
 /// Runs a cell: the run is recorded before it starts, each trial as it ends. Blocks until it has ended.
 ///
 /// # Errors
@@ -58,7 +41,7 @@ pub fn run(
     cancel: &Cancel,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recorded, RecordError> {
-    let reading = reading(note, cell);
+    let reading = cells::read(note, cell);
     let Some(experiment) = reading.experiment else {
         return Err(RecordError::Cell(reading.diagnostics));
     };
@@ -70,7 +53,10 @@ pub fn run(
         cell: cell.key.clone(),
         source: cell.text.clone(),
         scratch: false,
-        kubernetes: experiment.kubernetes.join(", "),
+        kubernetes: match experiment.kubernetes.as_slice() {
+            [] => Version::NEWEST.to_string(),
+            versions => versions.join(", "),
+        },
         total: runner.total(),
         settings: serde_json::json!({}),
         experiment,
