@@ -383,6 +383,7 @@ impl World {
                 let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
                 watchers.extend(node.and_then(|node| self.kubelet_of(node)));
             }
+            Object::PersistentVolumeClaim(_) => watchers.push(Actor::Scheduler),
             Object::Node(_) => {
                 watchers.push(Actor::Scheduler);
                 watchers.extend(self.kubelet_of(&key.name));

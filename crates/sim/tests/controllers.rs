@@ -6,7 +6,11 @@ use common::{compare, int, read};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use peapod_sim::controllers::cron_job::missed::{Missed, Since};
+use peapod_sim::controllers::cron_job::schedule::Schedule;
 use peapod_sim::controllers::deployment::rolling::{Fences, new_replicas, proportion};
+use peapod_sim::controllers::disruption::allowance;
+use peapod_sim::controllers::history;
 use peapod_sim::controllers::int_or_percent::{Round, scaled};
 use peapod_sim::controllers::job::backoff::{self, BackoffRecord};
 use peapod_sim::controllers::job::indexes::Indexes;
@@ -236,5 +240,132 @@ fn verdicts_of_failure_policies() {
             out["jobFailureMessage"] = json!(message);
         }
         out
+    });
+}
+
+#[test]
+fn revisions_of_stateful_sets() {
+    for case in common::vectors("control-plane-hash.json") {
+        if !case["id"]
+            .as_str()
+            .is_some_and(|id| id.starts_with("statefulset-revision/"))
+        {
+            continue;
+        }
+        let data: Value = serde_json::from_str(case["out"]["data"].as_str().expect("data")).expect("JSON");
+        let template: core::PodTemplateSpec = read(&data["spec"]["template"]);
+        let ours = history::template_patch(&template);
+        assert_eq!(
+            history::encoded(&ours),
+            case["out"]["data"].as_str().expect("data"),
+            "{}",
+            case["id"]
+        );
+        for (count, key) in [(0, "name"), (1, "nameCollision1"), (5, "nameCollision5")] {
+            assert_eq!(
+                json!(format!("web-{}", history::hash(&ours, count))),
+                case["out"][key],
+                "{}",
+                case["id"]
+            );
+        }
+    }
+}
+
+#[test]
+fn times_of_schedules() {
+    for case in common::vectors("control-plane-cronjob.json") {
+        let (id, input, out) = (&case["id"], &case["in"], &case["out"]);
+        // Time zones other than UTC are not simulated.
+        if !id.as_str().is_some_and(|id| id.starts_with("cron-next/"))
+            || input["timeZone"].as_str().is_some_and(|zone| !zone.is_empty())
+        {
+            continue;
+        }
+        let schedule = match Schedule::parse(input["schedule"].as_str().expect("a schedule")) {
+            Ok(schedule) => schedule,
+            Err(error) => {
+                assert_eq!(json!(error), out["error"], "{id}");
+                continue;
+            }
+        };
+        assert_eq!(Value::Null, out["error"], "{id} {}", input["schedule"]);
+        let Some(after) = input["after"].as_str() else { continue };
+        let mut time: Timestamp = after.parse().expect("a time");
+        for wanted in out["next"].as_array().expect("times") {
+            match schedule.next(time) {
+                Some(next) => time = next,
+                None => {
+                    assert!(*wanted == "never", "{id} {wanted}");
+                    break;
+                }
+            }
+            assert_eq!(json!(time.to_string()), *wanted, "{id} {}", input["schedule"]);
+        }
+    }
+}
+
+#[test]
+fn missed_times_of_schedules() {
+    compare("control-plane-cronjob.json", "cron-missed", |input| {
+        let time = |key: &str| {
+            input[key]
+                .as_str()
+                .map(|text| text.parse::<Timestamp>().expect("a time"))
+        };
+        let schedule = Schedule::parse(input["schedule"].as_str().expect("a schedule")).expect("a schedule");
+        let now = time("now").expect("a time");
+        let since = Since {
+            created: time("created").expect("a time"),
+            last: time("lastScheduleTime"),
+            deadline: input["startingDeadlineSeconds"].as_i64(),
+        };
+        let requeue = since
+            .requeue(now, &schedule)
+            .map_or(-9_223_372_036.854_776, |span| span.as_secs_f64());
+        let (due, missed) = match since.due(now, &schedule) {
+            Ok(found) => found,
+            Err(error) => return json!({"error": error, "missed": "none", "requeueSeconds": requeue}),
+        };
+        let missed_name = match missed {
+            Missed::None => "none",
+            Missed::Few => "few",
+            Missed::Many => "many",
+        };
+        let mut out = json!({"missed": missed_name, "requeueSeconds": requeue});
+        if let Some(due) = due {
+            out["scheduleNow"] = json!(due.to_string());
+            out["jobName"] = json!(format!("cj-{}", due.as_second() / 60));
+            if missed == Missed::Many {
+                out["event"] = json!(
+                    "Warning TooManyMissedTimes too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew"
+                );
+            }
+        }
+        out
+    });
+}
+
+#[test]
+fn disruption_budgets() {
+    compare("control-plane-pdb.json", "pdb", |input| {
+        let value = |key: &str| (!input[key].is_null()).then(|| int_or_string(&input[key]));
+        let spec = k8s_openapi::api::policy::v1::PodDisruptionBudgetSpec {
+            min_available: value("minAvailable"),
+            max_unavailable: value("maxUnavailable"),
+            ..Default::default()
+        };
+        let (scale, healthy) = (int(&input["replicaSetReplicas"]), int(&input["readyPods"]));
+        let counted = allowance(&spec, scale, scale, healthy).expect("a budget");
+        let (status, reason) = if counted.allowed > 0 {
+            ("True", "SufficientPods")
+        } else {
+            ("False", "InsufficientPods")
+        };
+        json!({
+            "condition": {"message": "", "reason": reason, "status": status, "type": "DisruptionAllowed"},
+            "currentHealthy": healthy, "desiredHealthy": counted.desired_healthy,
+            "disruptionsAllowed": counted.allowed, "expectedPods": counted.expected,
+        })
     });
 }

@@ -12,7 +12,7 @@ use super::cache::{Cache, NodeId, NodeInfo};
 use super::framework::{Plugin, Rejection, normalize};
 use super::plugins::{
     image_locality, inter_pod_affinity, node_affinity, node_name, node_ports, node_resources_balanced_allocation,
-    node_resources_fit, node_unschedulable, pod_topology_spread, taint_toleration, volume_restrictions,
+    node_resources_fit, node_unschedulable, pod_topology_spread, taint_toleration, volume_binding, volume_restrictions,
 };
 use super::pod::{Labels, PodInfo};
 
@@ -25,8 +25,8 @@ pub struct Listers {
     pub owners: Option<LabelSelector>,
     /// The disruption budgets.
     pub budgets: Vec<policy::PodDisruptionBudget>,
-    /// Claims that exist in the pod's namespace.
-    pub claims: BTreeSet<String>,
+    /// Claims that exist in the pod's namespace, and whether each is bound to a volume.
+    pub claims: BTreeMap<String, bool>,
 }
 
 /// A cycle for one pod.
@@ -150,6 +150,10 @@ impl<'a> Cycle<'a> {
         let mut found = Found::default();
         if let Some(message) = volume_restrictions::pre_filter(self.pod, &self.listers.claims) {
             found.pre_filter = Some((Plugin::VolumeRestrictions, message));
+            return found;
+        }
+        if let Some(message) = volume_binding::pre_filter(self.pod, &self.listers.claims) {
+            found.pre_filter = Some((Plugin::VolumeBinding, message));
             return found;
         }
         let order = self.cache.order();

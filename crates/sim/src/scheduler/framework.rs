@@ -18,6 +18,8 @@ pub enum Plugin {
     NodePorts,
     /// `NodeResourcesFit`
     NodeResourcesFit,
+    /// `VolumeBinding`
+    VolumeBinding,
     /// `VolumeRestrictions`
     VolumeRestrictions,
     /// `PodTopologySpread`

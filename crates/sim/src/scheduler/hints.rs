@@ -77,7 +77,7 @@ pub fn helps(
             _ => false,
         },
         Plugin::NodeResourcesFit => resources(change, info),
-        Plugin::VolumeRestrictions => matches!(change, Change::ClaimAdded),
+        Plugin::VolumeRestrictions | Plugin::VolumeBinding => matches!(change, Change::ClaimAdded),
         Plugin::PodTopologySpread => spread(change, pod, info),
         Plugin::InterPodAffinity => affinity(change, info, namespaces),
         Plugin::NodeResourcesBalancedAllocation | Plugin::ImageLocality => false,

@@ -91,6 +91,7 @@ impl Scheduler {
         match key.kind {
             Kind::Pod => self.pod_changed(w, key),
             Kind::Node => self.node_changed(w, key),
+            Kind::PersistentVolumeClaim => self.wake(w, Change::ClaimAdded),
             _ => {}
         }
         self.plan_cycle(w);
@@ -567,10 +568,29 @@ fn namespaces(w: &World) -> BTreeMap<String, pod::Labels> {
 }
 
 fn listers(w: &World, pod: &core::Pod) -> Listers {
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
+    let claims = w
+        .store
+        .list(Kind::PersistentVolumeClaim, Some(namespace))
+        .filter_map(|stored| match &stored.object {
+            Object::PersistentVolumeClaim(claim) => {
+                let bound = claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound");
+                Some((stored.object.name().to_owned(), bound))
+            }
+            _ => None,
+        });
+    let budgets = w
+        .store
+        .list(Kind::PodDisruptionBudget, None)
+        .filter_map(|stored| match &stored.object {
+            Object::PodDisruptionBudget(budget) => Some(budget.clone()),
+            _ => None,
+        });
     Listers {
         namespaces: namespaces(w),
         owners: owner_selector(w, pod),
-        ..Listers::default()
+        budgets: budgets.collect(),
+        claims: claims.collect(),
     }
 }
 
@@ -602,6 +622,7 @@ fn owner_selector(w: &World, pod: &core::Pod) -> Option<LabelSelector> {
         let kind = Kind::named(&owner.kind)?;
         match &w.get(&Key::new(kind, namespace, &owner.name))?.object {
             Object::ReplicaSet(set) => set.spec.as_ref().map(|spec| spec.selector.clone()),
+            Object::StatefulSet(set) => set.spec.as_ref().map(|spec| spec.selector.clone()),
             _ => None,
         }
     });

@@ -124,7 +124,14 @@ impl CronJobs {
                 .map(|time| time.0),
             deadline: spec.starting_deadline_seconds,
         };
-        let (due, missed) = since(cron).due(now, &schedule);
+        let (due, missed) = match since(cron).due(now, &schedule) {
+            Ok(found) => found,
+            Err(error) => {
+                let text = format!("invalid schedule: {} : {error}", spec.schedule);
+                emit(w, COMPONENT, owner, "Warning", "InvalidSchedule", text);
+                return Ok(());
+            }
+        };
         if missed == Missed::Many && due.is_some() {
             let text = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew";
             emit(w, COMPONENT, owner, "Warning", "TooManyMissedTimes", text.to_owned());

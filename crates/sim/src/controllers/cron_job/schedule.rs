@@ -42,7 +42,8 @@ impl Schedule {
             return Err("empty spec string".to_owned());
         }
         if let Some(span) = text.strip_prefix("@every ") {
-            let span = duration(span).ok_or_else(|| format!("failed to parse duration {text}"))?;
+            let span = duration(span)
+                .ok_or_else(|| format!("failed to parse duration {text}: time: invalid duration {span:?}"))?;
             // Spans are whole seconds, one at least.
             return Ok(Self::Every(SignedDuration::from_secs(span.as_secs().max(1))));
         }
@@ -148,7 +149,7 @@ fn range(text: &str, min: u32, max: u32, names: &[&str]) -> Result<Field, String
         if let Some(index) = names.iter().position(|name| *name == lower) {
             return Ok(min + u32::try_from(index).unwrap_or(0));
         }
-        word.parse().map_err(|_| format!("failed to parse int from {word}"))
+        word.parse().map_err(|_| not_a_number(word))
     };
     let mut parts = text.split('/');
     let (span, step, rest) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
@@ -170,9 +171,7 @@ fn range(text: &str, min: u32, max: u32, names: &[&str]) -> Result<Field, String
     let step = match step {
         None => 1,
         Some(step) => {
-            let step = step
-                .parse::<u32>()
-                .map_err(|_| format!("failed to parse int from {step}"))?;
+            let step = step.parse::<u32>().map_err(|_| not_a_number(step))?;
             if high.is_none() && !star {
                 // `5/15` is `5-59/15`.
                 end = max;
@@ -199,6 +198,10 @@ fn range(text: &str, min: u32, max: u32, names: &[&str]) -> Result<Field, String
         .step_by(usize::try_from(step).unwrap_or(1))
         .fold(0, |bits, value| bits | 1 << value);
     Ok(Field { bits, star })
+}
+
+fn not_a_number(word: &str) -> String {
+    format!("failed to parse int from {word}: strconv.Atoi: parsing {word:?}: invalid syntax")
 }
 
 /// A span as Go writes it, such as `1h30m`.

@@ -150,13 +150,7 @@ impl NodeLifecycle {
         let changed =
             || nodes(w).len() != self.known.len() || nodes(w).iter().any(|node| !self.known.contains_key(name(node)));
         if self.planned.is_none() && (silent || changed() || unwell()) {
-            let since = w.now.0.saturating_sub(self.phase.0);
-            let rounds = if w.now.0 < self.phase.0 {
-                0
-            } else {
-                since / MONITOR_PERIOD.0 + 1
-            };
-            let at = SimTime(self.phase.0 + rounds * MONITOR_PERIOD.0);
+            let at = round_from(self.phase, SimTime(w.now.0 + 1));
             self.planned = Some(at);
             let controller = Controller::NodeLifecycle;
             w.schedule(
@@ -264,13 +258,12 @@ impl NodeLifecycle {
             lease: None,
         });
         if health.heartbeat != heartbeat || lease > health.lease {
-            // The first look at a lease that is old already says only how old it is.
-            let seen = health.lease.is_some() || health.heartbeat.is_some();
-            health.probed = match lease {
-                Some(renewed) if !seen => renewed + MONITOR_PERIOD.min(w.now.since(renewed)),
-                _ if seen || heartbeat.is_some() => w.now,
-                _ => health.probed,
-            };
+            // Rounds are left out while all is well: the one that would have seen this lease first counts.
+            let seen = lease.map_or(w.now, |renewed| round_from(self.phase, renewed).min(w.now));
+            health.probed = health.probed.max(seen);
+            if health.lease.is_none() && lease.is_some() {
+                health.probed = seen;
+            }
             health.heartbeat = heartbeat;
             health.lease = lease;
         }
@@ -279,7 +272,8 @@ impl NodeLifecycle {
         } else {
             STARTUP_GRACE
         };
-        if w.now <= health.probed + grace || ready.is_some_and(|ready| ready.status == "Unknown") {
+        // Each round comes a little later than the period after the one before, so that the tenth is past the grace.
+        if w.now < health.probed + grace || ready.is_some_and(|ready| ready.status == "Unknown") {
             return node;
         }
         let silence = w.now.since(health.probed).to_string();
@@ -392,6 +386,12 @@ impl NodeLifecycle {
             }
         }
     }
+}
+
+/// The first monitor round that is not before an instant.
+fn round_from(phase: SimDuration, at: SimTime) -> SimTime {
+    let rounds = at.0.saturating_sub(phase.0).div_ceil(MONITOR_PERIOD.0);
+    SimTime(phase.0 + rounds * MONITOR_PERIOD.0)
 }
 
 fn nodes(w: &World) -> Vec<core::Node> {

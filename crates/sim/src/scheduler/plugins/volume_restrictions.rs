@@ -1,7 +1,7 @@
 //! VolumeRestrictions, as far as volumes are simulated: a pod waits for the claims that it names
 //! (`pkg/scheduler/framework/plugins/volumerestrictions`, whose PreFilter is the first to look claims up).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1 as core;
 
@@ -23,8 +23,8 @@ pub fn claims(pod: &core::Pod) -> impl Iterator<Item = String> {
 }
 
 /// The text that refuses the pod as a whole, before any node is looked at.
-pub fn pre_filter(pod: &core::Pod, existing: &BTreeSet<String>) -> Option<String> {
+pub fn pre_filter(pod: &core::Pod, existing: &BTreeMap<String, bool>) -> Option<String> {
     claims(pod)
-        .find(|claim| !existing.contains(claim))
+        .find(|claim| !existing.contains_key(claim))
         .map(|claim| format!("persistentvolumeclaim \"{claim}\" not found"))
 }

@@ -1,0 +1,146 @@
+//! Random Deployments and Jobs come to rest with counts that add up, and the same seed gives the same trace.
+
+use peapod_sim::cluster::{Cluster, Config, NodeConfig};
+use peapod_sim::request::{Request, Verb};
+use peapod_sim::runtime::catalogue::Catalogue;
+use peapod_sim::time::{SimDuration, SimTime};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn cluster(seed: u64) -> Cluster {
+    let nodes = (1..=3)
+        .map(|number| NodeConfig {
+            name: format!("node-{number}"),
+            ..NodeConfig::default()
+        })
+        .collect();
+    let config = Config {
+        seed,
+        nodes,
+        catalogue: Catalogue::builtin(),
+        ..Config::default()
+    };
+    Cluster::new(config).expect("a cluster")
+}
+
+fn send(cluster: &mut Cluster, verb: Verb, group: &str, resource: &str, name: &str, body: Value) {
+    let request = Request {
+        verb,
+        group: group.to_owned(),
+        version: "v1".to_owned(),
+        resource: resource.to_owned(),
+        namespace: "default".to_owned(),
+        name: name.to_owned(),
+        subresource: String::new(),
+        body: Some(body),
+        patch: (verb == Verb::Patch).then_some(peapod_sim::request::PatchKind::Merge),
+        query: Vec::new(),
+    };
+    cluster.request(&request).expect("the request is fine");
+}
+
+fn deployment(replicas: u32, strategy: &str, surge: u32, image: &str) -> Value {
+    let mut spec = json!({
+        "replicas": replicas,
+        "selector": {"matchLabels": {"app": "web"}},
+        "strategy": {"type": strategy},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {"terminationGracePeriodSeconds": 1, "containers": [{"name": "c", "image": image, "command": ["sleep", "100000"]}]},
+        },
+    });
+    if strategy == "RollingUpdate" {
+        spec["strategy"]["rollingUpdate"] =
+            json!({"maxSurge": surge, "maxUnavailable": if surge == 0 { 1 } else { 0 }});
+    }
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec})
+}
+
+fn job(completions: u32, parallelism: u32, indexed: bool) -> Value {
+    json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "work"},
+        "spec": {
+            "completions": completions, "parallelism": parallelism,
+            "completionMode": if indexed { "Indexed" } else { "NonIndexed" },
+            "template": {"spec": {
+                "restartPolicy": "Never",
+                "containers": [{"name": "c", "image": "busybox:1.36", "command": ["sh", "-c", "sleep 3"]}],
+            }},
+        },
+    })
+}
+
+fn run(cluster: &mut Cluster, seconds: u64) {
+    let end = cluster.now() + SimDuration::from_secs(seconds);
+    while !cluster.settled() && cluster.next_event_at().is_some_and(|at| at < end) {
+        cluster.step();
+    }
+}
+
+fn pods_of(cluster: &Cluster, owner: &str) -> Vec<std::sync::Arc<Value>> {
+    let owned = |pod: &std::sync::Arc<Value>| pod["metadata"]["ownerReferences"][0]["uid"] == owner;
+    cluster.objects("Pod").into_iter().filter(owned).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_deployment_has_the_pods_that_it_wants(
+        seed in 0_u64..1000, first in 0_u32..6, then in 0_u32..6, recreate: bool, surge in 0_u32..3, roll: bool,
+    ) {
+        let mut cluster = cluster(seed);
+        let strategy = if recreate { "Recreate" } else { "RollingUpdate" };
+        send(&mut cluster, Verb::Create, "apps", "deployments", "", deployment(first, strategy, surge, "busybox:1.36"));
+        run(&mut cluster, 2);
+        let mut change = json!({"spec": {"replicas": then}});
+        if roll {
+            change["spec"]["template"] = json!({"metadata": {"annotations": {"again": "yes"}}});
+        }
+        send(&mut cluster, Verb::Patch, "apps", "deployments", "web", change);
+        run(&mut cluster, 120);
+        let object = cluster.object("Deployment", "default", "web").expect("it is there");
+        let status = &object["status"];
+        for count in ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas"] {
+            prop_assert_eq!(status[count].as_u64().unwrap_or(0), u64::from(then), "{}: {}", count, status);
+        }
+        let sets: Vec<_> = cluster.objects("ReplicaSet");
+        let alive: Vec<_> = sets.iter().filter(|set| set["spec"]["replicas"] != 0).collect();
+        prop_assert!(alive.len() <= 1);
+        for set in &sets {
+            let wanted = set["spec"]["replicas"].as_u64().unwrap_or(0);
+            let pods = pods_of(&cluster, set["metadata"]["uid"].as_str().unwrap_or_default());
+            prop_assert_eq!(pods.len() as u64, wanted);
+            prop_assert!(pods.iter().all(|pod| pod["status"]["phase"] == "Running"));
+        }
+        prop_assert!(cluster.settled());
+    }
+
+    #[test]
+    fn a_job_counts_each_pod_once(seed in 0_u64..1000, completions in 1_u32..7, parallelism in 1_u32..5, indexed: bool) {
+        let mut cluster = cluster(seed);
+        send(&mut cluster, Verb::Create, "batch", "jobs", "", job(completions, parallelism, indexed));
+        run(&mut cluster, 300);
+        let object = cluster.object("Job", "default", "work").expect("it is there");
+        let status = &object["status"];
+        prop_assert_eq!(status["succeeded"].as_u64(), Some(u64::from(completions)), "{}", status);
+        let types: Vec<&str> =
+            status["conditions"].as_array().into_iter().flatten().filter_map(|condition| condition["type"].as_str()).collect();
+        prop_assert_eq!(types, ["SuccessCriteriaMet", "Complete"]);
+        prop_assert_eq!(status["uncountedTerminatedPods"].clone(), json!({}));
+        prop_assert_eq!(pods_of(&cluster, object["metadata"]["uid"].as_str().unwrap_or_default()).len() as u32, completions);
+        prop_assert!(cluster.objects("Pod").iter().all(|pod| pod["metadata"]["finalizers"].is_null()));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_trace(seed in 0_u64..1000, replicas in 1_u32..5) {
+        let trace = || {
+            let mut cluster = cluster(seed);
+            send(&mut cluster, Verb::Create, "apps", "deployments", "", deployment(replicas, "RollingUpdate", 1, "busybox:1.36"));
+            send(&mut cluster, Verb::Create, "batch", "jobs", "", job(replicas, 2, true));
+            cluster.run_until(SimTime::ZERO + SimDuration::from_secs(20));
+            serde_json::to_string(&cluster.trace()).expect("a trace is JSON")
+        };
+        prop_assert_eq!(trace(), trace());
+    }
+}
