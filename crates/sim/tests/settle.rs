@@ -46,7 +46,7 @@ fn deployment(replicas: u32, strategy: &str, surge: u32, image: &str) -> Value {
         "strategy": {"type": strategy},
         "template": {
             "metadata": {"labels": {"app": "web"}},
-            "spec": {"terminationGracePeriodSeconds": 1, "containers": [{"name": "c", "image": image, "command": ["sleep", "100000"]}]},
+            "spec": {"terminationGracePeriodSeconds": 1, "containers": [{"name": "c", "image": image}]},
         },
     });
     if strategy == "RollingUpdate" {
@@ -91,7 +91,7 @@ proptest! {
     ) {
         let mut cluster = cluster(seed);
         let strategy = if recreate { "Recreate" } else { "RollingUpdate" };
-        send(&mut cluster, Verb::Create, "apps", "deployments", "", deployment(first, strategy, surge, "busybox:1.36"));
+        send(&mut cluster, Verb::Create, "apps", "deployments", "", deployment(first, strategy, surge, "nginx:1.14.2"));
         run(&mut cluster, 2);
         let mut change = json!({"spec": {"replicas": then}});
         if roll {
@@ -136,7 +136,7 @@ proptest! {
     fn the_same_seed_gives_the_same_trace(seed in 0_u64..1000, replicas in 1_u32..5) {
         let trace = || {
             let mut cluster = cluster(seed);
-            send(&mut cluster, Verb::Create, "apps", "deployments", "", deployment(replicas, "RollingUpdate", 1, "busybox:1.36"));
+            send(&mut cluster, Verb::Create, "apps", "deployments", "", deployment(replicas, "RollingUpdate", 1, "nginx:1.14.2"));
             send(&mut cluster, Verb::Create, "batch", "jobs", "", job(replicas, 2, true));
             cluster.run_until(SimTime::ZERO + SimDuration::from_secs(20));
             serde_json::to_string(&cluster.trace()).expect("a trace is JSON")
