@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
-use crate::apiserver::{admission, defaults, quota, strategy};
+use crate::apiserver::{admission, defaults, disruption, quota, strategy};
 use crate::objects::{Key, Kind, Object, is_terminal};
 use crate::request::Status;
 use crate::store::Stored;
@@ -342,10 +342,11 @@ impl World {
         Ok(deleted)
     }
 
-    /// After something that a quota counts has come, gone or changed.
+    /// After something that a quota or a disruption budget counts has come, gone or changed.
     fn counted(&mut self, kind: Kind, namespace: &str) {
         if kind.resource().namespaced && !matches!(kind, Kind::Event | Kind::Lease) {
             quota::recount(self, namespace);
+            disruption::recount(self, namespace);
         }
     }
 }

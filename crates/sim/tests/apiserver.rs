@@ -749,19 +749,19 @@ mod sequences {
     /// Each file, and how many of its steps agree at least.
     const FLOORS: [(&str, usize); 16] = [
         ("apiserver-sequences-crud", 46),
-        ("apiserver-sequences-delete", 60),
+        ("apiserver-sequences-delete", 63),
         ("apiserver-sequences-immutable", 30),
         ("apiserver-sequences-patch", 15),
         ("apiserver-sequences-subresource", 37),
         ("apiserver-sequences-list", 59),
-        ("apiserver-sequences-admission", 42),
-        ("apiserver-sequences-service", 23),
+        ("apiserver-sequences-admission", 44),
+        ("apiserver-sequences-service", 25),
         ("apiserver-sequences-flow-writes", 59),
         ("apiserver-sequences-flow-immutable", 32),
         ("apiserver-sequences-flow-patch", 16),
         ("apiserver-sequences-flow-requests", 13),
         ("apiserver-sequences-flow-policy", 36),
-        ("apiserver-sequences-flow-subresources", 33),
+        ("apiserver-sequences-flow-subresources", 37),
         ("apiserver-sequences-flow-lists", 36),
         ("apiserver-sequences-flow-services", 17),
     ];

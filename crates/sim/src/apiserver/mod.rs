@@ -10,6 +10,7 @@ pub(crate) mod admission;
 pub mod decode;
 pub(crate) mod defaults;
 mod delete;
+pub(crate) mod disruption;
 pub(crate) mod field;
 mod go_types;
 pub(crate) mod hint;
