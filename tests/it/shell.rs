@@ -36,7 +36,9 @@ fn cases() -> Vec<Case> {
         for line in text.lines() {
             if let Some(name) = line.strip_prefix("=== ") {
                 cases.extend(case.take());
-                let (name, only) = name.split_once(" only ").map_or((name, None), |(name, only)| (name, Some(only)));
+                let (name, only) = name
+                    .split_once(" only ")
+                    .map_or((name, None), |(name, only)| (name, Some(only)));
                 case = Some(Case {
                     name: format!("{stem}: {name}"),
                     only: only.map(str::to_owned),
@@ -70,13 +72,18 @@ fn real(shell: &str, script: &str, number: usize) -> (String, i32) {
         .output()
         .expect("the shell starts");
     std::fs::remove_dir_all(&directory).expect("the directory goes");
-    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().unwrap_or(-1))
+    (
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        output.status.code().unwrap_or(-1),
+    )
 }
 
 /// Standard output and exit code in the simulated busybox container.
 fn simulated(script: &str) -> (String, i32) {
     let reference = Reference::parse("busybox").expect("a reference");
-    let Lookup::Image(image) = Catalogue::builtin().lookup(&reference) else { panic!("no busybox") };
+    let Lookup::Image(image) = Catalogue::builtin().lookup(&reference) else {
+        panic!("no busybox")
+    };
     let mut solo = Solo::new(image.files(), 1);
     let spec = Spec {
         argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
@@ -84,15 +91,33 @@ fn simulated(script: &str) -> (String, i32) {
         hostname: "test".to_owned(),
         ..Spec::default()
     };
-    let exit = solo.run(spec, SimTime::ZERO + SimDuration::from_secs(3600)).expect("sh is there");
+    let exit = solo
+        .run(spec, SimTime::ZERO + SimDuration::from_secs(3600))
+        .expect("sh is there");
     let stdout = String::from_utf8_lossy(&solo.written(false)).into_owned();
     (stdout, exit.map_or(-1, |exit| exit.code))
 }
 
 #[test]
 fn scripts_do_what_dash_and_busybox_do() {
-    let shells: Vec<&str> = ["dash", "busybox"].into_iter().filter(|shell| Command::new(shell).arg("-c").arg(":").stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::null()).status().is_ok()).collect();
-    assert_eq!(shells, ["dash", "busybox"], "both shells are needed for this test: apt-get install dash busybox");
+    let shells: Vec<&str> = ["dash", "busybox"]
+        .into_iter()
+        .filter(|shell| {
+            Command::new(shell)
+                .arg("-c")
+                .arg(":")
+                .stdin(Stdio::null())
+                .stderr(Stdio::null())
+                .stdout(Stdio::null())
+                .status()
+                .is_ok()
+        })
+        .collect();
+    assert_eq!(
+        shells,
+        ["dash", "busybox"],
+        "both shells are needed for this test: apt-get install dash busybox"
+    );
     let cases = cases();
     assert!(cases.len() >= 300, "{} cases", cases.len());
     let next = AtomicUsize::new(0);
@@ -104,10 +129,16 @@ fn scripts_do_what_dash_and_busybox_do() {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(number) else { return };
                     let own = simulated(&case.script);
-                    for shell in shells.iter().filter(|shell| case.only.as_deref().is_none_or(|only| only == **shell)) {
+                    for shell in shells
+                        .iter()
+                        .filter(|shell| case.only.as_deref().is_none_or(|only| only == **shell))
+                    {
                         let theirs = real(shell, &case.script, number);
                         if own != theirs {
-                            let text = format!("{} ({shell})\n  script: {}\n  theirs: {theirs:?}\n  ours:   {own:?}", case.name, case.script);
+                            let text = format!(
+                                "{} ({shell})\n  script: {}\n  theirs: {theirs:?}\n  ours:   {own:?}",
+                                case.name, case.script
+                            );
                             failures.lock().expect("unpoisoned").push(text);
                         }
                     }
@@ -117,7 +148,13 @@ fn scripts_do_what_dash_and_busybox_do() {
     });
     let mut failures = failures.into_inner().expect("unpoisoned");
     failures.sort();
-    assert!(failures.is_empty(), "{} of {} differ:\n{}", failures.len(), cases.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {} differ:\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub enum Content {
     /// A directory: names and numbers, and its parent.
     Directory {
         /// What is in it, by name.
-        entries: BTreeMap<Arc<str>, Ino>,
+        entries: Arc<BTreeMap<Arc<str>, Ino>>,
         /// The directory that it is in; the root is in itself.
         parent: Ino,
     },
@@ -187,7 +187,7 @@ impl Default for Tree {
     fn default() -> Self {
         let root = Node::new(
             Content::Directory {
-                entries: BTreeMap::new(),
+                entries: Arc::default(),
                 parent: ROOT,
             },
             0o755,
@@ -253,7 +253,7 @@ impl Tree {
         if let Some(node) = self.node_mut(directory) {
             node.modified = at;
             if let Content::Directory { entries, .. } = &mut node.content {
-                entries.insert(name.into(), ino);
+                Arc::make_mut(entries).insert(name.into(), ino);
             }
         }
     }
@@ -267,7 +267,7 @@ impl Tree {
         if let Some(node) = self.node_mut(directory) {
             node.modified = at;
             if let Content::Directory { entries, .. } = &mut node.content {
-                entries.remove(name);
+                Arc::make_mut(entries).remove(name);
             }
         }
         if let Some(node) = self.node_mut(ino) {
@@ -341,7 +341,7 @@ impl Tree {
                 None => {
                     let _ = self.unlink(at, name, SimTime::ZERO);
                     let directory = Content::Directory {
-                        entries: BTreeMap::new(),
+                        entries: Arc::default(),
                         parent: at,
                     };
                     self.add(at, name, Node::new(directory, 0o755)).unwrap_or(at)

@@ -61,10 +61,10 @@ impl Solo {
             if let Some(exit) = progress.main_exit {
                 return Some(exit);
             }
+            let mut answered = !progress.answers.is_empty();
             for (id, response) in progress.answers {
                 processes.answer(RequestId(id.0), response);
             }
-            let mut answered = false;
             for (id, port, request) in std::mem::take(&mut self.sent) {
                 answered = true;
                 // The requester waits under the number that the request has on the serving side as well.

@@ -160,14 +160,6 @@ impl Ctx<'_> {
         }
     }
 
-    /// A descriptor that is free, from `lowest` on.
-    pub fn free_fd(&mut self, lowest: u32) -> u32 {
-        let fds = &self.proc().fds;
-        (lowest..)
-            .find(|fd| fds.binary_search_by_key(fd, |(own, _)| *own).is_err())
-            .unwrap_or(lowest)
-    }
-
     /// Opens a path.
     pub fn open(&mut self, path: &str, how: Open) -> Result<FileId, Errno> {
         if let Some(file) = self.open_special(path)? {
@@ -464,7 +456,7 @@ impl Ctx<'_> {
             .walk(path.trim_end_matches('/'), true)
             .or_else(|error| if path == "/" { Err(Errno::Exists) } else { Err(error) })?;
         let content = Content::Directory {
-            entries: std::collections::BTreeMap::new(),
+            entries: Arc::default(),
             parent: 0,
         };
         self.create(&walk, Node::new(content, mode)).map(drop)

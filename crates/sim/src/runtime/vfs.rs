@@ -204,11 +204,6 @@ impl Vfs<'_> {
         u16::try_from(index).ok()
     }
 
-    /// The existing file at a path.
-    pub fn find(&mut self, directory: &str, path: &str) -> Result<Place, Errno> {
-        self.walk(directory, path, true)?.found.ok_or(Errno::NoEntry)
-    }
-
     /// The names in a directory, in order. Mount points are there because the directories below them are.
     pub fn list(&mut self, place: Place) -> Result<Vec<String>, Errno> {
         self.allowed(place, 4)?;

@@ -14,7 +14,7 @@ pub struct Code {
     pub ops: Vec<Op>,
 }
 
-/// Why a name may stop a script.
+/// How a redirection leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedirectKind {
     /// `<`
@@ -177,12 +177,7 @@ pub enum Op {
     /// Runs a subshell.
     Subshell(Arc<Code>),
     /// Runs commands in the background.
-    Background {
-        /// The commands.
-        code: Arc<Code>,
-        /// Their text, for `jobs`.
-        text: Arc<str>,
-    },
+    Background(Arc<Code>),
     /// Defines a function.
     Define {
         /// Name.

@@ -69,10 +69,7 @@ impl Compiler {
             inner.and_or(item, true);
             let line = item.first.commands.first().map_or(0, |command| command.line);
             self.emit(Op::Line(line));
-            self.emit(Op::Background {
-                code: Arc::new(inner.finish()),
-                text: "".into(),
-            });
+            self.emit(Op::Background(Arc::new(inner.finish())));
         } else {
             self.and_or(item, tail);
         }

@@ -7,12 +7,14 @@
 pub(crate) mod applets;
 mod arithmetic;
 mod builtins;
+mod calling;
 mod code;
 mod compile;
 mod conditions;
 mod expand;
 mod expansion;
 mod machine;
+mod options;
 mod parser;
 mod pattern;
 mod printing;
@@ -20,5 +22,7 @@ pub(crate) mod program;
 mod redirect;
 mod regex;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod waiting;
 mod words;

@@ -48,7 +48,9 @@ fn dd(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<Copy, String> {
     let (mut block, mut count, mut skip, mut seek) = (512, None, 0, 0);
     let (mut silent, mut truncate, mut append) = (false, true, false);
     for argument in arguments {
-        let (key, value) = argument.split_once('=').ok_or_else(|| format!("invalid argument '{argument}'"))?;
+        let (key, value) = argument
+            .split_once('=')
+            .ok_or_else(|| format!("invalid argument '{argument}'"))?;
         let number = || size(value).ok_or_else(|| format!("invalid number '{value}'"));
         match key {
             "if" => input = Some(value),
@@ -65,13 +67,21 @@ fn dd(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<Copy, String> {
         }
     }
     let input = match input {
-        Some(path) => ctx.open(path, Open::READ).map_err(|error| format!("can't open '{path}': {error}"))?,
+        Some(path) => ctx
+            .open(path, Open::READ)
+            .map_err(|error| format!("can't open '{path}': {error}"))?,
         None => ctx.file(0).map_err(|error| error.to_string())?,
     };
     ctx.kernel.retain(input);
-    let how = Open { truncate: truncate && seek == 0 && !append, append, ..Open::WRITE };
+    let how = Open {
+        truncate: truncate && seek == 0 && !append,
+        append,
+        ..Open::WRITE
+    };
     let output = match output {
-        Some(path) => ctx.open(path, how).map_err(|error| format!("can't open '{path}': {error}"))?,
+        Some(path) => ctx
+            .open(path, how)
+            .map_err(|error| format!("can't open '{path}': {error}"))?,
         None => ctx.file(1).map_err(|error| error.to_string())?,
     };
     ctx.kernel.retain(output);
@@ -80,13 +90,26 @@ fn dd(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<Copy, String> {
             open.offset += blocks * block;
         }
     }
-    Ok(Copy { input, output, block, count, copied: 0, full: 0, partial: 0, silent, started: ctx.now() })
+    Ok(Copy {
+        input,
+        output,
+        block,
+        count,
+        copied: 0,
+        full: 0,
+        partial: 0,
+        silent,
+        started: ctx.now(),
+    })
 }
 
 impl Copy {
     /// Lets it run for a turn: it copies what its pace allows until now.
     pub fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
-        let zeros = matches!(ctx.kernel.files.get(&self.input).map(|open| &open.kind), Some(FileKind::Device(Device::Zero)));
+        let zeros = matches!(
+            ctx.kernel.files.get(&self.input).map(|open| &open.kind),
+            Some(FileKind::Device(Device::Zero))
+        );
         let due = (u128::from(ctx.now().since(self.started).0) * u128::from(PACE) / 1_000_000_000) as u64 + AT_ONCE;
         while self.copied < due {
             if self.count == Some(0) {
@@ -97,7 +120,11 @@ impl Copy {
                 None => u64::MAX,
             };
             let wanted = most.min((due - self.copied).div_ceil(self.block) * self.block);
-            let copied = if zeros { self.copy_zeros(ctx, wanted) } else { self.copy_block(ctx) };
+            let copied = if zeros {
+                self.copy_zeros(ctx, wanted)
+            } else {
+                self.copy_block(ctx)
+            };
             match copied {
                 Ok(Some(0)) => return self.end(ctx),
                 Ok(Some(bytes)) => {
@@ -175,9 +202,20 @@ impl Copy {
         ctx.kernel.release(self.output);
         if !self.silent {
             let seconds = ctx.now().since(self.started).as_secs_f64();
-            let records = format!("{}+{} records in\n{}+{} records out", self.full, self.partial, self.full, self.partial);
-            let pace = if seconds > 0.0 { self.copied as f64 / seconds / 1048576.0 } else { 500.0 };
-            ctx.complain(&format!("{records}\n{} bytes ({:.1}MB) copied, {seconds:.6} seconds, {pace:.1}MB/s", self.copied, self.copied as f64 / 1048576.0));
+            let records = format!(
+                "{}+{} records in\n{}+{} records out",
+                self.full, self.partial, self.full, self.partial
+            );
+            let pace = if seconds > 0.0 {
+                self.copied as f64 / seconds / 1048576.0
+            } else {
+                500.0
+            };
+            ctx.complain(&format!(
+                "{records}\n{} bytes ({:.1}MB) copied, {seconds:.6} seconds, {pace:.1}MB/s",
+                self.copied,
+                self.copied as f64 / 1048576.0
+            ));
         }
         Step::Exit(0)
     }

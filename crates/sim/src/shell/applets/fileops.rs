@@ -46,11 +46,20 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
 type Outcome = Result<i32, String>;
 
 fn needed(options: &Options) -> Result<(), String> {
-    if options.operands.is_empty() { Err("missing operand".to_owned()) } else { Ok(()) }
+    if options.operands.is_empty() {
+        Err("missing operand".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 /// Does something to each operand; reports each failure.
-fn each(ctx: &mut Ctx<'_>, name: &str, options: &Options, mut act: impl FnMut(&mut Ctx<'_>, &str) -> Result<(), String>) -> Outcome {
+fn each(
+    ctx: &mut Ctx<'_>,
+    name: &str,
+    options: &Options,
+    mut act: impl FnMut(&mut Ctx<'_>, &str) -> Result<(), String>,
+) -> Outcome {
     needed(options)?;
     let mut code = 0;
     for operand in &options.operands {
@@ -63,7 +72,11 @@ fn each(ctx: &mut Ctx<'_>, name: &str, options: &Options, mut act: impl FnMut(&m
 }
 
 fn touch(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
-    let options = Options::parse("acmhd:t:r:", &[("no-create", 'c'), ("date", 'd'), ("reference", 'r')], arguments)?;
+    let options = Options::parse(
+        "acmhd:t:r:",
+        &[("no-create", 'c'), ("date", 'd'), ("reference", 'r')],
+        arguments,
+    )?;
     each(ctx, "touch", &options, |ctx, path| {
         let mut at = ctx.now();
         if let Some(text) = options.value('d') {
@@ -73,9 +86,9 @@ fn touch(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
             at = crate::time::SimTime(at.0.saturating_sub(ago));
         }
         match ctx.change(path, true, |node| node.modified = at) {
-            Err(Errno::NoEntry) if !options.has('c') => {
-                create_empty(ctx, path).and_then(|()| ctx.change(path, true, |node| node.modified = at)).map_err(|error| format!("{path}: {error}"))
-            }
+            Err(Errno::NoEntry) if !options.has('c') => create_empty(ctx, path)
+                .and_then(|()| ctx.change(path, true, |node| node.modified = at))
+                .map_err(|error| format!("{path}: {error}")),
             Err(Errno::NoEntry) => Ok(()),
             result => result.map_err(|error| format!("{path}: {error}")),
         }
@@ -108,7 +121,13 @@ fn mkdir(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
                 let step = built.trim_end_matches('/');
                 match ctx.stat(step, true) {
                     Ok(node) if node.is_directory() => {}
-                    Ok(_) => return Err(fail(if index + 1 == names.len() { Errno::Exists } else { Errno::NotDirectory })),
+                    Ok(_) => {
+                        return Err(fail(if index + 1 == names.len() {
+                            Errno::Exists
+                        } else {
+                            Errno::NotDirectory
+                        }));
+                    }
                     Err(_) => ctx.make_directory(step, 0o777).map_err(fail)?,
                 }
             }
@@ -209,7 +228,9 @@ fn mv(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
         }
         let moved = match ctx.rename(&source, &to) {
             // Between volumes a move is a copy and a removal.
-            Err(Errno::CrossDevice) => copy_all(ctx, &source, &to, true, true, 0).and_then(|()| remove_all(ctx, &source, 0)),
+            Err(Errno::CrossDevice) => {
+                copy_all(ctx, &source, &to, true, true, 0).and_then(|()| remove_all(ctx, &source, 0))
+            }
             moved => moved,
         };
         if let Err(error) = moved {
@@ -221,10 +242,28 @@ fn mv(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn cp(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
-    let letters = if name == "install" { "dDm:o:g:ct:v" } else { "arRfpdLPinuvTt:sl" };
-    let options = Options::parse(letters, &[("recursive", 'r'), ("archive", 'a'), ("no-clobber", 'n'), ("force", 'f')], arguments)?;
+    let letters = if name == "install" {
+        "dDm:o:g:ct:v"
+    } else {
+        "arRfpdLPinuvTt:sl"
+    };
+    let options = Options::parse(
+        letters,
+        &[
+            ("recursive", 'r'),
+            ("archive", 'a'),
+            ("no-clobber", 'n'),
+            ("force", 'f'),
+        ],
+        arguments,
+    )?;
     if name == "install" && options.has('d') {
-        return mkdir(&std::iter::once("-p".into()).chain(options.operands.iter().cloned()).collect::<Vec<_>>(), ctx);
+        return mkdir(
+            &std::iter::once("-p".into())
+                .chain(options.operands.iter().cloned())
+                .collect::<Vec<_>>(),
+            ctx,
+        );
     }
     let (sources, target) = targets(ctx, &options, true)?;
     let recursive = ['a', 'r', 'R'].iter().any(|letter| options.has(*letter));
@@ -239,7 +278,8 @@ fn cp(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
         let result = match node {
             Err(error) => Err(format!("can't stat '{source}': {error}")),
             Ok(node) if node.is_directory() && !recursive => Err(format!("omitting directory '{source}'")),
-            Ok(_) => copy_all(ctx, &source, &to, keep, recursive && !options.has('L'), 0).map_err(|error| format!("can't create '{to}': {error}")),
+            Ok(_) => copy_all(ctx, &source, &to, keep, recursive && !options.has('L'), 0)
+                .map_err(|error| format!("can't create '{to}': {error}")),
         };
         if let Err(message) = result {
             ctx.complain(&format!("{name}: {message}"));
@@ -265,7 +305,14 @@ fn copy_all(ctx: &mut Ctx<'_>, from: &str, to: &str, keep: bool, links: bool, de
                 ctx.make_directory(to, source.mode)?;
             }
             for name in names {
-                copy_all(ctx, &format!("{from}/{name}"), &format!("{to}/{name}"), keep, links, depth + 1)?;
+                copy_all(
+                    ctx,
+                    &format!("{from}/{name}"),
+                    &format!("{to}/{name}"),
+                    keep,
+                    links,
+                    depth + 1,
+                )?;
             }
         }
         content => {
@@ -301,7 +348,11 @@ fn copy_all(ctx: &mut Ctx<'_>, from: &str, to: &str, keep: bool, links: bool, de
 }
 
 fn ln(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
-    let options = Options::parse("sfnTvbt:r", &[("symbolic", 's'), ("force", 'f'), ("no-dereference", 'n')], arguments)?;
+    let options = Options::parse(
+        "sfnTvbt:r",
+        &[("symbolic", 's'), ("force", 'f'), ("no-dereference", 'n')],
+        arguments,
+    )?;
     if options.operands.len() == 1 {
         let name = options.operands[0].rsplit('/').next().unwrap_or_default().to_owned();
         return link(ctx, &options, &options.operands[0], &name);
@@ -310,7 +361,10 @@ fn ln(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
     let mut code = 0;
     for source in sources {
         // With -n a link to a directory is replaced and not followed.
-        let followed = !(options.has('n') && ctx.stat(&target, false).is_ok_and(|node| matches!(node.content, Content::Symlink(_))));
+        let followed = !(options.has('n')
+            && ctx
+                .stat(&target, false)
+                .is_ok_and(|node| matches!(node.content, Content::Symlink(_))));
         let to = destination(ctx, &source, &target, followed && !options.has('T'));
         code |= link(ctx, &options, &source, &to)?;
     }
@@ -322,7 +376,10 @@ fn link(ctx: &mut Ctx<'_>, options: &Options, source: &str, to: &str) -> Outcome
         let _ = ctx.remove(to, false);
     }
     let result = if options.has('s') {
-        ctx.walk(to, false).and_then(|walk| ctx.create(&walk, Node::new(Content::Symlink(source.into()), 0o777)).map(drop))
+        ctx.walk(to, false).and_then(|walk| {
+            ctx.create(&walk, Node::new(Content::Symlink(source.into()), 0o777))
+                .map(drop)
+        })
     } else {
         ctx.hard_link(source, to)
     };
@@ -386,11 +443,23 @@ fn new_mode(text: &str, old: u32, directory: bool, umask: u32) -> Option<u32> {
 }
 
 /// Does something to a file and, recursively, to what is below it.
-fn recursively(ctx: &mut Ctx<'_>, path: &str, recursive: bool, depth: u32, act: &mut dyn FnMut(&mut Ctx<'_>, &str) -> Result<(), Errno>) -> Result<(), Errno> {
+fn recursively(
+    ctx: &mut Ctx<'_>,
+    path: &str,
+    recursive: bool,
+    depth: u32,
+    act: &mut dyn FnMut(&mut Ctx<'_>, &str) -> Result<(), Errno>,
+) -> Result<(), Errno> {
     act(ctx, path)?;
     if recursive && depth < MAX_DEPTH && ctx.stat(path, false)?.is_directory() {
         for name in ctx.list(path)? {
-            recursively(ctx, &format!("{}/{name}", path.trim_end_matches('/')), recursive, depth + 1, act)?;
+            recursively(
+                ctx,
+                &format!("{}/{name}", path.trim_end_matches('/')),
+                recursive,
+                depth + 1,
+                act,
+            )?;
         }
     }
     Ok(())
@@ -398,9 +467,19 @@ fn recursively(ctx: &mut Ctx<'_>, path: &str, recursive: bool, depth: u32, act: 
 
 fn chmod(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
     // A mode may begin with a minus: `-x` is no option.
-    let is_mode = |argument: &str| argument.starts_with('-') && argument[1..].chars().all(|c| "rwxXst".contains(c)) && argument.len() > 1;
-    let mode = arguments.iter().position(|argument| is_mode(argument)).map(|index| (index, Arc::clone(&arguments[index])));
-    let rest: Vec<Arc<str>> = arguments.iter().enumerate().filter(|(index, _)| mode.as_ref().is_none_or(|(own, _)| own != index)).map(|(_, argument)| Arc::clone(argument)).collect();
+    let is_mode = |argument: &str| {
+        argument.starts_with('-') && argument[1..].chars().all(|c| "rwxXst".contains(c)) && argument.len() > 1
+    };
+    let mode = arguments
+        .iter()
+        .position(|argument| is_mode(argument))
+        .map(|index| (index, Arc::clone(&arguments[index])));
+    let rest: Vec<Arc<str>> = arguments
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| mode.as_ref().is_none_or(|(own, _)| own != index))
+        .map(|(_, argument)| Arc::clone(argument))
+        .collect();
     let mut options = Options::parse("Rcvf", &[("recursive", 'R')], &rest)?;
     needed(&options)?;
     let mode = match mode {
@@ -463,8 +542,13 @@ fn chown(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
 
 fn truncate(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
     let options = Options::parse("s:cl:o:", &[("size", 's'), ("length", 'l')], arguments)?;
-    let text = options.value('s').or(options.value('l')).ok_or("a size is needed")?.to_owned();
-    let amount = super::waiters::size(text.trim_start_matches(['+', '-'])).ok_or_else(|| format!("invalid number '{text}'"))?;
+    let text = options
+        .value('s')
+        .or(options.value('l'))
+        .ok_or("a size is needed")?
+        .to_owned();
+    let amount =
+        super::waiters::size(text.trim_start_matches(['+', '-'])).ok_or_else(|| format!("invalid number '{text}'"))?;
     each(ctx, "truncate", &options, |ctx, path| {
         let fail = |error: Errno| format!("{path}: {error}");
         if ctx.stat(path, true).is_err() {
@@ -483,17 +567,30 @@ fn truncate(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
 fn mktemp(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
     let options = Options::parse("dqtup:", &[], arguments)?;
     let template = options.operands.first().map_or("tmp.XXXXXX", |template| template);
-    let directory = options.value('p').map(str::to_owned).or_else(|| ctx.env("TMPDIR").map(|value| value.to_string()));
+    let directory = options
+        .value('p')
+        .map(str::to_owned)
+        .or_else(|| ctx.env("TMPDIR").map(|value| value.to_string()));
     let stem = template.trim_end_matches('X');
     let count = template.len() - stem.len();
     if count < 6 {
         return Err(format!("(null): {}", Errno::Invalid));
     }
     const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    let letters: String = (0..count).map(|_| char::from(LETTERS[ctx.host.random(LETTERS.len() as u64) as usize])).collect();
+    let letters: String = (0..count)
+        .map(|_| char::from(LETTERS[ctx.host.random(LETTERS.len() as u64) as usize]))
+        .collect();
     let in_directory = options.operands.is_empty() || options.has('p') || options.has('t');
-    let path = if in_directory { format!("{}/{stem}{letters}", directory.as_deref().unwrap_or("/tmp")) } else { format!("{stem}{letters}") };
-    let made = if options.has('d') { ctx.make_directory(&path, 0o700) } else { create_empty(ctx, &path) };
+    let path = if in_directory {
+        format!("{}/{stem}{letters}", directory.as_deref().unwrap_or("/tmp"))
+    } else {
+        format!("{stem}{letters}")
+    };
+    let made = if options.has('d') {
+        ctx.make_directory(&path, 0o700)
+    } else {
+        create_empty(ctx, &path)
+    };
     made.map_err(|error| format!("{path}: {error}"))?;
     ctx.print(&format!("{path}\n"));
     Ok(0)
@@ -503,12 +600,30 @@ fn basename(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
     let options = Options::parse("as:", &[], arguments)?;
     needed(&options)?;
     let many = options.has('a') || options.has('s');
-    let suffix = options.value('s').map(str::to_owned).or_else(|| if many { None } else { options.operands.get(1).map(ToString::to_string) });
-    let paths = if many { options.operands.as_slice() } else { &options.operands[..1] };
+    let suffix = options.value('s').map(str::to_owned).or_else(|| {
+        if many {
+            None
+        } else {
+            options.operands.get(1).map(ToString::to_string)
+        }
+    });
+    let paths = if many {
+        options.operands.as_slice()
+    } else {
+        &options.operands[..1]
+    };
     for path in paths {
         let trimmed = path.trim_end_matches('/');
-        let name = if trimmed.is_empty() && !path.is_empty() { "/" } else { trimmed.rsplit('/').next().unwrap_or_default() };
-        let name = suffix.as_deref().and_then(|suffix| name.strip_suffix(suffix)).filter(|rest| !rest.is_empty()).unwrap_or(name);
+        let name = if trimmed.is_empty() && !path.is_empty() {
+            "/"
+        } else {
+            trimmed.rsplit('/').next().unwrap_or_default()
+        };
+        let name = suffix
+            .as_deref()
+            .and_then(|suffix| name.strip_suffix(suffix))
+            .filter(|rest| !rest.is_empty())
+            .unwrap_or(name);
         ctx.print(&format!("{name}\n"));
     }
     Ok(0)
@@ -564,7 +679,9 @@ fn realpath(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
 
 fn compare(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
     let options = Options::parse("slqurNbBiwaU:", &[], arguments)?;
-    let [left, right, ..] = options.operands.as_slice() else { return Err("missing operand".to_owned()) };
+    let [left, right, ..] = options.operands.as_slice() else {
+        return Err("missing operand".to_owned());
+    };
     let mut contents = Vec::new();
     for path in [left, right] {
         match ctx.slurp(path) {
@@ -580,8 +697,15 @@ fn compare(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
     }
     if name == "cmp" {
         if !options.has('s') {
-            let at = contents[0].iter().zip(&contents[1]).position(|(left, right)| left != right);
-            let shorter = if contents[0].len() < contents[1].len() { left } else { right };
+            let at = contents[0]
+                .iter()
+                .zip(&contents[1])
+                .position(|(left, right)| left != right);
+            let shorter = if contents[0].len() < contents[1].len() {
+                left
+            } else {
+                right
+            };
             match at {
                 Some(at) => {
                     let line = contents[0][..at].iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -607,7 +731,13 @@ fn unified(left: &str, right: &str, old: &str, new: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let prefix = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
     let most = old.len().min(new.len()) - prefix;
-    let suffix = old.iter().rev().zip(new.iter().rev()).take(most).take_while(|(old, new)| old == new).count();
+    let suffix = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take(most)
+        .take_while(|(old, new)| old == new)
+        .count();
     let (before, after) = (prefix.min(3), suffix.min(3));
     let start = prefix - before;
     let (old_end, new_end) = (old.len() - suffix, new.len() - suffix);

@@ -97,7 +97,9 @@ impl Input {
                 Ok(file) => {
                     ctx.kernel.retain(file);
                     ctx.kernel.release(file);
-                    if !self.quiet { complain(ctx, &source, "read error: Is a directory"); }
+                    if !self.quiet {
+                        complain(ctx, &source, "read error: Is a directory");
+                    }
                 }
                 Err(_) if self.quiet => {}
                 Err(error) => complain(ctx, &format!("can't open '{source}'"), &error.to_string()),

@@ -47,8 +47,20 @@ fn mode_text(node: &Node) -> String {
         text.push(if bits & 4 != 0 { 'r' } else { '-' });
         text.push(if bits & 2 != 0 { 'w' } else { '-' });
         text.push(match (shift, bits & 1 != 0, node.mode) {
-            (0, executable, mode) if mode & 0o1000 != 0 => if executable { 't' } else { 'T' },
-            (6, executable, mode) if mode & 0o4000 != 0 => if executable { 's' } else { 'S' },
+            (0, executable, mode) if mode & 0o1000 != 0 => {
+                if executable {
+                    't'
+                } else {
+                    'T'
+                }
+            }
+            (6, executable, mode) if mode & 0o4000 != 0 => {
+                if executable {
+                    's'
+                } else {
+                    'S'
+                }
+            }
             (_, true, _) => 'x',
             _ => '-',
         });
@@ -60,12 +72,26 @@ fn mode_text(node: &Node) -> String {
 fn time_text(ctx: &mut Ctx<'_>, node: &Node, format: &str) -> String {
     let ago = ctx.now().since(node.modified);
     let wall = ctx.wall_now();
-    let then = wall.checked_sub(jiff::SignedDuration::from_nanos(i64::try_from(ago.0).unwrap_or(i64::MAX))).unwrap_or(wall);
+    let then = wall
+        .checked_sub(jiff::SignedDuration::from_nanos(
+            i64::try_from(ago.0).unwrap_or(i64::MAX),
+        ))
+        .unwrap_or(wall);
     then.strftime(format).to_string()
 }
 
 fn ls(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<i32, String> {
-    let options = Options::parse("1aAlhdRtrSiFpnCxsLHkgocu", &[("all", 'a'), ("human-readable", 'h'), ("recursive", 'R'), ("color", 'k'), ("full-time", 'l')], arguments)?;
+    let options = Options::parse(
+        "1aAlhdRtrSiFpnCxsLHkgocu",
+        &[
+            ("all", 'a'),
+            ("human-readable", 'h'),
+            ("recursive", 'R'),
+            ("color", 'k'),
+            ("full-time", 'l'),
+        ],
+        arguments,
+    )?;
     let mut operands: Vec<String> = options.operands.iter().map(ToString::to_string).collect();
     if operands.is_empty() {
         operands.push(".".to_owned());
@@ -77,7 +103,11 @@ fn ls(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<i32, String> {
             Ok(node) if node.is_directory() && !options.has('d') => directories.push(path),
             Ok(node) => {
                 let to_directory = ctx.stat(&path, true).is_ok_and(|target| target.is_directory());
-                if to_directory && !options.has('d') && !options.has('l') { directories.push(path) } else { files.push((path, node)) }
+                if to_directory && !options.has('d') && !options.has('l') {
+                    directories.push(path)
+                } else {
+                    files.push((path, node))
+                }
             }
             Err(error) => {
                 ctx.complain(&format!("ls: {path}: {error}"));
@@ -124,11 +154,18 @@ fn ls(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<i32, String> {
         }
         sort(&options, &mut entries);
         if options.has('l') {
-            let blocks: u64 = entries.iter().map(|(_, node)| node.length().div_ceil(1024).div_ceil(4) * 4).sum();
+            let blocks: u64 = entries
+                .iter()
+                .map(|(_, node)| node.length().div_ceil(1024).div_ceil(4) * 4)
+                .sum();
             out.push_str(&format!("total {blocks}\n"));
         }
         if options.has('R') && depth < MAX_DEPTH {
-            let below: Vec<String> = entries.iter().filter(|(name, node)| node.is_directory() && name != "." && name != "..").map(|(name, _)| format!("{base}{name}")).collect();
+            let below: Vec<String> = entries
+                .iter()
+                .filter(|(name, node)| node.is_directory() && name != "." && name != "..")
+                .map(|(name, _)| format!("{base}{name}"))
+                .collect();
             for path in below.into_iter().rev() {
                 queue.push_front((path, depth + 1));
             }
@@ -158,15 +195,32 @@ fn rows(ctx: &mut Ctx<'_>, options: &Options, base: &str, entries: Vec<(String, 
             text.push_str(&format!("{:>7} ", node.length() % 100_000));
         }
         if options.has('l') || options.has('n') || options.has('g') || options.has('o') {
-            let user = if options.has('n') { None } else { user_name(ctx, node.user) }.unwrap_or_else(|| node.user.to_string());
-            let group = if options.has('n') { None } else { user_name(ctx, node.group) }.unwrap_or_else(|| node.group.to_string());
-            let length = if options.has('h') { human(node.length()) } else { node.length().to_string() };
+            let user = if options.has('n') {
+                None
+            } else {
+                user_name(ctx, node.user)
+            }
+            .unwrap_or_else(|| node.user.to_string());
+            let group = if options.has('n') {
+                None
+            } else {
+                user_name(ctx, node.group)
+            }
+            .unwrap_or_else(|| node.group.to_string());
+            let length = if options.has('h') {
+                human(node.length())
+            } else {
+                node.length().to_string()
+            };
             let links = match &node.content {
                 Content::Directory { .. } => 2,
                 _ => node.links,
             };
             let time = time_text(ctx, &node, "%b %e %H:%M");
-            text.push_str(&format!("{}  {links:>3} {user:<8} {group:<8} {length:>9} {time} {name}", mode_text(&node)));
+            text.push_str(&format!(
+                "{}  {links:>3} {user:<8} {group:<8} {length:>9} {time} {name}",
+                mode_text(&node)
+            ));
             if let Content::Symlink(target) = &node.content {
                 text.push_str(&format!(" -> {target}"));
             }
@@ -177,7 +231,9 @@ fn rows(ctx: &mut Ctx<'_>, options: &Options, base: &str, entries: Vec<(String, 
             match &node.content {
                 Content::Directory { .. } => text.push('/'),
                 Content::Symlink(_) if options.has('F') && !options.has('l') => text.push('@'),
-                _ if options.has('F') && node.mode & 0o111 != 0 && !matches!(node.content, Content::Symlink(_)) => text.push('*'),
+                _ if options.has('F') && node.mode & 0o111 != 0 && !matches!(node.content, Content::Symlink(_)) => {
+                    text.push('*')
+                }
                 _ => {}
             }
         }
@@ -198,7 +254,11 @@ fn human(bytes: u64) -> String {
         unit += 1;
     }
     let letter = ["K", "M", "G", "T", "P"][unit];
-    if value < 10.0 { format!("{value:.1}{letter}") } else { format!("{value:.0}{letter}") }
+    if value < 10.0 {
+        format!("{value:.1}{letter}")
+    } else {
+        format!("{value:.0}{letter}")
+    }
 }
 
 fn stat(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<i32, String> {
@@ -290,9 +350,25 @@ fn total(ctx: &mut Ctx<'_>, path: &str, depth: u32, each: &mut dyn FnMut(&str, u
 }
 
 fn du(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<i32, String> {
-    let options = Options::parse("shkmcad:xbL", &[("summarize", 's'), ("human-readable", 'h'), ("max-depth", 'd'), ("apparent-size", 'b')], arguments)?;
-    let operands = if options.operands.is_empty() { vec![Arc::from(".")] } else { options.operands.clone() };
-    let most = options.value('d').and_then(|depth| depth.parse().ok()).unwrap_or(u32::MAX);
+    let options = Options::parse(
+        "shkmcad:xbL",
+        &[
+            ("summarize", 's'),
+            ("human-readable", 'h'),
+            ("max-depth", 'd'),
+            ("apparent-size", 'b'),
+        ],
+        arguments,
+    )?;
+    let operands = if options.operands.is_empty() {
+        vec![Arc::from(".")]
+    } else {
+        options.operands.clone()
+    };
+    let most = options
+        .value('d')
+        .and_then(|depth| depth.parse().ok())
+        .unwrap_or(u32::MAX);
     let shown = |bytes: u64| {
         if options.has('h') {
             let text = human(bytes);
@@ -336,7 +412,11 @@ fn df(ctx: &mut Ctx<'_>) -> Result<i32, String> {
     let mut text = "Filesystem           1K-blocks      Used Available Use% Mounted on\n".to_owned();
     let mut row = |name: &str, used: u64, mount: &str| {
         let (blocks, used) = (100 * 1024 * 1024, used / 1024);
-        text.push_str(&format!("{name:<20} {blocks:>9} {used:>9} {:>9} {:>3}% {mount}\n", blocks - used.min(blocks), used * 100 / blocks));
+        text.push_str(&format!(
+            "{name:<20} {blocks:>9} {used:>9} {:>9} {:>3}% {mount}\n",
+            blocks - used.min(blocks),
+            used * 100 / blocks
+        ));
     };
     row("overlay", ctx.host.root().size(), "/");
     let mounts = Arc::clone(&ctx.kernel.spec);
@@ -371,14 +451,26 @@ fn tree(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<i32, String> {
 }
 
 fn branch(ctx: &mut Ctx<'_>, path: &str, indent: &str, depth: u32, text: &mut String, counts: &mut (u32, u32)) {
-    let names: Vec<String> = ctx.list(path).unwrap_or_default().into_iter().filter(|name| !name.starts_with('.')).collect();
+    let names: Vec<String> = ctx
+        .list(path)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|name| !name.starts_with('.'))
+        .collect();
     for (index, name) in names.iter().enumerate() {
         let last = index + 1 == names.len();
         let child = format!("{}/{name}", path.trim_end_matches('/'));
         text.push_str(&format!("{indent}{}{name}\n", if last { "└── " } else { "├── " }));
         if ctx.stat(&child, false).is_ok_and(|node| node.is_directory()) && depth < MAX_DEPTH {
             counts.0 += 1;
-            branch(ctx, &child, &format!("{indent}{}", if last { "    " } else { "│   " }), depth + 1, text, counts);
+            branch(
+                ctx,
+                &child,
+                &format!("{indent}{}", if last { "    " } else { "│   " }),
+                depth + 1,
+                text,
+                counts,
+            );
         } else {
             counts.1 += 1;
         }
@@ -406,7 +498,10 @@ enum Test {
 }
 
 fn find(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
-    let start = arguments.iter().position(|argument| argument.starts_with('-') && argument.len() > 1 || matches!(&**argument, "!" | "(")).unwrap_or(arguments.len());
+    let start = arguments
+        .iter()
+        .position(|argument| argument.starts_with('-') && argument.len() > 1 || matches!(&**argument, "!" | "("))
+        .unwrap_or(arguments.len());
     let (paths, expression) = arguments.split_at(start);
     let mut words = expression.iter();
     let mut limits = (0, u32::MAX);
@@ -419,8 +514,20 @@ fn find(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
     };
     let acts = |tests: &[Vec<Test>]| tests.iter().flatten().any(acts);
     let prints = !acts(&tests);
-    let mut search = Search { tests, prints, limits, out: String::new(), commands: Vec::new(), code: 0, quit: false };
-    let paths: Vec<Arc<str>> = if paths.is_empty() { vec![".".into()] } else { paths.to_vec() };
+    let mut search = Search {
+        tests,
+        prints,
+        limits,
+        out: String::new(),
+        commands: Vec::new(),
+        code: 0,
+        quit: false,
+    };
+    let paths: Vec<Arc<str>> = if paths.is_empty() {
+        vec![".".into()]
+    } else {
+        paths.to_vec()
+    };
     for path in paths {
         search.visit(ctx, &path, 0);
     }
@@ -430,7 +537,13 @@ fn find(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
         return Step::Exit(search.code);
     }
     // Commands run one after the other in a shell, which waits for each of them.
-    let quoted = |words: &Vec<Arc<str>>| words.iter().map(|word| crate::shell::builtins::quote(word)).collect::<Vec<_>>().join(" ");
+    let quoted = |words: &Vec<Arc<str>>| {
+        words
+            .iter()
+            .map(|word| crate::shell::builtins::quote(word))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     let script: String = search.commands.iter().map(|command| quoted(command) + "\n").collect();
     let code = crate::shell::code::compiled(&script);
     let machine = crate::shell::machine::Machine::new(ctx, code, vec!["find".into()]);
@@ -447,14 +560,24 @@ fn acts(test: &Test) -> bool {
 }
 
 /// Reads an expression: branches of `-o`, each a row of tests.
-fn tests(words: &mut std::slice::Iter<'_, Arc<str>>, ctx: &mut Ctx<'_>, limits: &mut (u32, u32), depth: u32) -> Result<Vec<Vec<Test>>, String> {
+fn tests(
+    words: &mut std::slice::Iter<'_, Arc<str>>,
+    ctx: &mut Ctx<'_>,
+    limits: &mut (u32, u32),
+    depth: u32,
+) -> Result<Vec<Vec<Test>>, String> {
     if depth > 30 {
         return Err("expression nests too deep".to_owned());
     }
     let mut branches = vec![Vec::new()];
     let mut negated = false;
     while let Some(word) = words.next() {
-        let mut value = || words.next().map(ToString::to_string).ok_or_else(|| format!("missing argument to '{word}'"));
+        let mut value = || {
+            words
+                .next()
+                .map(ToString::to_string)
+                .ok_or_else(|| format!("missing argument to '{word}'"))
+        };
         let compared = |text: &str| {
             let (order, digits) = match text.chars().next() {
                 Some('+') => (std::cmp::Ordering::Greater, &text[1..]),
@@ -505,13 +628,22 @@ fn tests(words: &mut std::slice::Iter<'_, Arc<str>>, ctx: &mut Ctx<'_>, limits: 
             }
             "-mtime" | "-atime" | "-ctime" => {
                 let (order, text) = compared(&value()?);
-                Test::Minutes(order, text.parse::<u64>().map_err(|_| "bad number")?.saturating_mul(1440))
+                Test::Minutes(
+                    order,
+                    text.parse::<u64>().map_err(|_| "bad number")?.saturating_mul(1440),
+                )
             }
             "-newer" => {
                 let path = value()?;
-                Test::Newer(ctx.stat(&path, true).map_err(|error| format!("{path}: {error}"))?.modified)
+                Test::Newer(
+                    ctx.stat(&path, true)
+                        .map_err(|error| format!("{path}: {error}"))?
+                        .modified,
+                )
             }
-            "-perm" => Test::Mode(u32::from_str_radix(value()?.trim_start_matches(['-', '/']), 8).map_err(|_| "bad mode")?),
+            "-perm" => {
+                Test::Mode(u32::from_str_radix(value()?.trim_start_matches(['-', '/']), 8).map_err(|_| "bad mode")?)
+            }
             "-empty" => Test::Empty,
             "-print" => Test::Print("\n"),
             "-print0" => Test::Print("\0"),
@@ -531,7 +663,11 @@ fn tests(words: &mut std::slice::Iter<'_, Arc<str>>, ctx: &mut Ctx<'_>, limits: 
             }
             word => return Err(format!("unrecognized: {word}")),
         };
-        let test = if std::mem::take(&mut negated) { Test::Not(Box::new(test)) } else { test };
+        let test = if std::mem::take(&mut negated) {
+            Test::Not(Box::new(test))
+        } else {
+            test
+        };
         if let Some(branch) = branches.last_mut() {
             branch.push(test);
         }
@@ -591,13 +727,23 @@ impl Search {
     }
 
     fn holds(&mut self, ctx: &mut Ctx<'_>, branches: &[Vec<Test>], path: &str, node: &Node, prune: &mut bool) -> bool {
-        branches.iter().any(|branch| branch.iter().all(|test| self.test(ctx, test, path, node, prune)))
+        branches
+            .iter()
+            .any(|branch| branch.iter().all(|test| self.test(ctx, test, path, node, prune)))
     }
 
     fn test(&mut self, ctx: &mut Ctx<'_>, test: &Test, path: &str, node: &Node, prune: &mut bool) -> bool {
-        let name = || path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+        let name = || {
+            path.trim_end_matches('/')
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
         match test {
-            Test::Name(pattern, ignore_case) => pattern.matches(&if *ignore_case { name().to_lowercase() } else { name() }),
+            Test::Name(pattern, ignore_case) => {
+                pattern.matches(&if *ignore_case { name().to_lowercase() } else { name() })
+            }
             Test::Path(pattern) => pattern.matches(path),
             Test::Kind(kind) => match &node.content {
                 Content::Directory { .. } => *kind == 'd',
@@ -637,7 +783,8 @@ impl Search {
                 true
             }
             Test::Exec(command) => {
-                self.commands.push(command.iter().map(|word| word.replace("{}", path).into()).collect());
+                self.commands
+                    .push(command.iter().map(|word| word.replace("{}", path).into()).collect());
                 true
             }
             Test::Not(inner) => !self.test(ctx, inner, path, node, prune),

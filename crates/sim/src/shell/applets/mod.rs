@@ -2,6 +2,8 @@
 //!
 //! Most are done in one step. Those that wait (for time, input, a child, the network) are states that are stepped again.
 
+mod awk;
+mod awk_parser;
 mod copying;
 mod fileops;
 mod filters;
@@ -9,7 +11,9 @@ mod input;
 mod listing;
 mod network;
 mod options;
+mod reckoning;
 mod sed;
+mod sed_parser;
 mod server;
 mod system;
 mod waiters;

@@ -19,7 +19,13 @@ pub(crate) enum Client {
     Fetch(Box<Fetch>),
     Netcat(Box<Netcat>),
     Listen(Box<Listen>),
-    Ping { address: Arc<str>, name: Arc<str>, sent: u32, count: u32, next: SimTime },
+    Ping {
+        address: Arc<str>,
+        name: Arc<str>,
+        sent: u32,
+        count: u32,
+        next: SimTime,
+    },
 }
 
 /// Starts one of these applets.
@@ -99,24 +105,57 @@ impl Url {
         if host.is_empty() {
             return None;
         }
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        Some(Self { text: text.to_owned(), host: host.to_owned(), port, path })
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        };
+        Some(Self {
+            text: text.to_owned(),
+            host: host.to_owned(),
+            port,
+            path,
+        })
     }
 }
 
 fn headers(options: &Options, letter: char) -> Vec<(String, String)> {
     let pairs = options.values(letter).filter_map(|header| header.split_once(':'));
-    pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
+    pairs
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .collect()
 }
 
 fn wget(arguments: &[Arc<str>]) -> Made {
-    let long = [("spider", 's'), ("timeout", 'T'), ("quiet", 'q'), ("output-document", 'O'), ("header", 'H'), ("post-data", 'p'), ("tries", 't'), ("no-check-certificate", 'n'), ("server-response", 'S'), ("no-verbose", 'n'), ("directory-prefix", 'P')];
+    let long = [
+        ("spider", 's'),
+        ("timeout", 'T'),
+        ("quiet", 'q'),
+        ("output-document", 'O'),
+        ("header", 'H'),
+        ("post-data", 'p'),
+        ("tries", 't'),
+        ("no-check-certificate", 'n'),
+        ("server-response", 'S'),
+        ("no-verbose", 'n'),
+        ("directory-prefix", 'P'),
+    ];
     let options = Options::parse("cqSO:o:U:P:Y:T:t:sH:p:n", &long, arguments).map_err(|message| (1, message))?;
     let url = options.operands.first().ok_or((1, "missing URL".to_owned()))?;
     let url = Url::parse(url).ok_or_else(|| (1, format!("not an http or ftp url: {url}")))?;
-    let name = url.path.split('?').next().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
+    let name = url
+        .path
+        .split('?')
+        .next()
+        .unwrap_or_default()
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     let name = if name.is_empty() { "index.html".to_owned() } else { name };
-    let name = options.value('P').map_or(name.clone(), |directory| format!("{}/{name}", directory.trim_end_matches('/')));
+    let name = options.value('P').map_or(name.clone(), |directory| {
+        format!("{}/{name}", directory.trim_end_matches('/'))
+    });
     Ok(Client::Fetch(Box::new(Fetch {
         voice: Voice::Wget,
         urls: VecDeque::from([url]),
@@ -139,14 +178,45 @@ fn wget(arguments: &[Arc<str>]) -> Made {
 }
 
 fn curl(arguments: &[Arc<str>]) -> Made {
-    let long = [("silent", 's'), ("show-error", 'S'), ("fail", 'f'), ("output", 'o'), ("head", 'I'), ("include", 'i'), ("request", 'X'), ("data", 'd'), ("data-raw", 'd'), ("data-binary", 'd'), ("header", 'H'), ("max-time", 'm'), ("connect-timeout", 'c'), ("write-out", 'w'), ("location", 'L'), ("insecure", 'k'), ("verbose", 'v'), ("retry", 'r'), ("user", 'u'), ("user-agent", 'A'), ("no-progress-meter", 's'), ("url", 'U'), ("retry-delay", 'y'), ("compressed", 'k'), ("http1.1", 'k'), ("fail-with-body", 'f'), ("retry-connrefused", 'k')];
-    let options = Options::parse("sSfo:OIiX:d:H:m:c:w:LkvgNr:u:A:U:y:4", &long, arguments).map_err(|message| (2, message))?;
+    let long = [
+        ("silent", 's'),
+        ("show-error", 'S'),
+        ("fail", 'f'),
+        ("output", 'o'),
+        ("head", 'I'),
+        ("include", 'i'),
+        ("request", 'X'),
+        ("data", 'd'),
+        ("data-raw", 'd'),
+        ("data-binary", 'd'),
+        ("header", 'H'),
+        ("max-time", 'm'),
+        ("connect-timeout", 'c'),
+        ("write-out", 'w'),
+        ("location", 'L'),
+        ("insecure", 'k'),
+        ("verbose", 'v'),
+        ("retry", 'r'),
+        ("user", 'u'),
+        ("user-agent", 'A'),
+        ("no-progress-meter", 's'),
+        ("url", 'U'),
+        ("retry-delay", 'y'),
+        ("compressed", 'k'),
+        ("http1.1", 'k'),
+        ("fail-with-body", 'f'),
+        ("retry-connrefused", 'k'),
+    ];
+    let options =
+        Options::parse("sSfo:OIiX:d:H:m:c:w:LkvgNr:u:A:U:y:4", &long, arguments).map_err(|message| (2, message))?;
     let texts = options.operands.iter().map(AsRef::as_ref).chain(options.values('U'));
     let mut urls = VecDeque::new();
     for text in texts {
         urls.push_back(Url::parse(text).ok_or_else(|| (3, format!("(3) URL rejected: {text}")))?);
     }
-    let Some(first) = urls.front() else { return Err((2, "(2) no URL specified".to_owned())) };
+    let Some(first) = urls.front() else {
+        return Err((2, "(2) no URL specified".to_owned()));
+    };
     let name = first.path.rsplit('/').next().unwrap_or_default().to_owned();
     let method = match options.value('X') {
         Some(method) => method.to_owned(),
@@ -160,7 +230,10 @@ fn curl(arguments: &[Arc<str>]) -> Made {
         method,
         headers: headers(&options, 'H'),
         body: options.values('d').collect::<Vec<_>>().join("&").into_bytes(),
-        output: options.value('o').map(str::to_owned).or_else(|| options.has('O').then_some(name)),
+        output: options
+            .value('o')
+            .map(str::to_owned)
+            .or_else(|| options.has('O').then_some(name)),
         quiet: options.has('s'),
         show_errors: !options.has('s') || options.has('S'),
         fail: options.has('f'),
@@ -168,7 +241,11 @@ fn curl(arguments: &[Arc<str>]) -> Made {
         head_only: options.has('I'),
         write_out: options.value('w').map(str::to_owned),
         timeout: options.value('m').or(options.value('c')).and_then(duration),
-        tries: options.value('r').and_then(|tries| tries.parse::<u32>().ok()).unwrap_or(0) + 1,
+        tries: options
+            .value('r')
+            .and_then(|tries| tries.parse::<u32>().ok())
+            .unwrap_or(0)
+            + 1,
         waiting: None,
         address: String::new(),
         code: 0,
@@ -181,7 +258,9 @@ const PATIENCE: SimDuration = SimDuration::from_secs(130);
 impl Fetch {
     fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
         loop {
-            let Some(url) = self.urls.front().cloned() else { return Step::Exit(self.code) };
+            let Some(url) = self.urls.front().cloned() else {
+                return Step::Exit(self.code);
+            };
             let Some((id, until)) = self.waiting else {
                 if let Err(error) = self.send(ctx, &url) {
                     self.fail_with(ctx, &url, &error, None);
@@ -213,15 +292,39 @@ impl Fetch {
     }
 
     fn send(&mut self, ctx: &mut Ctx<'_>, url: &Url) -> Result<(), NetError> {
-        self.address = ctx.host.resolve(&url.host)?.into_iter().next().ok_or_else(|| NetError::NoSuchHost(url.host.clone()))?;
+        self.address = ctx
+            .host
+            .resolve(&url.host)?
+            .into_iter()
+            .next()
+            .ok_or_else(|| NetError::NoSuchHost(url.host.clone()))?;
         if self.voice == Voice::Wget && !self.quiet {
-            ctx.complain(&format!("Connecting to {}:{} ({}:{})", url.host, url.port, self.address, url.port));
+            ctx.complain(&format!(
+                "Connecting to {}:{} ({}:{})",
+                url.host, url.port, self.address, url.port
+            ));
         }
-        let mut headers = vec![("Host".to_owned(), if url.port == 80 { url.host.clone() } else { format!("{}:{}", url.host, url.port) })];
-        let agent = if self.voice == Voice::Wget { "Wget" } else { "curl/8.10.1" };
+        let mut headers = vec![(
+            "Host".to_owned(),
+            if url.port == 80 {
+                url.host.clone()
+            } else {
+                format!("{}:{}", url.host, url.port)
+            },
+        )];
+        let agent = if self.voice == Voice::Wget {
+            "Wget"
+        } else {
+            "curl/8.10.1"
+        };
         headers.push(("User-Agent".to_owned(), agent.to_owned()));
         headers.extend(self.headers.iter().cloned());
-        let request = Request::Http { method: self.method.clone(), path: url.path.clone(), headers, body: self.body.clone() };
+        let request = Request::Http {
+            method: self.method.clone(),
+            path: url.path.clone(),
+            headers,
+            body: self.body.clone(),
+        };
         let id = ctx.send(&self.address, url.port, &request)?;
         self.waiting = Some((id, Some(ctx.now() + self.timeout.unwrap_or(PATIENCE))));
         Ok(())
@@ -237,14 +340,26 @@ impl Fetch {
             (Voice::Wget, NetError::NoSuchHost(name)) => (1, format!("wget: bad address '{name}'")),
             (Voice::Wget, NetError::TimedOut) if span.is_some() => (1, "wget: download timed out".to_owned()),
             (Voice::Wget, NetError::Reset) => (1, "wget: error getting response: Connection reset by peer".to_owned()),
-            (Voice::Wget, error) => (1, format!("wget: can't connect to remote host ({}): {error}", self.address)),
+            (Voice::Wget, error) => (
+                1,
+                format!("wget: can't connect to remote host ({}): {error}", self.address),
+            ),
             (Voice::Curl, NetError::NoSuchHost(name)) => (6, format!("curl: (6) Could not resolve host: {name}")),
             (Voice::Curl, NetError::TimedOut) => {
                 let millis = span.unwrap_or(PATIENCE).0 / 1_000_000;
-                (28, format!("curl: (28) Connection timed out after {millis} milliseconds"))
+                (
+                    28,
+                    format!("curl: (28) Connection timed out after {millis} milliseconds"),
+                )
             }
             (Voice::Curl, NetError::Reset) => (52, "curl: (52) Empty reply from server".to_owned()),
-            (Voice::Curl, _) => (7, format!("curl: (7) Failed to connect to {} port {} after 0 ms: Could not connect to server", url.host, url.port)),
+            (Voice::Curl, _) => (
+                7,
+                format!(
+                    "curl: (7) Failed to connect to {} port {} after 0 ms: Could not connect to server",
+                    url.host, url.port
+                ),
+            ),
         };
         self.code = code;
         if self.show_errors {
@@ -274,7 +389,13 @@ impl Fetch {
         }
         if self.voice == Voice::Wget {
             if self.show_headers {
-                ctx.complain(&head.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"));
+                ctx.complain(
+                    &head
+                        .lines()
+                        .map(|line| format!("  {line}"))
+                        .collect::<Vec<_>>()
+                        .join("\n"),
+                );
             }
             if status >= 400 {
                 ctx.complain(&format!("wget: server returned error: {line}"));
@@ -326,7 +447,11 @@ impl Fetch {
                     }
                 }
                 Err(error) => {
-                    let text = if self.voice == Voice::Wget { format!("wget: can't open '{path}': {error}") } else { format!("curl: (23) Failure writing output to destination: {error}") };
+                    let text = if self.voice == Voice::Wget {
+                        format!("wget: can't open '{path}': {error}")
+                    } else {
+                        format!("curl: (23) Failure writing output to destination: {error}")
+                    };
                     ctx.complain(&text);
                     self.code = if self.voice == Voice::Wget { 1 } else { 23 };
                 }
@@ -396,7 +521,9 @@ pub(crate) struct Listen {
 
 fn netcat(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Made {
     // Everything after -e is the command.
-    let split = arguments.iter().position(|argument| argument.starts_with('-') && !argument.starts_with("--") && argument.ends_with('e') && argument.len() > 1);
+    let split = arguments.iter().position(|argument| {
+        argument.starts_with('-') && !argument.starts_with("--") && argument.ends_with('e') && argument.len() > 1
+    });
     let (own, command) = match split {
         Some(at) => {
             let flags = arguments[at].trim_end_matches('e');
@@ -416,9 +543,17 @@ fn netcat(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Made {
             None => return Err((1, "a port is needed: -p PORT".to_owned())),
         };
         ctx.listen(port).map_err(|error| (1, format!("bind: {error}")))?;
-        return Ok(Client::Listen(Box::new(Listen { port, again: options.has('k'), command, input: None, child: None })));
+        return Ok(Client::Listen(Box::new(Listen {
+            port,
+            again: options.has('k'),
+            command,
+            input: None,
+            child: None,
+        })));
     }
-    let [host, port] = options.operands.as_slice() else { return Err((1, "usage: nc [OPTIONS] HOST PORT".to_owned())) };
+    let [host, port] = options.operands.as_slice() else {
+        return Err((1, "usage: nc [OPTIONS] HOST PORT".to_owned()));
+    };
     Ok(Client::Netcat(Box::new(Netcat {
         host: host.to_string(),
         port: number(port)?,
@@ -502,11 +637,24 @@ impl Netcat {
         let mut words = text.lines().next().unwrap_or_default().split_whitespace();
         match (words.next(), words.next(), words.next()) {
             (Some(method), Some(path), Some(version)) if version.starts_with("HTTP/") => {
-                let headers = text.lines().skip(1).take_while(|line| !line.trim().is_empty()).filter_map(|line| line.split_once(':'));
-                let headers = headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
-                Request::Http { method: method.to_owned(), path: path.to_owned(), headers, body: Vec::new() }
+                let headers = text
+                    .lines()
+                    .skip(1)
+                    .take_while(|line| !line.trim().is_empty())
+                    .filter_map(|line| line.split_once(':'));
+                let headers = headers
+                    .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+                    .collect();
+                Request::Http {
+                    method: method.to_owned(),
+                    path: path.to_owned(),
+                    headers,
+                    body: Vec::new(),
+                }
             }
-            _ => Request::Tcp { data: self.data.clone() },
+            _ => Request::Tcp {
+                data: self.data.clone(),
+            },
         }
     }
 }
@@ -546,7 +694,9 @@ impl Listen {
             }
             self.input = Some(input);
         }
-        let Some((_, id, request)) = ctx.take_request() else { return Step::Wait(Wait::Request) };
+        let Some((_, id, request)) = ctx.take_request() else {
+            return Step::Wait(Wait::Request);
+        };
         let (text, http) = received(&request);
         if text.is_empty() && !http {
             // Somebody only looked whether the port is open.
@@ -566,7 +716,11 @@ impl Listen {
             ctx.stop_listening(self.port);
             return Step::Exit(0);
         };
-        let input = ctx.kernel.open(crate::runtime::kernel::FileKind::Text(text.into_bytes().into()), true, false);
+        let input = ctx.kernel.open(
+            crate::runtime::kernel::FileKind::Text(text.into_bytes().into()),
+            true,
+            false,
+        );
         let (read, write) = ctx.pipe();
         ctx.kernel.retain(read);
         ctx.kernel.retain(write);
@@ -575,7 +729,8 @@ impl Listen {
         let program: Result<Program, _> = if name.contains('/') {
             crate::shell::program::load(ctx, &name)
         } else {
-            crate::shell::program::find_on_path(ctx, &name, &path).and_then(|path| crate::shell::program::load(ctx, &path))
+            crate::shell::program::find_on_path(ctx, &name, &path)
+                .and_then(|path| crate::shell::program::load(ctx, &path))
         };
         let child = match program {
             Ok(program) => ctx.spawn(program, command.into(), &[(0, input), (1, write)]),
@@ -603,7 +758,12 @@ impl Listen {
 fn received(request: &Request) -> (String, bool) {
     match request {
         Request::Tcp { data } => (String::from_utf8_lossy(data).into_owned(), false),
-        Request::Http { method, path, headers, body } => {
+        Request::Http {
+            method,
+            path,
+            headers,
+            body,
+        } => {
             let mut text = format!("{method} {path} HTTP/1.1\r\n");
             for (name, value) in headers {
                 text.push_str(&format!("{name}: {value}\r\n"));
@@ -621,16 +781,32 @@ fn answer(data: &[u8], http: bool) -> Response {
         return Response::Tcp { data: data.to_vec() };
     }
     let text = String::from_utf8_lossy(data).into_owned();
-    let status = text.strip_prefix("HTTP/").and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok());
-    let Some(status) = status else { return Response::Tcp { data: data.to_vec() } };
-    let (head, body) = text.split_once("\r\n\r\n").or_else(|| text.split_once("\n\n")).unwrap_or((&text, ""));
+    let status = text
+        .strip_prefix("HTTP/")
+        .and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok());
+    let Some(status) = status else {
+        return Response::Tcp { data: data.to_vec() };
+    };
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .or_else(|| text.split_once("\n\n"))
+        .unwrap_or((&text, ""));
     let headers = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-    let headers = headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
-    Response::Http { status, headers, body: body.as_bytes().to_vec() }
+    let headers = headers
+        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+        .collect();
+    Response::Http {
+        status,
+        headers,
+        body: body.as_bytes().to_vec(),
+    }
 }
 
 fn nslookup(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
-    let operands: Vec<&Arc<str>> = arguments.iter().filter(|argument| !argument.starts_with('-') && !matches!(&***argument, "hosts" | "ahosts")).collect();
+    let operands: Vec<&Arc<str>> = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-') && !matches!(&***argument, "hosts" | "ahosts"))
+        .collect();
     let Some(query) = operands.first() else {
         ctx.complain(&format!("{name}: a name is needed"));
         return 1;
@@ -639,7 +815,10 @@ fn nslookup(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
     if name == "getent" {
         return match result {
             Ok(addresses) => {
-                let lines: String = addresses.iter().map(|address| format!("{address:<15} {query}\n")).collect();
+                let lines: String = addresses
+                    .iter()
+                    .map(|address| format!("{address:<15} {query}\n"))
+                    .collect();
                 ctx.print(&lines);
                 0
             }
@@ -653,7 +832,11 @@ fn nslookup(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
     match result {
         Ok(addresses) => {
             for address in addresses {
-                let text = if name == "host" { format!("{query} has address {address}\n") } else { format!("Name:\t{query}\nAddress: {address}\n") };
+                let text = if name == "host" {
+                    format!("{query} has address {address}\n")
+                } else {
+                    format!("Name:\t{query}\nAddress: {address}\n")
+                };
                 ctx.print(&text);
             }
             if name == "nslookup" {
@@ -670,11 +853,30 @@ fn nslookup(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
 
 fn ping(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Made {
     let options = Options::parse("c:w:W:i:qs:I:46", &[], arguments).map_err(|message| (1, message))?;
-    let name = options.operands.first().cloned().ok_or((1, "a host is needed".to_owned()))?;
-    let address = ctx.host.resolve(&name).map_err(|error| (1, error.to_string()))?.into_iter().next().unwrap_or_default();
-    let count = options.value('c').and_then(|count| count.parse().ok()).unwrap_or(u32::MAX);
+    let name = options
+        .operands
+        .first()
+        .cloned()
+        .ok_or((1, "a host is needed".to_owned()))?;
+    let address = ctx
+        .host
+        .resolve(&name)
+        .map_err(|error| (1, error.to_string()))?
+        .into_iter()
+        .next()
+        .unwrap_or_default();
+    let count = options
+        .value('c')
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(u32::MAX);
     ctx.print(&format!("PING {name} ({address}): 56 data bytes\n"));
-    Ok(Client::Ping { address: address.into(), name, sent: 0, count, next: ctx.now() })
+    Ok(Client::Ping {
+        address: address.into(),
+        name,
+        sent: 0,
+        count,
+        next: ctx.now(),
+    })
 }
 
 impl Client {
@@ -684,7 +886,13 @@ impl Client {
             Self::Fetch(fetch) => fetch.step(ctx),
             Self::Netcat(netcat) => netcat.step(ctx),
             Self::Listen(listen) => listen.step(ctx),
-            Self::Ping { address, name, sent, count, next } => {
+            Self::Ping {
+                address,
+                name,
+                sent,
+                count,
+                next,
+            } => {
                 if ctx.now() < *next {
                     return Step::Wait(Wait::Until(*next));
                 }
@@ -694,7 +902,12 @@ impl Client {
                 }
                 ctx.print(&format!("64 bytes from {address}: seq={sent} ttl=64 time=0.060 ms\n"));
                 *sent += 1;
-                *next = ctx.now() + if *sent >= *count { SimDuration::ZERO } else { SimDuration::from_secs(1) };
+                *next = ctx.now()
+                    + if *sent >= *count {
+                        SimDuration::ZERO
+                    } else {
+                        SimDuration::from_secs(1)
+                    };
                 Step::Yield
             }
         }

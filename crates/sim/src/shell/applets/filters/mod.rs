@@ -1,0 +1,704 @@
+//! Filters: applets that read files or standard input and write to standard output. One driver feeds them lines or pieces,
+//! so that a pipe flows as it does in reality: `tail -f log | grep x` prints each line when it comes.
+
+mod columns;
+mod encoding;
+mod ends;
+mod grep;
+mod sorting;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::awk::Awk;
+use super::input::{Input, Line, Piece};
+use super::options::Options;
+use super::sed::Sed;
+use super::{Applet, run};
+use crate::runtime::files::Errno;
+use crate::runtime::kernel::FileId;
+use crate::runtime::syscalls::{Ctx, Open, Step};
+
+use columns::{Cut, Tr, cut, tr};
+use encoding::{Dump, base64_decode, base64_encode, digest, dump};
+use ends::{Tail, head, shown, tail};
+use grep::{Grep, grep};
+use sorting::{sort, uniq_key, uniq_line, wc, wc_line};
+
+/// A filter under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter {
+    input: Input,
+    kind: Kind,
+    out: Vec<u8>,
+    code: i32,
+    /// It ends when what it has written is taken.
+    done: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Cat {
+        number: bool,
+        count: u64,
+        ends: bool,
+    },
+    Head {
+        lines: Option<u64>,
+        bytes: Option<u64>,
+        left: u64,
+        headers: bool,
+        first: bool,
+        drop_last: Option<usize>,
+        kept: VecDeque<Vec<u8>>,
+    },
+    Tail(Tail),
+    Grep(Box<Grep>),
+    Wc {
+        options: Options,
+        counts: [u64; 4],
+        totals: [u64; 4],
+        files: usize,
+        rows: Vec<([u64; 4], Arc<str>)>,
+    },
+    Sort {
+        options: Options,
+        lines: Vec<Vec<u8>>,
+    },
+    Uniq {
+        options: Options,
+        last: Option<Vec<u8>>,
+        count: u64,
+    },
+    Cut(Cut),
+    Tr(Box<Tr>),
+    Tee {
+        files: Vec<FileId>,
+    },
+    Nl {
+        count: u64,
+    },
+    Reverse {
+        lines: Vec<Vec<u8>>,
+        within: bool,
+    },
+    Fold {
+        width: usize,
+    },
+    Digest {
+        name: Arc<str>,
+        data: Vec<u8>,
+    },
+    Base64 {
+        decode: bool,
+        wrap: usize,
+        data: Vec<u8>,
+    },
+    Paste {
+        serial: bool,
+        delimiter: char,
+        row: Vec<String>,
+    },
+    Sed(Box<Sed>),
+    Awk(Box<Awk>),
+    Dump {
+        data: Vec<u8>,
+        style: Dump,
+        options: Options,
+    },
+}
+
+/// Starts one of these applets.
+pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Option<Step> {
+    let result = match name {
+        "cat" => cat(arguments),
+        "head" => head(arguments),
+        "tail" => tail(arguments),
+        "grep" | "egrep" | "fgrep" => grep(name, arguments),
+        "wc" => wc(arguments),
+        "sort" => parsed("nrufk:t:o:csbdghiMVzm", arguments, |options| {
+            Ok((
+                options.operands.clone(),
+                Kind::Sort {
+                    options,
+                    lines: Vec::new(),
+                },
+            ))
+        }),
+        "uniq" => parsed("cdiuf:s:w:z", arguments, |options| {
+            Ok((
+                options.operands.iter().take(1).cloned().collect(),
+                Kind::Uniq {
+                    options,
+                    last: None,
+                    count: 0,
+                },
+            ))
+        }),
+        "cut" => cut(arguments),
+        "tr" => tr(arguments),
+        "tee" => tee(arguments, ctx),
+        "nl" => parsed("b:w:s:", arguments, |options| {
+            Ok((options.operands, Kind::Nl { count: 0 }))
+        }),
+        "tac" | "rev" => parsed("", arguments, |options| {
+            Ok((
+                options.operands,
+                Kind::Reverse {
+                    lines: Vec::new(),
+                    within: name == "rev",
+                },
+            ))
+        }),
+        "fold" => parsed("w:bs", arguments, |options| {
+            let width = options
+                .value('w')
+                .and_then(|width| width.parse().ok())
+                .unwrap_or(80)
+                .max(1);
+            Ok((options.operands, Kind::Fold { width }))
+        }),
+        "md5sum" | "sha1sum" | "sha256sum" | "sha512sum" | "cksum" | "crc32" => {
+            ctx.notice(&format!("not simulated: the digests of {name} are not the real ones"));
+            parsed("c", arguments, |options| {
+                Ok((
+                    options.operands,
+                    Kind::Digest {
+                        name: name.into(),
+                        data: Vec::new(),
+                    },
+                ))
+            })
+        }
+        "base64" => parsed("dw:", arguments, |options| {
+            let wrap = options.value('w').and_then(|wrap| wrap.parse().ok()).unwrap_or(76);
+            Ok((
+                options.operands.clone(),
+                Kind::Base64 {
+                    decode: options.has('d'),
+                    wrap,
+                    data: Vec::new(),
+                },
+            ))
+        }),
+        "paste" => parsed("sd:", arguments, |options| {
+            let delimiter = options
+                .value('d')
+                .and_then(|value| {
+                    if value == "\\n" {
+                        Some('\n')
+                    } else {
+                        value.chars().next()
+                    }
+                })
+                .unwrap_or('\t');
+            Ok((
+                options.operands.clone(),
+                Kind::Paste {
+                    serial: options.has('s'),
+                    delimiter,
+                    row: Vec::new(),
+                },
+            ))
+        }),
+        "sed" => Sed::new(arguments, ctx).map(|(files, sed)| (files, Kind::Sed(Box::new(sed)))),
+        "awk" | "gawk" | "mawk" => Awk::new(arguments, ctx).map(|(files, awk)| (files, Kind::Awk(Box::new(awk)))),
+        "od" => parsed("A:t:cxbdvN:", arguments, |options| {
+            Ok((
+                options.operands.clone(),
+                Kind::Dump {
+                    data: Vec::new(),
+                    style: Dump::Od,
+                    options: options.clone(),
+                },
+            ))
+        }),
+        "hexdump" | "xxd" | "hd" => parsed("Cpn:v", arguments, |options| {
+            Ok((
+                options.operands.clone(),
+                Kind::Dump {
+                    data: Vec::new(),
+                    style: Dump::Hex,
+                    options: options.clone(),
+                },
+            ))
+        }),
+        "strings" => parsed("n:", arguments, |options| {
+            Ok((
+                options.operands.clone(),
+                Kind::Dump {
+                    data: Vec::new(),
+                    style: Dump::Strings,
+                    options: options.clone(),
+                },
+            ))
+        }),
+        "less" | "more" => parsed("", arguments, |options| {
+            Ok((
+                options.operands,
+                Kind::Cat {
+                    number: false,
+                    count: 0,
+                    ends: false,
+                },
+            ))
+        }),
+        _ => return None,
+    };
+    Some(match result {
+        Ok((files, kind)) => {
+            let mut input = Input::new(&files);
+            if let Kind::Sort { options, .. } | Kind::Uniq { options, .. } = &kind
+                && options.has('z')
+            {
+                input.delimiter = 0;
+            }
+            if let Kind::Grep(grep) = &kind {
+                input.quiet = grep.options.has('s');
+            }
+            run(Applet::Filter(Filter {
+                input,
+                kind,
+                out: Vec::new(),
+                code: 0,
+                done: false,
+            }))
+        }
+        Err((code, message)) => {
+            ctx.complain(&format!("{name}: {message}"));
+            Step::Exit(code)
+        }
+    })
+}
+
+type Made = Result<(Vec<Arc<str>>, Kind), (i32, String)>;
+
+fn parsed(letters: &str, arguments: &[Arc<str>], make: impl FnOnce(Options) -> Made) -> Made {
+    make(Options::parse(letters, &[], arguments).map_err(|message| (1, message))?)
+}
+
+fn cat(arguments: &[Arc<str>]) -> Made {
+    parsed("nbuvteTAE", arguments, |options| {
+        let number = options.has('n') || options.has('b');
+        Ok((
+            options.operands.clone(),
+            Kind::Cat {
+                number,
+                count: 0,
+                ends: options.has('E') || options.has('e') || options.has('A'),
+            },
+        ))
+    })
+}
+
+fn tee(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Made {
+    let options = Options::parse("ai", &[], arguments).map_err(|message| (1, message))?;
+    let mut files = Vec::new();
+    for operand in &options.operands {
+        let how = if options.has('a') { Open::APPEND } else { Open::WRITE };
+        match ctx.open(operand, how) {
+            Ok(file) => {
+                ctx.kernel.retain(file);
+                files.push(file);
+            }
+            Err(error) => ctx.complain(&format!("tee: {operand}: {error}")),
+        }
+    }
+    Ok((Vec::new(), Kind::Tee { files }))
+}
+
+impl Filter {
+    /// Lets it run for a turn.
+    pub fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
+        if self.done {
+            return self.finish(ctx);
+        }
+        let pieces = matches!(
+            &self.kind,
+            Kind::Cat {
+                number: false,
+                ends: false,
+                ..
+            } | Kind::Tr(_)
+                | Kind::Tee { .. }
+                | Kind::Digest { .. }
+                | Kind::Base64 { .. }
+                | Kind::Dump { .. }
+        ) || matches!(
+            &self.kind,
+            Kind::Head { bytes: Some(_), .. } | Kind::Tail(Tail { bytes: Some(_), .. })
+        );
+        loop {
+            if ctx.steps == 0 || self.out.len() > 32_768 {
+                return self.flush(ctx, Step::Yield);
+            }
+            if let Kind::Tail(tail) = &mut self.kind
+                && tail.following
+            {
+                let step = tail.follow_step(ctx, &mut self.out);
+                return self.flush(ctx, step);
+            }
+            if pieces {
+                match self.input.chunk(ctx) {
+                    Piece::Data(data) => {
+                        if self.piece(data, ctx) {
+                            self.input.stop(ctx);
+                            break;
+                        }
+                    }
+                    Piece::Wait(wait) => return self.flush(ctx, Step::Wait(wait)),
+                    Piece::End => break,
+                }
+                continue;
+            }
+            ctx.spend(1);
+            if let Kind::Awk(awk) = &mut self.kind
+                && awk.begin(ctx, &mut self.out)
+            {
+                self.input.stop(ctx);
+                break;
+            }
+            match self.input.line(ctx) {
+                Line::Text(line, terminated) => {
+                    if self.line(ctx, line, terminated) {
+                        break;
+                    }
+                }
+                Line::FileEnd(name) => self.file_end(&name),
+                Line::Wait(wait) => return self.flush(ctx, Step::Wait(wait)),
+                Line::End => break,
+            }
+        }
+        self.end(ctx);
+        if let Kind::Tail(tail) = &self.kind
+            && tail.following
+        {
+            return self.flush(ctx, Step::Yield);
+        }
+        self.done = true;
+        self.finish(ctx)
+    }
+
+    fn flush(&mut self, ctx: &mut Ctx<'_>, step: Step) -> Step {
+        let out = std::mem::take(&mut self.out);
+        match ctx.write(1, &out) {
+            Err(Errno::Pipe) => Step::Exit(1),
+            // What waits to be taken keeps the process from its next turn.
+            _ if !ctx.proc().out.is_empty() => Step::Yield,
+            _ => step,
+        }
+    }
+
+    fn finish(&mut self, ctx: &mut Ctx<'_>) -> Step {
+        let code = if self.input.failed && self.code == 0 && !matches!(self.kind, Kind::Grep(_)) {
+            1
+        } else {
+            self.code
+        };
+        if self.out.is_empty() {
+            return Step::Exit(code);
+        }
+        self.flush(ctx, Step::Exit(code))
+    }
+
+    /// Takes a piece; true when no more is wanted.
+    fn piece(&mut self, data: Vec<u8>, ctx: &mut Ctx<'_>) -> bool {
+        match &mut self.kind {
+            Kind::Tr(tr) => tr.text(&String::from_utf8_lossy(&data), &mut self.out),
+            Kind::Digest { data: all, .. } | Kind::Base64 { data: all, .. } | Kind::Dump { data: all, .. } => {
+                all.extend(data);
+                return all.len() > 16 << 20;
+            }
+            Kind::Tee { files } => {
+                let user = ctx.proc().user;
+                for file in files.iter() {
+                    let _ = ctx.kernel.write(*file, &data, &mut *ctx.host, user);
+                }
+                self.out.extend(data);
+            }
+            Kind::Head { left, .. } => {
+                let taken = data.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                self.out.extend_from_slice(&data[..taken]);
+                *left -= taken as u64;
+                if *left == 0 {
+                    ctx.unread(0, &data[taken..]);
+                    return true;
+                }
+            }
+            Kind::Tail(tail) => {
+                let count = usize::try_from(tail.bytes.unwrap_or(0)).unwrap_or(usize::MAX);
+                if tail.from_start {
+                    let skip = (count as u64)
+                        .saturating_sub(1)
+                        .saturating_sub(tail.seen)
+                        .min(data.len() as u64) as usize;
+                    tail.seen += data.len() as u64;
+                    self.out.extend_from_slice(&data[skip..]);
+                } else {
+                    let mut all = tail.kept.pop_front().unwrap_or_default();
+                    all.extend(data);
+                    let start = all.len().saturating_sub(count);
+                    tail.kept.push_back(all.split_off(start));
+                }
+            }
+            _ => self.out.extend(data),
+        }
+        false
+    }
+
+    /// Takes a line; true when no more is wanted.
+    fn line(&mut self, ctx: &mut Ctx<'_>, line: Vec<u8>, terminated: bool) -> bool {
+        let out = &mut self.out;
+        match &mut self.kind {
+            Kind::Cat { number, count, ends } => {
+                *count += 1;
+                if *number {
+                    out.extend(format!("{count:>6}\t").bytes());
+                }
+                out.extend(line);
+                if *ends && terminated {
+                    out.push(b'$');
+                }
+                if terminated {
+                    out.push(b'\n');
+                }
+            }
+            Kind::Head {
+                left,
+                headers,
+                first,
+                drop_last,
+                kept,
+                ..
+            } => {
+                if *headers && *left > 0 && self.input.begun > 0 && std::mem::take(first) {
+                    if self.input.begun > 1 {
+                        out.push(b'\n');
+                    }
+                    out.extend(format!("==> {} <==\n", shown(&self.input.name())).bytes());
+                }
+                if let Some(drop) = drop_last {
+                    kept.push_back(line);
+                    if kept.len() > *drop
+                        && let Some(line) = kept.pop_front()
+                    {
+                        out.extend(line);
+                        out.push(b'\n');
+                    }
+                    return false;
+                }
+                if *left > 0 {
+                    *left -= 1;
+                    out.extend(line);
+                    if terminated {
+                        out.push(b'\n');
+                    }
+                }
+                if *left == 0 && !*headers {
+                    self.input.give_back(ctx);
+                    self.input.stop(ctx);
+                    return true;
+                }
+            }
+            Kind::Tail(tail) => tail.line(line, terminated, &self.input.name(), self.input.begun, out),
+            Kind::Grep(grep) => {
+                if grep.line(&line, &self.input.name(), out) {
+                    if grep.options.has('q') {
+                        self.input.stop(ctx);
+                        return true;
+                    }
+                    let name = self.input.name();
+                    self.input.close(ctx);
+                    self.file_end(&name);
+                }
+            }
+            Kind::Wc { counts, .. } => {
+                let text = String::from_utf8_lossy(&line);
+                counts[0] += u64::from(terminated);
+                counts[1] += text.split_ascii_whitespace().count() as u64;
+                counts[2] += line.len() as u64 + u64::from(terminated);
+                counts[3] += text.chars().count() as u64 + u64::from(terminated);
+            }
+            Kind::Sort { lines, .. } | Kind::Reverse { lines, within: false } => lines.push(line),
+            Kind::Reverse { within: true, .. } => {
+                out.extend(String::from_utf8_lossy(&line).chars().rev().collect::<String>().bytes());
+                out.push(b'\n');
+            }
+            Kind::Uniq { options, last, count } => {
+                let key = |line: &[u8]| uniq_key(options, line);
+                if last.as_ref().is_some_and(|last| key(last) == key(&line)) {
+                    *count += 1;
+                } else {
+                    if let Some(last) = last.take() {
+                        uniq_line(options, &last, *count, out);
+                    }
+                    *last = Some(line);
+                    *count = 1;
+                }
+            }
+            Kind::Cut(cut) => {
+                if let Some(line) = cut.line(&String::from_utf8_lossy(&line)) {
+                    out.extend(line.bytes());
+                    out.push(b'\n');
+                }
+            }
+            Kind::Nl { count } => {
+                if line.is_empty() {
+                    out.extend(b"       \n");
+                } else {
+                    *count += 1;
+                    out.extend(format!("{count:>6}\t").bytes());
+                    out.extend(line);
+                    out.push(b'\n');
+                }
+            }
+            Kind::Fold { width } => {
+                let chars: Vec<char> = String::from_utf8_lossy(&line).chars().collect();
+                for piece in chars.chunks(*width) {
+                    out.extend(piece.iter().collect::<String>().bytes());
+                    out.push(b'\n');
+                }
+                if chars.is_empty() {
+                    out.push(b'\n');
+                }
+            }
+            Kind::Paste { serial, delimiter, row } => {
+                let text = String::from_utf8_lossy(&line).into_owned();
+                if *serial {
+                    row.push(text);
+                } else {
+                    out.extend(text.bytes());
+                    out.push(b'\n');
+                    let _ = delimiter;
+                }
+            }
+            Kind::Sed(sed) => {
+                if sed.line(ctx, &String::from_utf8_lossy(&line), terminated, out) {
+                    self.input.stop(ctx);
+                    return true;
+                }
+            }
+            Kind::Awk(awk) => {
+                if awk.line(ctx, &String::from_utf8_lossy(&line), &self.input.name(), out) {
+                    self.input.stop(ctx);
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        false
+    }
+
+    fn file_end(&mut self, name: &Arc<str>) {
+        let out = &mut self.out;
+        match &mut self.kind {
+            Kind::Grep(grep) => grep.file_end(name, out),
+            Kind::Wc {
+                counts, totals, rows, ..
+            } => {
+                for (total, count) in totals.iter_mut().zip(counts.iter()) {
+                    *total += count;
+                }
+                rows.push((std::mem::take(counts), Arc::clone(name)));
+            }
+            Kind::Head { lines, left, first, .. } => {
+                *left = lines.unwrap_or(0);
+                *first = true;
+            }
+            Kind::Tail(tail) => tail.file_end(name, self.input.begun, out),
+            Kind::Awk(awk) => awk.file_end(),
+            Kind::Paste {
+                serial: true,
+                delimiter,
+                row,
+            } => {
+                out.extend(row.join(&delimiter.to_string()).bytes());
+                out.push(b'\n');
+                row.clear();
+            }
+            _ => {}
+        }
+    }
+
+    /// After all input.
+    fn end(&mut self, ctx: &mut Ctx<'_>) {
+        let out = &mut self.out;
+        match &mut self.kind {
+            Kind::Grep(grep) => {
+                let failed = self.input.failed;
+                self.code = match (grep.matched, failed) {
+                    (true, _) if grep.options.has('q') => 0,
+                    (_, true) => 2,
+                    (matched, false) => i32::from(!matched),
+                };
+            }
+            Kind::Wc {
+                options,
+                totals,
+                rows,
+                files,
+                ..
+            } => {
+                for (counts, name) in rows.iter() {
+                    wc_line(
+                        options,
+                        counts,
+                        if *files == 0 { None } else { Some(name) },
+                        rows.len() > 1,
+                        out,
+                    );
+                }
+                if rows.len() > 1 {
+                    wc_line(options, totals, Some("total"), true, out);
+                }
+            }
+            Kind::Sort { options, lines } => sort(ctx, options, std::mem::take(lines), out, &mut self.code),
+            Kind::Reverse { lines, .. } => {
+                for line in lines.iter().rev() {
+                    out.extend_from_slice(line);
+                    out.push(b'\n');
+                }
+            }
+            Kind::Uniq { options, last, count } => {
+                if let Some(last) = last.take() {
+                    uniq_line(options, &last, *count, out);
+                }
+            }
+            Kind::Digest { name, data } => {
+                let digest = digest(name, data);
+                out.extend(format!("{digest}  -\n").bytes());
+            }
+            Kind::Base64 { decode, wrap, data } => {
+                if *decode {
+                    match base64_decode(data) {
+                        Some(bytes) => out.extend(bytes),
+                        None => {
+                            ctx.complain("base64: invalid input");
+                            self.code = 1;
+                        }
+                    }
+                } else {
+                    let text = base64_encode(data);
+                    if *wrap == 0 {
+                        out.extend(text.bytes());
+                    } else {
+                        for line in text.as_bytes().chunks(*wrap) {
+                            out.extend_from_slice(line);
+                            out.push(b'\n');
+                        }
+                    }
+                }
+            }
+            Kind::Dump { data, style, options } => dump(data, *style, options, out),
+            Kind::Tail(tail) => tail.end(ctx, out),
+            Kind::Tee { files } => {
+                for file in std::mem::take(files) {
+                    ctx.kernel.release(file);
+                }
+            }
+            Kind::Sed(sed) => self.code = sed.end(ctx, out),
+            Kind::Awk(awk) => self.code = awk.end(ctx, out),
+            _ => {}
+        }
+    }
+}
