@@ -40,17 +40,7 @@ pub fn apply(original: &Value, patch: &Value) -> Result<Value, Error> {
             "remove" => {
                 remove(&mut document, path)?;
             }
-            "replace" => {
-                if get(&document, path).is_none() {
-                    return Err(missing("replace", path));
-                }
-                if path.is_empty() {
-                    document = value();
-                } else {
-                    remove(&mut document, path)?;
-                    add(&mut document, path, value())?;
-                }
-            }
+            "replace" => replace(&mut document, path, value())?,
             "move" => {
                 let moved = remove(&mut document, from)?;
                 add(&mut document, path, moved)?;
@@ -148,6 +138,27 @@ fn add(document: &mut Value, path: &str, value: Value) -> Result<(), Error> {
     Ok(())
 }
 
+/// Unlike RFC 6902 has it, a field that an object does not have can be replaced as well.
+fn replace(document: &mut Value, path: &str, value: Value) -> Result<(), Error> {
+    if path.is_empty() {
+        *document = value;
+        return Ok(());
+    }
+    let failed = || missing("replace", path);
+    let (container, last) = parent(document, path).ok_or_else(failed)?;
+    match container {
+        Value::Object(map) => {
+            map.insert(last, value);
+        }
+        Value::Array(items) => {
+            let index = index(&last, items.len(), false).ok_or_else(failed)?;
+            items[index] = value;
+        }
+        _ => return Err(failed()),
+    }
+    Ok(())
+}
+
 fn remove(document: &mut Value, path: &str) -> Result<Value, Error> {
     let failed = || missing("remove", path);
     let (container, last) = parent(document, path).ok_or_else(failed)?;
@@ -195,7 +206,7 @@ mod tests {
                 Some(json!({ "a": [1, 2, 3], "b": { "c/d": 1, "x": 1 } })),
             ),
             (json!([{ "op": "test", "path": "/a/0", "value": 2 }]), None),
-            (json!([{ "op": "replace", "path": "/nope", "value": 2 }]), None),
+            (json!([{ "op": "replace", "path": "/nope/x", "value": 2 }]), None),
             (json!([{ "op": "remove", "path": "/a/7" }]), None),
             (json!([{ "op": "frob", "path": "/a" }]), None),
             (json!({}), None),
