@@ -282,33 +282,6 @@ texts! {
     MethodNotAllowed: "이 주소는 그렇게 쓰지 않는다.", "This address is not used in that way.";
     BackHome: "첫 화면으로", "Back to the start";
 
-    // Decisions of Kubernetes, by their code.
-    DecisionAdmissionRefused: "kubelet이 파드를 받아들이지 않는다: {reason}, {message}", "The kubelet does not admit the pod: {reason}, {message}";
-    DecisionDeploymentScale: "{replicaSet} 레플리카를 {from}에서 {to:으로/로} 바꾼다", "Scales {replicaSet} from {from} to {to}";
-    DecisionGcDelete: "주인({owners})이 사라져 함께 지운다", "Its owners ({owners}) are gone, so it is deleted";
-    DecisionGcDrop: "사라진 주인({owners})을 목록에서 뺀다", "Drops owners that are gone ({owners})";
-    DecisionImageBackoff: "이미지를 다시 받기 전에 {wait} 동안 기다린다 (ImagePullBackOff)", "Waits {wait} before the next pull (ImagePullBackOff)";
-    DecisionJobBackoff: "실패가 {failures}번이라 다음 파드를 {wait}초 뒤에 만든다", "After {failures:failure/failures} the next pod is made in {wait} s";
-    DecisionJobFinished: "Job이 끝났다: {condition} {reason} {message}", "The Job is finished: {condition} {reason} {message}";
-    DecisionJobTooFew: "파드가 {wanted}개여야 하는데 {active}개뿐이라 더 만든다", "{wanted:pod/pods} wanted, {active} active: more are made";
-    DecisionKillContainer: "컨테이너를 멈춘다: {message}", "Stops the container: {message}";
-    DecisionNodeTaint: "노드에 테인트를 붙인다: {taint}", "Taints the node: {taint}";
-    DecisionNodeUnknown: "{silence} 동안 소식이 없어 노드의 Ready를 Unknown으로 본다", "Nothing was heard for {silence}: the node's Ready becomes Unknown";
-    DecisionPhaseSucceeded: "모든 컨테이너가 성공으로 끝났고 다시 시작되지 않는다 → Succeeded", "All containers ended well and none restarts → Succeeded";
-    DecisionPhaseRunning: "컨테이너가 하나라도 실행 중이다 → {phase}", "A container is running → {phase}";
-    DecisionPhaseFailed: "모든 컨테이너가 끝났고 다시 시작되지 않으며, 성공이 아닌 것이 있다 → Failed", "All containers ended, none restarts, and one did not succeed → Failed";
-    DecisionPhaseInitFailed: "init 컨테이너가 실패했고 다시 시작되지 않는다 → Failed", "An init container failed and does not restart → Failed";
-    DecisionPhaseStopped: "파드가 밖에서 끝났다 → {phase}", "The pod was ended from outside → {phase}";
-    DecisionPhaseUnknown: "컨테이너의 상태를 알 수 없다 → {phase}", "The states of containers are not known → {phase}";
-    DecisionPhaseWaiting: "아직 시작하지 않은 컨테이너가 있다 → {phase}", "A container has not started yet → {phase}";
-    DecisionPhaseWillRestart: "끝난 컨테이너가 있지만 다시 시작될 것이다 → {phase}", "A container ended but will be restarted → {phase}";
-    DecisionPodGc: "파드 GC가 파드를 거둔다: {why}", "Pod garbage collection takes the pod: {why}";
-    DecisionReplicasTooFew: "파드가 {wanted}개여야 하는데 {active}개뿐이라 더 만든다", "{wanted:pod/pods} wanted, {active} active: more are made";
-    DecisionReplicasTooMany: "파드가 {wanted}개여야 하는데 {active}개라 몇을 지운다", "{wanted:pod/pods} wanted, {active} active: some are deleted";
-    DecisionRestartBackoff: "다시 시작하기 전에 {wait} 동안 기다린다 (CrashLoopBackOff)", "Waits {wait} before it is started again (CrashLoopBackOff)";
-    DecisionNoNode: "맞는 노드가 없다: {message}", "No node fits: {message}";
-    DecisionNodeChosen: "{node} 노드를 골랐다 (가능한 노드 {feasible}개)", "Chose node {node} ({feasible} feasible)";
-    DecisionTaintEvict: "{node} 노드의 테인트를 더 참지 못해 파드를 지운다", "The taint of {node} is no longer tolerated: the pod is deleted";
 
     // What a counter-example shows, by the form of its expectation.
     AgainstEventually: "{condition}: 한 번도 그렇게 되지 않았다", "{condition} never came to hold";

@@ -4,6 +4,7 @@
 //! - [`read`] makes an [`model::Experiment`] of the text of a fence, or says what is wrong where; [`cell`] makes one of
 //!   a manifest or of a console, so that every Run button gives the same kind of result;
 //! - [`Runner`] runs the trials on threads and reports each as it ends;
+//! - [`why`] puts the decisions of a trace into words;
 //! - [`limit`] names every limit.
 
 pub mod cell;
@@ -20,6 +21,7 @@ mod table;
 mod template;
 mod temporal;
 mod trial;
+pub mod why;
 
 pub use read::{Reading, read, trials};
 pub use runner::{Cancel, RunEvent, Runner};

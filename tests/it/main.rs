@@ -3,6 +3,7 @@
 mod cli;
 mod cluster_api;
 mod golden;
+mod lab;
 mod report;
 mod sample;
 mod shell;

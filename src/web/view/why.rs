@@ -17,8 +17,14 @@ pub struct LinkView {
     pub href: String,
     /// What happened.
     pub text: String,
-    /// Who did it, and by which rule.
-    pub cite: String,
+    /// Who did it.
+    pub actor: String,
+    /// The upstream function whose rule it is, empty if it is none.
+    pub rule: String,
+    /// Where the source of the rule can be read.
+    pub source: Option<String>,
+    /// The page of the Kubernetes documentation that says so.
+    pub page: Option<String>,
     /// Class of the state that it stands for, if any.
     pub class: &'static str,
 }
@@ -29,16 +35,18 @@ pub fn view(lang: Lang, trace: &Trace, from: RecordId, choice: &Choice) -> Vec<L
         .into_iter()
         .map(|(id, record)| {
             let (text, rule) = words(lang, record);
-            let cite = if rule.is_empty() {
-                record.actor.clone()
-            } else {
-                format!("{} · {rule}", record.actor)
+            let page = match &record.what {
+                What::Decision { code, .. } => crate::lab::why::page(lang, code),
+                _ => None,
             };
             LinkView {
                 clock: time::clock(record.at),
                 href: choice.href(record.at, Some(id)),
                 text,
-                cite,
+                actor: record.actor.clone(),
+                source: crate::lab::why::source(&rule),
+                rule,
+                page,
                 class: class(record),
             }
         })
@@ -120,7 +128,7 @@ pub fn words(lang: Lang, record: &Record) -> (String, String) {
             values,
         } => {
             rule.clone_from(source);
-            super::decisions::words(lang, code, values).unwrap_or_else(|| {
+            crate::lab::why::decision(lang, code, values).unwrap_or_else(|| {
                 let values: Vec<_> = values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
                 let code = say(Text::WhyDecision, &[("code", code.clone())]);
                 if values.is_empty() {
