@@ -11,7 +11,7 @@ pub const TRIALS: usize = 10_000;
 pub const VIRTUAL_TIME: SimDuration = SimDuration::from_secs(30 * 24 * 3600);
 
 /// Records of one trial's trace.
-pub const RECORDS: usize = 5_000_000;
+pub const RECORDS: usize = peapod_sim::cluster::MAX_RECORDS;
 
 /// Real time of one trial.
 pub const WALL_TIME: Duration = Duration::from_secs(60);

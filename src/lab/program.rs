@@ -7,7 +7,8 @@ use peapod_sim::manifest;
 
 use super::expr::{Compiled, Compiler, Names, Tracker, Trouble};
 use super::model::{
-    Action, Assignment, Condition, Diagnostic, Experiment, Expression, FaultSpec, OrElse, Place, Severity, Trial,
+    Action, Assignment, Condition, Diagnostic, Experiment, Expression, FaultSpec, OrElse, Place, Severity, Timing,
+    Trial, Until,
 };
 use super::read::place_in;
 use super::template::{Rendered, Template};
@@ -211,6 +212,12 @@ pub fn check(experiment: &Experiment) -> Vec<Diagnostic> {
     };
     let mut problems = Vec::new();
     for (index, (step, compiled)) in experiment.steps.iter().zip(&program.steps).enumerate() {
+        if let (Timing::At(at), Until::For(end)) = (step.timing, experiment.until)
+            && at > end
+        {
+            let message = format!("this step comes at {at}, and the trial ends at {end}");
+            problems.push(Diagnostic::error("experiment.step", message).at(step.place));
+        }
         if let Action::Apply { text, place } = &step.action {
             problems.extend(check_manifest(&program, index, text, *place, &trials, step.or_else));
         }

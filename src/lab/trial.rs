@@ -451,6 +451,7 @@ impl<'p> Run<'p> {
         }
         self.cluster.run_until(at);
         self.look();
+        self.check_cluster()?;
         Ok(self.holds(condition))
     }
 
@@ -472,6 +473,7 @@ impl<'p> Run<'p> {
                     _ => break,
                 }
             }
+            self.check_cluster()?;
             if self.cluster.settled() {
                 return Ok(());
             }
@@ -487,27 +489,32 @@ impl<'p> Run<'p> {
         if self.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        let place = Place {
-            line: self.program.experiment.first_line,
-            column: 1,
-            length: 1,
-        };
-        let limit = |message: String| Stop::Limit(Diagnostic::error("trial.limit", message).at(place));
-        if self.cluster.records().len() > limit::RECORDS {
-            return Err(limit(format!(
-                "a trial may have {} records, and this one met them at {}",
-                limit::RECORDS,
-                self.cluster.now()
-            )));
-        }
+        self.check_cluster()?;
         if self.began.elapsed() > limit::WALL_TIME {
             let wall = limit::WALL_TIME.as_secs();
-            return Err(limit(format!(
+            return Err(self.limit(format!(
                 "a trial may take {wall} s of real time, and this one came to {} of virtual time",
                 self.cluster.now()
             )));
         }
         Ok(())
+    }
+
+    /// Whether the cluster itself stopped at a limit.
+    fn check_cluster(&self) -> Result<(), Stop> {
+        self.cluster
+            .problem()
+            .map_or(Ok(()), |message| Err(self.limit(message)))
+    }
+
+    fn limit(&self, message: String) -> Stop {
+        let line = self.program.experiment.first_line;
+        let place = Place {
+            line,
+            column: 1,
+            length: 1,
+        };
+        Stop::Limit(Diagnostic::error("trial.limit", message).at(place))
     }
 
     // ---- Looking.
