@@ -160,7 +160,7 @@ expect:
     within: 10s
   - finally: \"!exists('Pod', 'demo')\"
   - always: t > 0 && t <= 120 || t == 0
-  - never: pod('demo').status.phase in ['Failed', 'Succeeded']
+  - never: pod('demo').status.phase == 'Succeeded'
   - eventually: pod('demo').metadata.deletionTimestamp != null
   - eventually: pod('demo').status.phase == 'Succeeded'
 ",
@@ -237,7 +237,9 @@ steps:
       metadata: {name: demo}
       spec: {containers: [{name: app, image: 'nginx:1.14.2-nothing'}]}
 until: 1m
-observe: {reason: container('demo', 'app').state.reason, phase: pod('demo').status.phase}
+observe:
+  reason: container('demo', 'app').state.reason
+  phase: pod('demo').status.phase
 ");
     let observed = &result.trials[0].observations;
     assert_eq!(observed["phase"], json!("Pending"));

@@ -20,6 +20,9 @@ use std::sync::Arc;
 use peapod_sim::objects::{Key, Kind};
 use serde_json::Value;
 
+#[cfg(test)]
+mod tests;
+
 pub use compile::{Compiler, Names};
 pub use eval::{Scope, Trackers};
 pub use value::Val;

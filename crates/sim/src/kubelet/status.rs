@@ -400,7 +400,10 @@ impl Kubelet {
             keep_own_times(conditions, known, &now);
         }
         if worker.status.as_ref().is_some_and(|old| same_for_kubelet(old, &status)) {
-            worker.status_cause.clear();
+            // What led to a status that waits to be written is not forgotten when nothing new comes to it.
+            if !worker.status_planned {
+                worker.status_cause.clear();
+            }
             return;
         }
         worker.status = Some(status);
