@@ -252,24 +252,13 @@ mod tests {
         // What has the form of a code and is none: hosts, files, fields, and what manifests are told.
         let other = |code: &str| {
             let (head, tail) = code.split_once('.').unwrap_or_default();
-            head == "manifest"
-                || matches!(head, "metadata" | "spec" | "status" | "involved")
-                || matches!(
-                    tail,
-                    "io" | "yaml"
-                        | "com"
-                        | "org"
-                        | "go"
-                        | "conf"
-                        | "local"
-                        | "html"
-                        | "sh"
-                        | "txt"
-                        | "net"
-                        | "apps"
-                        | "batch"
-                        | "core"
-                )
+            let heads = [
+                "manifest", "metadata", "spec", "status", "involved", "limits", "requests", "tls", "ca", "http",
+            ];
+            let tails = [
+                "io", "yaml", "com", "org", "go", "conf", "local", "html", "sh", "txt", "net", "apps", "batch", "core",
+            ];
+            heads.contains(&head) || tails.contains(&tail)
         };
         let missing: Vec<&String> = found
             .iter()

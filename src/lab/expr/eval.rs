@@ -393,7 +393,11 @@ impl<'a> Scope<'a> {
             return Val::Missing;
         };
         if of.is_absent() {
-            return Val::Missing;
+            let asks = matches!(
+                function,
+                Function::Contains | Function::StartsWith | Function::EndsWith | Function::Matches
+            );
+            return if asks { Val::Bool(false) } else { Val::Missing };
         }
         let other = arguments.get(1).and_then(Val::text);
         let texts = |test: fn(&str, &str) -> bool| match (of.text(), other) {

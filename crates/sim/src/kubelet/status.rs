@@ -181,6 +181,7 @@ impl Kubelet {
             let values = [("phase", phase), ("before", worker.last_phase)];
             let record = w.decide(worker.reference(), None, rule, decision.code, &values);
             worker.last_phase = phase;
+            worker.phase_cause = Some(record);
             worker.status_cause.push(record);
         }
         status.phase = Some(phase.to_owned());
@@ -431,22 +432,24 @@ impl Kubelet {
         }
         worker.status_planned = false;
         let mut causes = std::mem::take(&mut worker.status_cause);
+        let Some(status) = &worker.status else { return };
+        let could_run = worker.could_have_running_containers();
+        let now = w.time();
+        let empty = core::PodStatus::default();
+        let api = w.get(&worker.key).and_then(|stored| stored.object.as_pod()).and_then(|pod| pod.status.as_ref());
+        let merged = merge_pod_status(api.unwrap_or(&empty), status, could_run, &now);
+        if merged.phase.as_deref() != api.and_then(|api| api.phase.as_deref()) {
+            // A final phase is decided before it is written: while containers may still run, the API does not hear of it.
+            causes.extend(worker.phase_cause);
+        }
         causes.sort_unstable();
         causes.dedup();
-        let Some(status) = &worker.status else { return };
         let saved = if causes.is_empty() {
             None
         } else {
             Some(std::mem::replace(&mut w.causes, causes))
         };
-        let could_run = worker.could_have_running_containers();
-        let now = w.time();
-        w.update_pod(&worker.key, &worker.uid, |pod| {
-            let empty = core::PodStatus::default();
-            let api = pod.status.as_ref().unwrap_or(&empty);
-            let merged = merge_pod_status(api, status, could_run, &now);
-            pod.status = Some(merged);
-        });
+        w.update_pod(&worker.key, &worker.uid, |pod| pod.status = Some(merged));
         if let Some(saved) = saved {
             w.causes = saved;
         }

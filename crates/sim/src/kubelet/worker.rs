@@ -239,6 +239,8 @@ pub(crate) struct Worker {
     pub status: Option<core::PodStatus>,
     pub status_planned: bool,
     pub status_cause: Vec<RecordId>,
+    /// The decision behind the phase that is kept.
+    pub phase_cause: Option<RecordId>,
     pub start_time: Option<SimTime>,
     pub restarts_logged: BTreeMap<String, i32>,
     pub probes: Vec<ProbeWorker>,
@@ -321,6 +323,7 @@ impl Worker {
             status: None,
             status_planned: false,
             status_cause: Vec::new(),
+            phase_cause: None,
             start_time: None,
             restarts_logged: BTreeMap::new(),
             probes: Vec::new(),
