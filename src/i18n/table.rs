@@ -282,7 +282,6 @@ texts! {
     MethodNotAllowed: "이 주소는 그렇게 쓰지 않는다.", "This address is not used in that way.";
     BackHome: "첫 화면으로", "Back to the start";
 
-
     // What a counter-example shows, by the form of its expectation.
     AgainstEventually: "{condition}: 한 번도 그렇게 되지 않았다", "{condition} never came to hold";
     AgainstAlways: "{condition}: 그렇지 않은 때가 있었다", "{condition} did not always hold";
