@@ -2,7 +2,9 @@
 //! lets virtual time pass where the real client would wait.
 
 use jiff::{SignedDuration, Timestamp};
-use peapod_kubectl::{Api, Command, Files, LogRequest, Output, PatchKind, Request, Status, Verb, poll, run, time_out};
+use peapod_kubectl::{
+    Api, Command, ExecResult, Files, LogRequest, Output, PatchKind, Request, Status, Verb, poll, run, time_out,
+};
 use peapod_sim::cluster::Cluster;
 use peapod_sim::manifest::{self, Manifest};
 use peapod_sim::request as sim;
@@ -36,6 +38,22 @@ impl Api for ClusterApi<'_> {
 
     fn logs(&mut self, request: &LogRequest) -> Result<String, Status> {
         logs(self.cluster, request)
+    }
+
+    fn exec(
+        &mut self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        command: &[String],
+    ) -> Option<Result<ExecResult, Status>> {
+        let end = self.cluster.exec(namespace, pod, container, command);
+        let result = end.map(|end| ExecResult {
+            stdout: end.stdout,
+            stderr: end.stderr,
+            exit_code: end.exit_code,
+        });
+        Some(result.map_err(from_sim))
     }
 }
 
@@ -176,6 +194,16 @@ impl Api for Recording<'_> {
 
     fn logs(&mut self, request: &LogRequest) -> Result<String, Status> {
         self.inner.logs(request)
+    }
+
+    fn exec(
+        &mut self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        command: &[String],
+    ) -> Option<Result<ExecResult, Status>> {
+        self.inner.exec(namespace, pod, container, command)
     }
 }
 

@@ -106,13 +106,14 @@ impl Case {
             }
         }
         let number = |key: &str| about.get(key).and_then(Node::as_f64);
-        let steps = about
+        let mut steps: Vec<Step> = about
             .get("steps")
             .map(Node::items)
             .unwrap_or_default()
             .iter()
             .map(step)
             .collect();
+        steps.sort_by(|a, b| a.at.total_cmp(&b.at));
         Ok(Self {
             title: about.get("title").and_then(Node::as_str).unwrap_or_default().to_owned(),
             nodes: about

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::case::{Action, Case};
 use super::digest::{Digest, digests};
-use crate::cluster_api::ClusterApi;
+use crate::cluster_api::{self, ClusterApi};
 
 /// From the begin of a `kubectl` until the API server has its request, in seconds: the real one takes 0.1 to 0.4.
 const KUBECTL: f64 = 0.1;
@@ -37,6 +37,7 @@ pub fn run(case: &Case, seed: u64) -> Result<Cluster, String> {
     let nodes = (1..=case.nodes)
         .map(|number| NodeConfig {
             name: format!("node-{number}"),
+            labels: labels(case, &format!("node-{number}")),
             cpu: "2".to_owned(),
             memory: "24581684Ki".to_owned(),
             ..NodeConfig::default()
@@ -52,6 +53,9 @@ pub fn run(case: &Case, seed: u64) -> Result<Cluster, String> {
         ..Config::default()
     };
     let mut cluster = Cluster::new(config)?;
+    if let Some(namespace) = own_namespace(case) {
+        cluster_api::kubectl(&mut cluster, &format!("create namespace {namespace}"), &Manifests(case));
+    }
     for fault in before(case) {
         cluster.fault(&fault)?;
     }
@@ -70,6 +74,43 @@ pub fn run(case: &Case, seed: u64) -> Result<Cluster, String> {
         Some(problem) => Err(problem),
         None => Ok(cluster),
     }
+}
+
+/// The namespace of a case that deletes its own: the recordings show all of theirs as `default`, which cannot be deleted.
+const NAMESPACE: &str = "case";
+
+fn own_namespace(case: &Case) -> Option<&'static str> {
+    let deletes = case
+        .steps
+        .iter()
+        .any(|step| matches!(step.action, Action::DeleteNamespace(_)));
+    deletes.then_some(NAMESPACE)
+}
+
+/// Labels that nodes had before the first step: those that a step takes away, with the value that a manifest selects.
+fn labels(case: &Case, node: &str) -> Vec<(String, String)> {
+    let mut labels = Vec::new();
+    for step in &case.steps {
+        let Action::Kubectl(arguments) = &step.action else {
+            continue;
+        };
+        let mut words = arguments.split_whitespace();
+        if words.next() != Some("label") || words.next() != Some("node") || words.next() != Some(node) {
+            continue;
+        }
+        for key in words.filter_map(|word| word.strip_suffix('-')) {
+            let values = case
+                .manifests
+                .values()
+                .filter_map(|text| peapod_sim::manifest::read(text).ok());
+            let value = values.flatten().find_map(|manifest| {
+                let selector = manifest.value.pointer("/spec/nodeSelector")?;
+                selector.get(key)?.as_str().map(str::to_owned)
+            });
+            labels.extend(value.map(|value| (key.to_owned(), value)));
+        }
+    }
+    labels
 }
 
 /// What was so before the first step: the opposite of the first step that ends or withdraws something.
@@ -140,7 +181,7 @@ fn act(case: &Case, cluster: &mut Cluster, action: &Action) -> Result<(), String
                 Err(format!("the eviction of {name} was refused: {status}"))
             })
         }
-        Action::DeleteNamespace(name) => kubectl(case, cluster, &format!("delete namespace {name}")),
+        Action::DeleteNamespace(_) => kubectl(case, cluster, &format!("delete namespace {NAMESPACE}")),
         Action::Other(why) => Err(why.clone()),
     }
 }
@@ -201,7 +242,17 @@ impl Files for Manifests<'_> {
 
 /// Carries out a `kubectl` line. That the API server refuses is no error of the replay: it is what the case may be about.
 fn kubectl(case: &Case, cluster: &mut Cluster, arguments: &str) -> Result<(), String> {
-    let line = format!("kubectl {}", substituted(case, cluster, arguments)?);
+    let arguments = substituted(case, cluster, arguments)?;
+    let arguments = match own_namespace(case) {
+        Some(namespace) => format!("-n {namespace} {arguments}"),
+        None => arguments,
+    };
+    let line = format!("kubectl {arguments}");
+    if arguments.contains("replace ") && arguments.contains("--force") {
+        // Its second half waits for the first.
+        cluster_api::kubectl(cluster, &line, &Manifests(case));
+        return Ok(());
+    }
     let command = Command::parse(&line).map_err(|error| format!("{line}: {error}"))?;
     cluster.command(&line);
     let output = peapod_kubectl::run(&command, &mut ClusterApi::new(cluster), &Manifests(case));

@@ -398,7 +398,11 @@ impl World {
             _ => false,
         };
         let watching = controllers::watchers(&stored.object, change).into_iter();
-        watchers.extend(watching.filter(|controller| deleted || !idle(controller)).map(Actor::Controller));
+        watchers.extend(
+            watching
+                .filter(|controller| deleted || !idle(controller))
+                .map(Actor::Controller),
+        );
         let meta = stored.object.meta();
         if meta.owner_references.is_some()
             || meta.deletion_timestamp.is_some() && meta.finalizers.is_some()

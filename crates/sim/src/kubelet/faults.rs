@@ -25,6 +25,7 @@ impl Kubelet {
                 self.health = Health::Running;
                 self.resume_deferred(w);
                 self.comes_back(w);
+                self.reconcile_all(w);
             }
             _ => {}
         }
@@ -57,12 +58,10 @@ impl Kubelet {
         }
         self.resume_deferred(w);
         self.comes_back(w);
+        self.reconcile_all(w);
         let uids: Vec<Arc<str>> = self.pods.keys().cloned().collect();
         for uid in uids {
             self.with_pod(w, &uid, |kubelet, w, worker| {
-                if worker.status_planned {
-                    kubelet.write_status(w, worker);
-                }
                 if worker.work == Work::Finished {
                     kubelet.finish_deletion(w, worker);
                 }

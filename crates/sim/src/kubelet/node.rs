@@ -158,6 +158,7 @@ impl Kubelet {
         let shortened = pod.metadata.deletion_grace_period_seconds != worker.pod.metadata.deletion_grace_period_seconds;
         let foreign = foreign_conditions(&pod) != foreign_conditions(&worker.pod);
         worker.pod = pod;
+        self.reconcile_status(w, worker);
         if !worker.admitted {
             worker.admitted = true;
             if !self.admit(w, worker) {

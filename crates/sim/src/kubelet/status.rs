@@ -22,6 +22,8 @@ use crate::resources::is_sidecar;
 use crate::time::{SimDuration, SimTime};
 use crate::world::World;
 
+/// How often the kubelet compares what it says with what the API shows.
+const RECONCILED: SimDuration = SimDuration::from_secs(10);
 /// Message of a pod whose `activeDeadlineSeconds` are over, and of the event that says so.
 pub(super) const DEADLINE_MESSAGE: &str = "Pod was active on the node longer than the specified deadline";
 
@@ -169,6 +171,9 @@ impl Kubelet {
             status.reason = Some("DeadlineExceeded".to_owned());
             status.message = Some(DEADLINE_MESSAGE.to_owned());
         }
+        // What the node has decided of the pod is laid over a status that was made without it (`podStatusFn`): conditions
+        // follow only at the next one.
+        let before_verdict = phase;
         if let Some((reason, message)) = &worker.verdict
             && sticky(api_phase).is_none()
         {
@@ -186,7 +191,7 @@ impl Kubelet {
         }
         status.phase = Some(phase.to_owned());
         self.update_probed(w, worker, &mut status);
-        self.add_conditions(worker, &mut status, phase);
+        self.add_conditions(worker, &mut status, before_verdict);
         status
     }
 
@@ -421,6 +426,49 @@ impl Kubelet {
         if !worker.status_planned {
             worker.status_planned = true;
             self.plan(w, w.now + latency::STATUS_WRITE, worker, PodEvent::WriteStatus);
+        }
+    }
+
+    /// If somebody else has changed what the kubelet says of a pod, it says it again at its next round
+    /// (`needsReconcile`, every ten seconds).
+    pub(super) fn reconcile_status(&mut self, w: &mut World, worker: &mut Worker) {
+        if worker.status_planned {
+            return;
+        }
+        let Some(mine) = worker.status.as_ref().and_then(|status| status.conditions.as_ref()) else {
+            return;
+        };
+        let api = worker
+            .pod
+            .status
+            .as_ref()
+            .and_then(|status| status.conditions.as_deref())
+            .unwrap_or_default();
+        let differs = mine
+            .iter()
+            .filter(|condition| owned_by_kubelet(&condition.type_))
+            .any(|condition| {
+                let known = api.iter().find(|known| known.type_ == condition.type_);
+                known.is_none_or(|known| known.status != condition.status)
+            });
+        if differs {
+            worker.status_planned = true;
+            let rounds = w.now.0.saturating_sub(self.tick_phase.0) / RECONCILED.0 + 1;
+            let at = SimTime(self.tick_phase.0 + rounds * RECONCILED.0);
+            self.plan(w, at, worker, PodEvent::WriteStatus);
+        }
+    }
+
+    /// Writes all statuses that differ from the API's: the first thing that a kubelet does when it goes on.
+    pub(super) fn reconcile_all(&mut self, w: &mut World) {
+        let uids: Vec<_> = self.pods.keys().cloned().collect();
+        for uid in uids {
+            self.with_pod(w, &uid, |kubelet, w, worker| {
+                if worker.status.is_some() && !worker.removed {
+                    worker.status_planned = true;
+                    kubelet.plan(w, w.now + latency::STATUS_WRITE, worker, PodEvent::WriteStatus);
+                }
+            });
         }
     }
 
