@@ -35,11 +35,6 @@ pub fn address(path: &str) -> String {
     }
 }
 
-/// The text of a static file, for pages that must stand alone.
-pub fn text(path: &str) -> Option<String> {
-    Static::get(path).map(|file| String::from_utf8_lossy(&file.data).into_owned())
-}
-
 #[derive(Deserialize)]
 pub(super) struct Version {
     v: Option<String>,

@@ -16,8 +16,6 @@ pub struct CellInfo {
     pub kind: CellKind,
     /// Its text.
     pub source: Arc<str>,
-    /// Line of the note in which the text begins.
-    pub first_line: u32,
     /// What it states, if it can run.
     pub experiment: Option<Arc<Experiment>>,
     /// What there is to say about its text.
@@ -72,7 +70,6 @@ pub fn read_text(note: &Note, cell: &Cell, text: &str) -> CellInfo {
         key: cell.key.clone(),
         kind: cell.kind,
         source: text.into(),
-        first_line: cell.first_line,
         experiment: experiment.filter(|_| total > 0).map(Arc::new),
         diagnostics,
         total,
