@@ -751,7 +751,7 @@ mod sequences {
         ("apiserver-sequences-crud", 46),
         ("apiserver-sequences-delete", 63),
         ("apiserver-sequences-immutable", 30),
-        ("apiserver-sequences-patch", 15),
+        ("apiserver-sequences-patch", 20),
         ("apiserver-sequences-subresource", 37),
         ("apiserver-sequences-list", 59),
         ("apiserver-sequences-admission", 44),
