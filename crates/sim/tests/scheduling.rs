@@ -172,3 +172,40 @@ fn tolerations_are_those_of_the_real_scheduler() {
         assert_eq!(tolerates(&toleration, &taint), wanted, "{}", case["id"]);
     }
 }
+
+/// Run by hand: `cargo test -p peapod-sim --test scheduling -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn how_long_a_cycle_takes() {
+    for nodes in [100, 1000, 5000] {
+        let mut cache = Cache::default();
+        for number in 0..nodes {
+            let name = format!("node-{number}");
+            cache.set_node(&read::<core::Node>(&json!({
+                "metadata": {"name": name, "labels": {
+                    "kubernetes.io/hostname": name, "topology.kubernetes.io/zone": format!("z{}", number % 3),
+                }},
+                "status": {"allocatable": {"cpu": "8", "memory": "32Gi", "pods": "110"}},
+            })));
+        }
+        let (listers, nominated) = (Listers::default(), BTreeMap::new());
+        let begin = std::time::Instant::now();
+        let pods = 2000;
+        let mut start = 0;
+        for number in 0..pods {
+            let pod: core::Pod = read(&json!({
+                "metadata": {"name": format!("p{number}"), "namespace": "default", "labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "c", "image": "nginx", "resources": {"requests": {"cpu": "100m"}}}]},
+            }));
+            let info = PodInfo::new(&pod);
+            let cycle = Cycle::new(&cache, &listers, &nominated, &pod, &info);
+            let found = cycle.find(start);
+            start = (start + found.processed) % nodes;
+            let scores = cycle.scores(&found.feasible);
+            let best = (0..scores.len()).max_by_key(|index| scores[*index].iter().map(|(_, score)| score).sum::<i64>());
+            let name = Arc::clone(&cache.node(found.feasible[best.expect("a node fits")]).name);
+            cache.set_pod(Arc::new(info), &name);
+        }
+        println!("{nodes} nodes: {:?} a pod", begin.elapsed() / pods);
+    }
+}

@@ -144,3 +144,29 @@ proptest! {
         prop_assert_eq!(trace(), trace());
     }
 }
+
+/// Run by hand: `cargo test -p peapod-sim --test settle -- --ignored --nocapture`. Time should grow with the pods.
+#[test]
+#[ignore = "a measurement"]
+fn how_time_grows_with_pods() {
+    for (nodes, replicas) in [(20, 250_u32), (40, 500), (80, 1000), (160, 2000)] {
+        let nodes = (1..=nodes)
+            .map(|number| NodeConfig {
+                name: format!("node-{number}"),
+                ..NodeConfig::default()
+            })
+            .collect();
+        let config = Config {
+            nodes,
+            ..Config::default()
+        };
+        let mut cluster = Cluster::new(config).expect("a cluster");
+        let begin = std::time::Instant::now();
+        let body = deployment(replicas, "RollingUpdate", 1, "nginx:1.14.2");
+        send(&mut cluster, Verb::Create, "apps", "deployments", "", body);
+        run(&mut cluster, 600);
+        let object = cluster.object("Deployment", "default", "web").expect("it is there");
+        let (ready, at) = (&object["status"]["readyReplicas"], cluster.now());
+        println!("{replicas} pods: {:?} for {at}, {ready} ready", begin.elapsed());
+    }
+}
