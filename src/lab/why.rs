@@ -147,6 +147,18 @@ const MEANINGS: &[Meaning] = &[
         en: "the Job is finished: {condition} {reason} {message}",
         page: "concepts/workloads/controllers/job/#job-termination-and-cleanup",
     },
+    Meaning {
+        code: "statefulset.roll",
+        ko: "{pod:은/는} 옛 템플릿으로 만들어졌으므로 지워지고, 리비전 {revision:으로/로} 다시 만들어진다",
+        en: "{pod} was made from an older template, so it is deleted and made again at revision {revision}",
+        page: "concepts/workloads/controllers/statefulset/#rolling-updates",
+    },
+    Meaning {
+        code: "cronjob.start",
+        ko: "일정에 따라 {time}이 되었으므로 Job {job:을/를} 만든다",
+        en: "by the schedule {time} has come, so the Job {job} is made",
+        page: "concepts/workloads/controllers/cron-jobs/#schedule-syntax",
+    },
     // Collecting.
     Meaning {
         code: "gc.delete-dependent",
@@ -253,7 +265,8 @@ mod tests {
         let other = |code: &str| {
             let (head, tail) = code.split_once('.').unwrap_or_default();
             let heads = [
-                "manifest", "metadata", "spec", "status", "involved", "limits", "requests", "tls", "ca", "http",
+                "manifest", "metadata", "spec", "status", "involved", "limits", "requests", "services", "tls", "ca",
+                "http",
             ];
             let tails = [
                 "io", "yaml", "com", "org", "go", "conf", "local", "html", "sh", "txt", "net", "apps", "batch", "core",
