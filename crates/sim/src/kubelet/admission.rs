@@ -294,7 +294,6 @@ impl Kubelet {
         // its place at once, though its containers may run on for a moment.
         let others = || {
             self.pods.values().filter(|other| {
-                // A pod whose object is gone counts no more, though its containers may still end.
                 other.admitted && !other.removed && !other.terminated_done && other.work != Work::Finished
             })
         };
