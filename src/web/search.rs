@@ -153,6 +153,10 @@ mod tests {
             pieces("abc", &[1..2, 0..2, 9..12]),
             owned(&[("a", false), ("b", true), ("c", false)])
         );
-        assert_eq!(pieces("가", &[1..2]), owned(&[("가", false)]));
+        let inside_a_letter = 1..2;
+        assert_eq!(
+            pieces("가", std::slice::from_ref(&inside_a_letter)),
+            owned(&[("가", false)])
+        );
     }
 }
