@@ -24,7 +24,7 @@ pub fn matching_rule(container: &core::Container, exit_code: i32) -> Option<Rule
             "NotIn" => !listed,
             _ => false,
         };
-        matches.then(|| match rule.action.as_str() {
+        matches.then_some(match rule.action.as_str() {
             "RestartAllContainers" => RuleAction::RestartAllContainers,
             _ => RuleAction::Restart,
         })

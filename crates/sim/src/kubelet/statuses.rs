@@ -122,11 +122,11 @@ impl Conversion<'_> {
             .filter(|record| record.name == container.name);
         let (newest, older) = (records.next(), records.next());
         let mut status = match newest {
-            Some(record) => self.from_record(record, old),
+            Some(record) => self.recorded(record, old),
             None => self.without_record(container, old, default_waiting, is_init, deleting),
         };
         if let (Some(_), Some(older)) = (newest, older) {
-            status.last_state = self.from_record(older, None).state;
+            status.last_state = self.recorded(older, None).state;
         }
         // Since 1.36 what the API knew is not forgotten with the runtime's record of it.
         if let Some(old) = old {
@@ -164,7 +164,7 @@ impl Conversion<'_> {
         status
     }
 
-    fn from_record(&self, record: &ContainerRecord, old: Option<&core::ContainerStatus>) -> core::ContainerStatus {
+    fn recorded(&self, record: &ContainerRecord, old: Option<&core::ContainerStatus>) -> core::ContainerStatus {
         let mut status = core::ContainerStatus {
             name: record.name.clone(),
             restart_count: record.restart_count,

@@ -169,8 +169,8 @@ fn mode(mode: Option<i32>) -> u32 {
 
 fn kind_of(volume: &core::Volume) -> String {
     let value = serde_json::to_value(volume).unwrap_or_default();
-    let keys = value.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
-    keys.filter(|key| *key != "name").next().unwrap_or("unknown").to_owned()
+    let mut keys = value.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+    keys.find(|key| *key != "name").unwrap_or("unknown").to_owned()
 }
 
 type Files = BTreeMap<String, Vec<u8>>;

@@ -4,6 +4,7 @@
 //! Paths here are those of one tree; mounts and working directories are the business of [`super::vfs`].
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
@@ -212,10 +213,11 @@ impl Tree {
     /// The file of that number, to change.
     pub fn node_mut(&mut self, ino: Ino) -> Option<&mut Node> {
         let changed = Arc::make_mut(&mut self.changed);
-        if !changed.contains_key(&ino) {
-            changed.insert(ino, Arc::clone(self.base.get(ino as usize)?));
-        }
-        changed.get_mut(&ino).map(Arc::make_mut)
+        let node = match changed.entry(ino) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(Arc::clone(self.base.get(ino as usize)?)),
+        };
+        Some(Arc::make_mut(node))
     }
 
     /// The entry of a directory.

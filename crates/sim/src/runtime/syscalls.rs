@@ -454,7 +454,7 @@ impl Ctx<'_> {
     pub fn make_directory(&mut self, path: &str, mode: u32) -> Result<(), Errno> {
         let walk = self
             .walk(path.trim_end_matches('/'), true)
-            .or_else(|error| if path == "/" { Err(Errno::Exists) } else { Err(error) })?;
+            .map_err(|error| if path == "/" { Errno::Exists } else { error })?;
         let content = Content::Directory {
             entries: Arc::default(),
             parent: 0,

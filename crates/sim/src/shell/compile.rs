@@ -354,7 +354,8 @@ impl Compiler {
         let Some(Part::Text(text)) = word.first() else {
             return word;
         };
-        if !text.starts_with('~') && !(assigned && text.contains(":~")) {
+        let later = assigned && text.contains(":~");
+        if !text.starts_with('~') && !later {
             return word;
         }
         let mut first = true;

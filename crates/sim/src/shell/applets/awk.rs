@@ -831,7 +831,7 @@ fn split(text: &str, separator: &str, regexes: &mut BTreeMap<Arc<str>, Option<Ar
     if separator.is_empty() {
         return text.chars().map(|c| c.to_string().into()).collect();
     }
-    if separator.chars().count() == 1 && separator != "|" || separator == "\\|" || separator == "|" {
+    if separator.chars().count() == 1 || separator == "\\|" {
         return text.split(separator.trim_start_matches('\\')).map(Arc::from).collect();
     }
     let Some(regex) = cached_regex(regexes, separator) else {

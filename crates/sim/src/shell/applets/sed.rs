@@ -415,7 +415,7 @@ impl Sed {
                 if *step == 0 {
                     self.number == *first
                 } else {
-                    self.number >= *first && (self.number - first) % step == 0
+                    self.number >= *first && (self.number - first).is_multiple_of(*step)
                 }
             }
             Address::Matches(regex) => {

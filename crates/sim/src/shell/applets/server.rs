@@ -272,7 +272,7 @@ fn python(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
             Step::Exit(0)
         }
         [] => Step::Exit(0),
-        [before @ ..] if before.windows(2).any(|pair| pair == ["-m", "http.server"]) => {
+        before if before.windows(2).any(|pair| pair == ["-m", "http.server"]) => {
             let after = before
                 .iter()
                 .position(|word| *word == "http.server")

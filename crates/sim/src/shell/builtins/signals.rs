@@ -218,8 +218,8 @@ pub(in crate::shell) fn kill(ctx: &mut Ctx<'_>, name: &str, arguments: &[Arc<str
                     .copied()
                     .filter(|&pid| pid != own && pid != 1)
                     .collect();
-                pids.iter()
-                    .fold(false, |sent, &pid| ctx.kernel.signal(pid, signal) || sent)
+                // Each of them gets it, also after the first that could.
+                pids.iter().filter(|&&pid| ctx.kernel.signal(pid, signal)).count() > 0
             }
             target if target <= 0 => {
                 let group = if target == 0 {
@@ -234,8 +234,8 @@ pub(in crate::shell) fn kill(ctx: &mut Ctx<'_>, name: &str, arguments: &[Arc<str
                     .filter(|(_, proc)| proc.group == group)
                     .map(|(&pid, _)| pid)
                     .collect();
-                pids.iter()
-                    .fold(false, |sent, &pid| ctx.kernel.signal(pid, signal) || sent)
+                // Each of them gets it, also after the first that could.
+                pids.iter().filter(|&&pid| ctx.kernel.signal(pid, signal)).count() > 0
             }
             target => u32::try_from(target).is_ok_and(|pid| ctx.kernel.signal(pid, signal)),
         };

@@ -447,6 +447,7 @@ impl Filter {
     }
 
     /// Takes a line; true when no more is wanted.
+    #[allow(clippy::collapsible_match, reason = "a guard may not change what it looks at")]
     fn line(&mut self, ctx: &mut Ctx<'_>, line: Vec<u8>, terminated: bool) -> bool {
         let out = &mut self.out;
         match &mut self.kind {
