@@ -121,7 +121,7 @@ fn run(runtime: &Runtime, store: &Store, place: &NotePlace) -> anyhow::Result<()
         .filter(|cell| place.cell.as_ref().is_none_or(|key| *key == cell.key))
     {
         match recorded::run(runtime, store, note, cell, &Cancel::new(), &mut |_| {}) {
-            Ok(recorded) => eprintln!("{}#{}: {}", note.name, cell.key, recorded.result.status.as_str()),
+            Ok(result) => eprintln!("{}#{}: {}", note.name, cell.key, result.status.as_str()),
             Err(RecordError::Cell(diagnostics)) => diagnostics.iter().for_each(|diagnostic| eprintln!("{diagnostic}")),
             Err(error) => return Err(error.into()),
         }

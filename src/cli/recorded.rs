@@ -7,16 +7,7 @@ use tokio::runtime::Runtime;
 use super::cells;
 use crate::lab::model::{Diagnostic, Progress, RunResult};
 use crate::lab::{Cancel, RunEvent, Runner};
-use crate::store::{Conclusion, EncodedTrace, FinishedTrial, NewRun, RunId, Store, StoreError};
-
-/// A run that ended.
-#[derive(Debug)]
-pub struct Recorded {
-    /// Its number in the store.
-    pub run: RunId,
-    /// What it gave.
-    pub result: RunResult,
-}
+use crate::store::{Conclusion, EncodedTrace, FinishedTrial, NewRun, Store, StoreError};
 
 /// Why a cell was not run, or not recorded.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +31,7 @@ pub fn run(
     cell: &Cell,
     cancel: &Cancel,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Recorded, RecordError> {
+) -> Result<RunResult, RecordError> {
     let reading = cells::read(note, cell);
     let Some(experiment) = reading.experiment else {
         return Err(RecordError::Cell(reading.diagnostics));
@@ -82,5 +73,5 @@ pub fn run(
         return Err(failure);
     }
     runtime.block_on(store.end_run(run, &Conclusion::from(&result)))?;
-    Ok(Recorded { run, result })
+    Ok(result)
 }

@@ -42,7 +42,7 @@ pub fn run(program: &Program, trial: &Trial, cancel: &Cancel) -> (TrialResult, T
         }
     };
     let mut run = Run::new(program, trial, cancel, cluster);
-    let stop = run.steps().and_then(|()| run.to_the_end());
+    let stop = run.steps().and_then(|()| run.reach_end());
     run.finish(stop)
 }
 
@@ -461,7 +461,7 @@ impl<'p> Run<'p> {
         })
     }
 
-    fn to_the_end(&mut self) -> Result<(), Stop> {
+    fn reach_end(&mut self) -> Result<(), Stop> {
         if let Until::Settled { .. } = self.program.experiment.until {
             while !self.cluster.settled() {
                 match self.cluster.next_event_at() {

@@ -167,7 +167,10 @@ async fn predictions_are_kept() {
         answer: json!({"a": 1}),
     };
     let made = store.predict(&new).await.expect("kept");
-    assert_eq!(store.predictions("a.md", "x").await.expect("readable"), [made.clone()]);
+    assert_eq!(
+        store.predictions("a.md", "x").await.expect("readable"),
+        std::slice::from_ref(&made)
+    );
     store.delete_prediction(made.id).await.expect("deleted");
     assert!(store.predictions("a.md", "x").await.expect("readable").is_empty());
 }

@@ -129,7 +129,13 @@ pub trait Api {
     ///
     /// # Errors
     /// The `Status` with which the server refuses.
-    fn exec(&mut self, namespace: &str, pod: &str, container: &str, command: &[String]) -> Option<Result<ExecResult, Status>> {
+    fn exec(
+        &mut self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        command: &[String],
+    ) -> Option<Result<ExecResult, Status>> {
         let _ = (namespace, pod, container, command);
         None
     }

@@ -18,11 +18,17 @@ pub struct ParseError {
 
 impl ParseError {
     fn new(message: impl AsRef<str>) -> ParseError {
-        ParseError { stderr: format!("error: {}\n", message.as_ref()), exit_code: 1 }
+        ParseError {
+            stderr: format!("error: {}\n", message.as_ref()),
+            exit_code: 1,
+        }
     }
 
     fn usage(command: &str, message: &str) -> ParseError {
-        ParseError { stderr: format!("error: {message}\nSee 'kubectl {command} --help' for usage.\n"), exit_code: 1 }
+        ParseError {
+            stderr: format!("error: {message}\nSee 'kubectl {command} --help' for usage.\n"),
+            exit_code: 1,
+        }
     }
 }
 
@@ -570,10 +576,19 @@ impl Command {
         // Flags may stand before the command: `kubectl -n x get pods`.
         let mut at = 0;
         while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
-            at += if matches!(word.as_str(), "-n" | "--namespace" | "--context" | "--kubeconfig" | "-v" | "--v" | "--user" | "--cluster") { 2 } else { 1 };
+            at += if matches!(
+                word.as_str(),
+                "-n" | "--namespace" | "--context" | "--kubeconfig" | "-v" | "--v" | "--user" | "--cluster"
+            ) {
+                2
+            } else {
+                1
+            };
         }
         let Some(name) = words.get(at) else {
-            return Err(ParseError::new("no command given, as in `get pods`, `apply -f FILE` or `delete pod NAME`"));
+            return Err(ParseError::new(
+                "no command given, as in `get pods`, `apply -f FILE` or `delete pod NAME`",
+            ));
         };
         let mut rest: Vec<String> = words[..at].to_vec();
         rest.extend_from_slice(&words[at + 1..]);
@@ -593,61 +608,248 @@ fn parse(name: &str, mut words: Vec<String>) -> Result<Command, ParseError> {
     };
     let flags: Vec<Flag> = match name {
         "get" => with(&[
-            switch("watch").short('w'), switch("watch-only"), switch("no-headers"), switch("show-labels"), value("label-columns").short('L'),
-            switch("show-kind"), value("sort-by"), switch("ignore-not-found"), value("subresource"), switch("allow-missing-template-keys"),
-            value("chunk-size"), switch("output-watch-events"), switch("server-print"), value("template"),
+            switch("watch").short('w'),
+            switch("watch-only"),
+            switch("no-headers"),
+            switch("show-labels"),
+            value("label-columns").short('L'),
+            switch("show-kind"),
+            value("sort-by"),
+            switch("ignore-not-found"),
+            value("subresource"),
+            switch("allow-missing-template-keys"),
+            value("chunk-size"),
+            switch("output-watch-events"),
+            switch("server-print"),
+            value("template"),
         ]),
         "describe" => with(&[switch("show-events"), value("chunk-size")]),
-        "apply" => with(&[switch("server-side"), switch("force-conflicts"), switch("force"), switch("overwrite"), switch("wait"), switch("prune"), value("grace-period"), value("timeout"), value("cascade").or("background"), value("kustomize").short('k')]),
+        "apply" => with(&[
+            switch("server-side"),
+            switch("force-conflicts"),
+            switch("force"),
+            switch("overwrite"),
+            switch("wait"),
+            switch("prune"),
+            value("grace-period"),
+            value("timeout"),
+            value("cascade").or("background"),
+            value("kustomize").short('k'),
+        ]),
         "create" => with(&[
-            value("image"), value("replicas").short('r'), value("port"), value("from-literal"), value("from-file"), value("from-env-file"), value("from"),
-            value("schedule"), value("restart"), value("type"), value("tcp"), value("clusterip"), value("min-available"), value("max-unavailable"),
-            value("value"), switch("global-default"), value("description"), value("preemption-policy"), value("hard"), switch("append-hash"), switch("edit"),
+            value("image"),
+            value("replicas").short('r'),
+            value("port"),
+            value("from-literal"),
+            value("from-file"),
+            value("from-env-file"),
+            value("from"),
+            value("schedule"),
+            value("restart"),
+            value("type"),
+            value("tcp"),
+            value("clusterip"),
+            value("min-available"),
+            value("max-unavailable"),
+            value("value"),
+            switch("global-default"),
+            value("description"),
+            value("preemption-policy"),
+            value("hard"),
+            switch("append-hash"),
+            switch("edit"),
         ]),
-        "replace" => with(&[switch("force"), switch("wait"), value("grace-period"), value("timeout"), value("cascade").or("background"), value("subresource")]),
+        "replace" => with(&[
+            switch("force"),
+            switch("wait"),
+            value("grace-period"),
+            value("timeout"),
+            value("cascade").or("background"),
+            value("subresource"),
+        ]),
         "run" => with(&[
-            value("image"), value("restart"), value("labels").short('l'), value("annotations"), value("env"), value("port"), value("image-pull-policy"),
-            switch("privileged"), value("overrides"), value("override-type"), switch("command"), switch("expose"), switch("rm"), switch("stdin").short('i'), switch("tty").short('t'),
-            switch("attach"), switch("quiet").short('q'), value("pod-running-timeout"), switch("leave-stdin-open"),
+            value("image"),
+            value("restart"),
+            value("labels").short('l'),
+            value("annotations"),
+            value("env"),
+            value("port"),
+            value("image-pull-policy"),
+            switch("privileged"),
+            value("overrides"),
+            value("override-type"),
+            switch("command"),
+            switch("expose"),
+            switch("rm"),
+            switch("stdin").short('i'),
+            switch("tty").short('t'),
+            switch("attach"),
+            switch("quiet").short('q'),
+            value("pod-running-timeout"),
+            switch("leave-stdin-open"),
         ]),
-        "expose" => with(&[value("name"), value("port"), value("target-port"), value("type"), value("protocol"), value("selector"), value("cluster-ip"), value("labels").short('l'), value("external-ip"), value("session-affinity")]),
+        "expose" => with(&[
+            value("name"),
+            value("port"),
+            value("target-port"),
+            value("type"),
+            value("protocol"),
+            value("selector"),
+            value("cluster-ip"),
+            value("labels").short('l'),
+            value("external-ip"),
+            value("session-affinity"),
+        ]),
         "delete" => with(&[
-            value("grace-period"), switch("now"), switch("force"), value("cascade").or("background"), switch("wait"), value("timeout"), switch("ignore-not-found"), value("raw"), switch("interactive").short('i'), value("kustomize").short('k'),
+            value("grace-period"),
+            switch("now"),
+            switch("force"),
+            value("cascade").or("background"),
+            switch("wait"),
+            value("timeout"),
+            switch("ignore-not-found"),
+            value("raw"),
+            switch("interactive").short('i'),
+            value("kustomize").short('k'),
         ]),
-        "patch" => with(&[value("patch").short('p'), value("type"), value("patch-file"), value("subresource")]),
-        "scale" => with(&[value("replicas"), value("current-replicas"), value("resource-version"), value("timeout")]),
-        "set" => with(&[value("containers").short('c'), value("container").short('c'), value("env").short('e'), switch("overwrite"), value("from"), switch("list"), value("limits"), value("requests")]),
+        "patch" => with(&[
+            value("patch").short('p'),
+            value("type"),
+            value("patch-file"),
+            value("subresource"),
+        ]),
+        "scale" => with(&[
+            value("replicas"),
+            value("current-replicas"),
+            value("resource-version"),
+            value("timeout"),
+        ]),
+        "set" => with(&[
+            value("containers").short('c'),
+            value("container").short('c'),
+            value("env").short('e'),
+            switch("overwrite"),
+            value("from"),
+            switch("list"),
+            value("limits"),
+            value("requests"),
+        ]),
         "label" | "annotate" | "taint" => with(&[switch("overwrite"), switch("list"), value("resource-version")]),
         "cordon" | "uncordon" => with(&[]),
         "drain" => with(&[
-            switch("force"), switch("ignore-daemonsets"), switch("delete-emptydir-data"), switch("disable-eviction"), value("grace-period"), value("pod-selector"), value("timeout"), value("chunk-size"), value("skip-wait-for-delete-timeout"),
+            switch("force"),
+            switch("ignore-daemonsets"),
+            switch("delete-emptydir-data"),
+            switch("disable-eviction"),
+            value("grace-period"),
+            value("pod-selector"),
+            value("timeout"),
+            value("chunk-size"),
+            value("skip-wait-for-delete-timeout"),
         ]),
-        "rollout" => with(&[switch("watch").short('w'), value("timeout"), value("revision"), value("to-revision")]),
+        "rollout" => with(&[
+            switch("watch").short('w'),
+            value("timeout"),
+            value("revision"),
+            value("to-revision"),
+        ]),
         "logs" => with(&[
-            switch("follow").short('f'), value("container").short('c'), switch("all-containers"), switch("previous").short('p'), value("tail"), switch("timestamps"), value("since"),
-            value("since-time"), switch("prefix"), value("limit-bytes"), value("max-log-requests"), switch("ignore-errors"), value("pod-running-timeout"), switch("all-pods"),
+            switch("follow").short('f'),
+            value("container").short('c'),
+            switch("all-containers"),
+            switch("previous").short('p'),
+            value("tail"),
+            switch("timestamps"),
+            value("since"),
+            value("since-time"),
+            switch("prefix"),
+            value("limit-bytes"),
+            value("max-log-requests"),
+            switch("ignore-errors"),
+            value("pod-running-timeout"),
+            switch("all-pods"),
         ]),
         "wait" => with(&[value("for"), value("timeout"), switch("allow-missing-template-keys")]),
-        "exec" => with(&[value("container").short('c'), switch("stdin").short('i'), switch("tty").short('t'), switch("quiet").short('q'), value("pod-running-timeout")]),
-        "events" => with(&[value("for"), value("types"), switch("watch").short('w'), switch("no-headers"), value("chunk-size")]),
-        "api-resources" => with(&[switch("namespaced"), value("api-group"), switch("no-headers"), value("sort-by"), value("verbs"), value("categories"), switch("cached")]),
-        "autoscale" => with(&[value("min"), value("max"), value("cpu-percent"), value("cpu"), value("memory"), value("name")]),
+        "exec" => with(&[
+            value("container").short('c'),
+            switch("stdin").short('i'),
+            switch("tty").short('t'),
+            switch("quiet").short('q'),
+            value("pod-running-timeout"),
+        ]),
+        "events" => with(&[
+            value("for"),
+            value("types"),
+            switch("watch").short('w'),
+            switch("no-headers"),
+            value("chunk-size"),
+        ]),
+        "api-resources" => with(&[
+            switch("namespaced"),
+            value("api-group"),
+            switch("no-headers"),
+            value("sort-by"),
+            value("verbs"),
+            value("categories"),
+            switch("cached"),
+        ]),
+        "autoscale" => with(&[
+            value("min"),
+            value("max"),
+            value("cpu-percent"),
+            value("cpu"),
+            value("memory"),
+            value("name"),
+        ]),
         _ => {
-            return Err(ParseError { stderr: format!("error: unknown command \"{name}\" for \"kubectl\"\n"), exit_code: 1 });
+            return Err(ParseError {
+                stderr: format!("error: unknown command \"{name}\" for \"kubectl\"\n"),
+                exit_code: 1,
+            });
         }
     };
     let subcommand = match name {
         "set" => sub(&mut words, &mut path, &["image", "env", "resources"]),
-        "rollout" => sub(&mut words, &mut path, &["status", "history", "undo", "restart", "pause", "resume"]),
-        "create" => sub(&mut words, &mut path, &[
-            "namespace", "ns", "configmap", "cm", "secret", "serviceaccount", "sa", "deployment", "deploy", "job", "cronjob", "cj", "service", "svc",
-            "poddisruptionbudget", "pdb", "priorityclass", "pc", "quota", "resourcequota",
-        ]),
+        "rollout" => sub(
+            &mut words,
+            &mut path,
+            &["status", "history", "undo", "restart", "pause", "resume"],
+        ),
+        "create" => sub(
+            &mut words,
+            &mut path,
+            &[
+                "namespace",
+                "ns",
+                "configmap",
+                "cm",
+                "secret",
+                "serviceaccount",
+                "sa",
+                "deployment",
+                "deploy",
+                "job",
+                "cronjob",
+                "cj",
+                "service",
+                "svc",
+                "poddisruptionbudget",
+                "pdb",
+                "priorityclass",
+                "pc",
+                "quota",
+                "resourcequota",
+            ],
+        ),
         _ => None,
     };
     let given = Given::read(&words, &flags).map_err(|message| ParseError::usage(&path, &message))?;
     let action = action(name, subcommand.as_deref(), &path, &given)?;
-    Ok(Command { namespace: given.text("namespace"), all_namespaces: given.on("all-namespaces"), action })
+    Ok(Command {
+        namespace: given.text("namespace"),
+        all_namespaces: given.on("all-namespaces"),
+        action,
+    })
 }
 
 fn action(name: &str, subcommand: Option<&str>, path: &str, given: &Given) -> Result<Action, ParseError> {
@@ -683,7 +885,13 @@ fn action(name: &str, subcommand: Option<&str>, path: &str, given: &Given) -> Re
             if files.is_empty() {
                 return Err(ParseError::new("must specify one of -f and -k"));
             }
-            Action::Apply { files, server_side: given.on("server-side"), force_conflicts: given.on("force-conflicts"), field_manager: given.text("field-manager"), write: write()? }
+            Action::Apply {
+                files,
+                server_side: given.on("server-side"),
+                force_conflicts: given.on("force-conflicts"),
+                field_manager: given.text("field-manager"),
+                write: write()?,
+            }
         }
         "create" => match subcommand {
             None if given.args.is_empty() => {
@@ -704,11 +912,17 @@ fn action(name: &str, subcommand: Option<&str>, path: &str, given: &Given) -> Re
             Action::Replace(files, given.on("force"), write()?)
         }
         "run" => {
-            let Some(pod) = given.args.first() else { return Err(usage("NAME is required for run".to_owned())) };
-            let Some(image) = given.text("image") else { return Err(ParseError::new("required flag(s) \"image\" not set")) };
+            let Some(pod) = given.args.first() else {
+                return Err(usage("NAME is required for run".to_owned()));
+            };
+            let Some(image) = given.text("image") else {
+                return Err(ParseError::new("required flag(s) \"image\" not set"));
+            };
             let restart = given.text("restart").unwrap_or_else(|| "Always".to_owned());
             if !matches!(restart.as_str(), "Always" | "OnFailure" | "Never") {
-                return Err(ParseError::new(format!("invalid restart policy: {restart}\nSee 'kubectl run -h' for help and examples")));
+                return Err(ParseError::new(format!(
+                    "invalid restart policy: {restart}\nSee 'kubectl run -h' for help and examples"
+                )));
             }
             let mut args: Vec<String> = given.args[1..].to_vec();
             args.extend(given.rest.clone().unwrap_or_default());
@@ -729,7 +943,10 @@ fn action(name: &str, subcommand: Option<&str>, path: &str, given: &Given) -> Re
             })
         }
         "expose" => Action::Expose {
-            targets: Targets { selector: None, ..targets() },
+            targets: Targets {
+                selector: None,
+                ..targets()
+            },
             name: given.text("name"),
             port: given.int("port").map_err(usage)?,
             target_port: given.text("target-port"),
@@ -745,23 +962,50 @@ fn action(name: &str, subcommand: Option<&str>, path: &str, given: &Given) -> Re
                 None | Some("strategic") => crate::api::PatchKind::Strategic,
                 Some("merge") => crate::api::PatchKind::Merge,
                 Some("json") => crate::api::PatchKind::Json,
-                Some(other) => return Err(ParseError::new(format!("--type must be one of [json merge strategic], not \"{other}\""))),
+                Some(other) => {
+                    return Err(ParseError::new(format!(
+                        "--type must be one of [json merge strategic], not \"{other}\""
+                    )));
+                }
             };
             let (patch, patch_file) = (given.text("patch"), given.text("patch-file"));
             match (&patch, &patch_file) {
-                (None, None) => return Err(ParseError::new("must specify --patch or --patch-file containing the contents of the patch")),
+                (None, None) => {
+                    return Err(ParseError::new(
+                        "must specify --patch or --patch-file containing the contents of the patch",
+                    ));
+                }
                 (Some(_), Some(_)) => return Err(ParseError::new("cannot specify --patch and --patch-file together")),
                 _ => {}
             }
-            Action::Patch { targets: targets(), kind, patch, patch_file, subresource: given.text("subresource"), write: write()? }
+            Action::Patch {
+                targets: targets(),
+                kind,
+                patch,
+                patch_file,
+                subresource: given.text("subresource"),
+                write: write()?,
+            }
         }
         "scale" => {
-            let Some(replicas) = given.int("replicas").map_err(usage)? else { return Err(ParseError::new("required flag(s) \"replicas\" not set")) };
+            let Some(replicas) = given.int("replicas").map_err(usage)? else {
+                return Err(ParseError::new("required flag(s) \"replicas\" not set"));
+            };
             if replicas < 0 {
-                return Err(ParseError::new("The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0"));
+                return Err(ParseError::new(
+                    "The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0",
+                ));
             }
-            let current = given.int("current-replicas").map_err(usage)?.filter(|current| *current >= 0);
-            Action::Scale { targets: targets(), replicas, current, write: write()? }
+            let current = given
+                .int("current-replicas")
+                .map_err(usage)?
+                .filter(|current| *current >= 0);
+            Action::Scale {
+                targets: targets(),
+                replicas,
+                current,
+                write: write()?,
+            }
         }
         "set" => set(subcommand, given, targets())?,
         "label" | "annotate" => {
@@ -786,7 +1030,18 @@ fn action(name: &str, subcommand: Option<&str>, path: &str, given: &Given) -> Re
             if set.is_empty() && remove.is_empty() && !list {
                 return Err(ParseError::new(format!("at least one {noun} update is required")));
             }
-            Action::Mark { annotations, targets: Targets { args: names, ..targets() }, set, remove, overwrite: given.on("overwrite"), list, write: write()? }
+            Action::Mark {
+                annotations,
+                targets: Targets {
+                    args: names,
+                    ..targets()
+                },
+                set,
+                remove,
+                overwrite: given.on("overwrite"),
+                list,
+                write: write()?,
+            }
         }
         "taint" => {
             let (names, changes) = split_taints(&given.args)?;
@@ -800,13 +1055,27 @@ fn action(name: &str, subcommand: Option<&str>, path: &str, given: &Given) -> Re
             if set.is_empty() && remove.is_empty() {
                 return Err(ParseError::new("at least one taint update is required"));
             }
-            Action::Taint { targets: Targets { args: names, ..targets() }, set, remove, overwrite: given.on("overwrite"), write: write()? }
+            Action::Taint {
+                targets: Targets {
+                    args: names,
+                    ..targets()
+                },
+                set,
+                remove,
+                overwrite: given.on("overwrite"),
+                write: write()?,
+            }
         }
         "cordon" | "uncordon" => {
             if given.args.is_empty() && given.get("selector").is_none() {
                 return Err(usage(format!("USAGE: {name} NODE [flags]")));
             }
-            Action::Cordon(name == "cordon", given.args.clone(), given.text("selector"), dry_run(given)?)
+            Action::Cordon(
+                name == "cordon",
+                given.args.clone(),
+                given.text("selector"),
+                dry_run(given)?,
+            )
         }
         "drain" => {
             if given.args.is_empty() && given.get("selector").is_none() {
@@ -828,13 +1097,21 @@ fn action(name: &str, subcommand: Option<&str>, path: &str, given: &Given) -> Re
         "rollout" => {
             let number = |flag: &str| given.int(flag).map_err(usage).map(Option::unwrap_or_default);
             let what = match subcommand {
-                Some("status") => Rollout::Status { watch: switch_or("watch", true), timeout: given.duration("timeout").map_err(usage)?.unwrap_or(0), revision: number("revision")? },
+                Some("status") => Rollout::Status {
+                    watch: switch_or("watch", true),
+                    timeout: given.duration("timeout").map_err(usage)?.unwrap_or(0),
+                    revision: number("revision")?,
+                },
                 Some("history") => Rollout::History(number("revision")?),
                 Some("undo") => Rollout::Undo(number("to-revision")?),
                 Some("restart") => Rollout::Restart,
                 Some("pause") => Rollout::Pause,
                 Some("resume") => Rollout::Resume,
-                _ => return Err(ParseError::new("rollout needs one of: status, history, undo, restart, pause, resume")),
+                _ => {
+                    return Err(ParseError::new(
+                        "rollout needs one of: status, history, undo, restart, pause, resume",
+                    ));
+                }
             };
             if given.args.is_empty() && given.all("filename").is_empty() {
                 return Err(ParseError::new("required resource not specified"));
@@ -856,7 +1133,9 @@ fn action(name: &str, subcommand: Option<&str>, path: &str, given: &Given) -> Re
                 return Err(ParseError::new("only a selector (-l) or a POD name is allowed"));
             }
             if since.is_some() && given.get("since-time").is_some() {
-                return Err(ParseError::new("at most one of `sinceTime` or `sinceSeconds` may be specified"));
+                return Err(ParseError::new(
+                    "at most one of `sinceTime` or `sinceSeconds` may be specified",
+                ));
             }
             Action::Logs(Logs {
                 target,
@@ -866,7 +1145,9 @@ fn action(name: &str, subcommand: Option<&str>, path: &str, given: &Given) -> Re
                 previous: given.on("previous"),
                 tail: tail.and_then(|tail| u64::try_from(tail).ok()),
                 timestamps: given.on("timestamps"),
-                since_seconds: since.and_then(|since| u64::try_from(since).ok()).map(|since| since.div_ceil(1000)),
+                since_seconds: since
+                    .and_then(|since| u64::try_from(since).ok())
+                    .map(|since| since.div_ceil(1000)),
                 since_time: given.text("since-time"),
                 prefix: given.on("prefix"),
                 follow: given.on("follow"),
@@ -878,7 +1159,9 @@ fn action(name: &str, subcommand: Option<&str>, path: &str, given: &Given) -> Re
             timeout: given.duration("timeout").map_err(usage)?.unwrap_or(30_000),
         },
         "exec" => {
-            let Some(target) = given.args.first().cloned() else { return Err(ParseError::new("pod, type/name or --filename must be specified")) };
+            let Some(target) = given.args.first().cloned() else {
+                return Err(ParseError::new("pod, type/name or --filename must be specified"));
+            };
             let command = given.rest.clone().unwrap_or_default();
             if command.is_empty() {
                 return Err(ParseError::new(if given.args.len() > 1 {
@@ -887,20 +1170,37 @@ fn action(name: &str, subcommand: Option<&str>, path: &str, given: &Given) -> Re
                     "you must specify at least one command for the container"
                 }));
             }
-            Action::Exec { target, container: given.text("container"), command }
+            Action::Exec {
+                target,
+                container: given.text("container"),
+                command,
+            }
         }
-        "events" => Action::Events(given.text("for"), split_commas(&given.all("types")), given.on("no-headers")),
+        "events" => Action::Events(
+            given.text("for"),
+            split_commas(&given.all("types")),
+            given.on("no-headers"),
+        ),
         "api-resources" => Action::ApiResources,
         "autoscale" => {
             let max = given.int("max").map_err(usage)?.unwrap_or(-1);
             if max < 1 {
-                return Err(ParseError::new(format!("--max=MAXPODS is required and must be at least 1, max: {max}")));
+                return Err(ParseError::new(format!(
+                    "--max=MAXPODS is required and must be at least 1, max: {max}"
+                )));
             }
             let cpu = match given.get("cpu") {
                 Some(text) => text.trim_end_matches('%').parse().ok(),
                 None => given.int("cpu-percent").map_err(usage)?,
             };
-            Action::Autoscale { targets: targets(), min: given.int("min").map_err(usage)?.filter(|min| *min > 0), max, cpu, name: given.text("name"), write: write()? }
+            Action::Autoscale {
+                targets: targets(),
+                min: given.int("min").map_err(usage)?.filter(|min| *min > 0),
+                max,
+                cpu,
+                name: given.text("name"),
+                write: write()?,
+            }
         }
         _ => return Err(ParseError::new(format!("unknown command \"{name}\" for \"kubectl\""))),
     })
@@ -924,7 +1224,9 @@ fn delete(given: &Given, targets: Targets) -> Result<Action, ParseError> {
         grace_period = 0;
     }
     if force && grace_period > 0 {
-        return Err(ParseError::new("--force and --grace-period greater than 0 cannot be specified together"));
+        return Err(ParseError::new(
+            "--force and --grace-period greater than 0 cannot be specified together",
+        ));
     }
     if targets.all && targets.selector.is_some() {
         return Err(ParseError::new("cannot set --all and --selector at the same time"));
@@ -934,13 +1236,19 @@ fn delete(given: &Given, targets: Targets) -> Result<Action, ParseError> {
         Some("foreground") => "Foreground",
         Some("orphan" | "false") => "Orphan",
         Some(other) => {
-            return Err(ParseError::new(format!("invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\"")));
+            return Err(ParseError::new(format!(
+                "invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""
+            )));
         }
     };
     let name_only = match given.get("output") {
         None | Some("") => false,
         Some("name") => true,
-        Some(other) => return Err(ParseError::new(format!("unexpected -o output mode: {other}. We only support '-o name'"))),
+        Some(other) => {
+            return Err(ParseError::new(format!(
+                "unexpected -o output mode: {other}. We only support '-o name'"
+            )));
+        }
     };
     Ok(Action::Delete(Delete {
         targets,
@@ -949,7 +1257,10 @@ fn delete(given: &Given, targets: Targets) -> Result<Action, ParseError> {
         force,
         propagation,
         wait: given.get("wait").is_none() || given.on("wait"),
-        timeout: given.duration("timeout").map_err(usage)?.filter(|timeout| *timeout != 0),
+        timeout: given
+            .duration("timeout")
+            .map_err(usage)?
+            .filter(|timeout| *timeout != 0),
         ignore_not_found: given.on("ignore-not-found"),
         name_only,
         dry_run: dry_run(given)?,
@@ -961,8 +1272,11 @@ fn set(subcommand: Option<&str>, given: &Given, targets: Targets) -> Result<Acti
     match subcommand {
         Some("image") => {
             let (names, changes) = split_changes(&given.args, "image")?;
-            let images: Vec<(String, String)> =
-                changes.iter().filter_map(|change| change.split_once('=')).map(|(name, image)| (name.to_owned(), image.to_owned())).collect();
+            let images: Vec<(String, String)> = changes
+                .iter()
+                .filter_map(|change| change.split_once('='))
+                .map(|(name, image)| (name.to_owned(), image.to_owned()))
+                .collect();
             if images.is_empty() {
                 return Err(ParseError::new("at least one image update is required"));
             }
@@ -975,14 +1289,27 @@ fn set(subcommand: Option<&str>, given: &Given, targets: Targets) -> Result<Acti
                 return Err(ParseError::new("at least one environment variable must be provided"));
             }
             let container = given.text("containers").or_else(|| given.text("container"));
-            Ok(Action::SetEnv(Targets { args: names, ..targets }, changes, container, write))
+            Ok(Action::SetEnv(
+                Targets { args: names, ..targets },
+                changes,
+                container,
+                write,
+            ))
         }
         Some("resources") => {
             if given.get("limits").is_none() && given.get("requests").is_none() {
-                return Err(ParseError::new("you must specify an update to requests or limits (in the form of --requests/--limits)"));
+                return Err(ParseError::new(
+                    "you must specify an update to requests or limits (in the form of --requests/--limits)",
+                ));
             }
             let container = given.text("containers").or_else(|| given.text("container"));
-            Ok(Action::SetResources(targets, container, given.text("limits"), given.text("requests"), write))
+            Ok(Action::SetResources(
+                targets,
+                container,
+                given.text("limits"),
+                given.text("requests"),
+                write,
+            ))
         }
         _ => Err(ParseError::new("set needs one of: image, env, resources")),
     }
@@ -991,13 +1318,19 @@ fn set(subcommand: Option<&str>, given: &Given, targets: Targets) -> Result<Acti
 fn generate(kind: &str, given: &Given) -> Result<Generate, ParseError> {
     let usage = |message: String| ParseError::usage(&format!("create {kind}"), &message);
     let mut args = given.args.clone();
-    let need = |flag: &str| given.text(flag).ok_or_else(|| ParseError::new(format!("required flag(s) \"{flag}\" not set")));
+    let need = |flag: &str| {
+        given
+            .text(flag)
+            .ok_or_else(|| ParseError::new(format!("required flag(s) \"{flag}\" not set")))
+    };
     let generator = match kind {
         "namespace" | "ns" => Generator::Namespace,
         "configmap" | "cm" => Generator::ConfigMap,
         "secret" => {
             if args.first().is_none_or(|word| word != "generic") {
-                return Err(ParseError::new("create secret: only `create secret generic NAME` is supported"));
+                return Err(ParseError::new(
+                    "create secret: only `create secret generic NAME` is supported",
+                ));
             }
             args.remove(0);
             Generator::Secret(given.text("type"))
@@ -1005,48 +1338,78 @@ fn generate(kind: &str, given: &Given) -> Result<Generate, ParseError> {
         "serviceaccount" | "sa" => Generator::ServiceAccount,
         "deployment" | "deploy" => {
             need("image")?;
-            Generator::Deployment { replicas: given.int("replicas").map_err(usage)?.unwrap_or(1), port: given.int("port").map_err(usage)? }
+            Generator::Deployment {
+                replicas: given.int("replicas").map_err(usage)?.unwrap_or(1),
+                port: given.int("port").map_err(usage)?,
+            }
         }
         "job" => {
             let from = given.text("from");
             match (given.get("image"), &from) {
                 (None, None) => return Err(ParseError::new("either --image or --from must be specified")),
-                (Some(_), Some(_)) => return Err(ParseError::new("either --image or --from must be specified, not both")),
+                (Some(_), Some(_)) => {
+                    return Err(ParseError::new("either --image or --from must be specified, not both"));
+                }
                 _ => {}
             }
             Generator::Job { from }
         }
         "cronjob" | "cj" => {
             need("image")?;
-            Generator::CronJob { schedule: need("schedule")?, restart: given.text("restart").unwrap_or_else(|| "OnFailure".to_owned()) }
+            Generator::CronJob {
+                schedule: need("schedule")?,
+                restart: given.text("restart").unwrap_or_else(|| "OnFailure".to_owned()),
+            }
         }
         "service" | "svc" => {
             let kind = match args.first().map(String::as_str) {
                 Some("clusterip") => "ClusterIP",
                 Some("nodeport") => "NodePort",
                 Some("loadbalancer") => "LoadBalancer",
-                _ => return Err(ParseError::new("create service needs one of: clusterip, nodeport, loadbalancer")),
+                _ => {
+                    return Err(ParseError::new(
+                        "create service needs one of: clusterip, nodeport, loadbalancer",
+                    ));
+                }
             };
             args.remove(0);
-            Generator::Service { kind, tcp: split_commas(&given.all("tcp")), cluster_ip: given.text("clusterip") }
+            Generator::Service {
+                kind,
+                tcp: split_commas(&given.all("tcp")),
+                cluster_ip: given.text("clusterip"),
+            }
         }
         "poddisruptionbudget" | "pdb" => {
             let (min_available, max_unavailable) = (given.text("min-available"), given.text("max-unavailable"));
             if min_available.is_none() && max_unavailable.is_none() {
-                return Err(ParseError::new("one of min-available or max-unavailable must be specified"));
+                return Err(ParseError::new(
+                    "one of min-available or max-unavailable must be specified",
+                ));
             }
             if min_available.is_some() && max_unavailable.is_some() {
-                return Err(ParseError::new("min-available and max-unavailable cannot be both specified"));
+                return Err(ParseError::new(
+                    "min-available and max-unavailable cannot be both specified",
+                ));
             }
-            Generator::PodDisruptionBudget { selector: given.text("selector").ok_or_else(|| ParseError::new("a selector must be specified"))?, min_available, max_unavailable }
+            Generator::PodDisruptionBudget {
+                selector: given
+                    .text("selector")
+                    .ok_or_else(|| ParseError::new("a selector must be specified"))?,
+                min_available,
+                max_unavailable,
+            }
         }
         "priorityclass" | "pc" => Generator::PriorityClass {
             value: given.int("value").map_err(usage)?.unwrap_or(0),
             global_default: given.on("global-default"),
             description: given.text("description").unwrap_or_default(),
-            preemption_policy: given.text("preemption-policy").unwrap_or_else(|| "PreemptLowerPriority".to_owned()),
+            preemption_policy: given
+                .text("preemption-policy")
+                .unwrap_or_else(|| "PreemptLowerPriority".to_owned()),
         },
-        _ => Generator::Quota { hard: given.text("hard").unwrap_or_default() },
+        _ => Generator::Quota {
+            hard: given.text("hard").unwrap_or_default(),
+        },
     };
     let name = match args.as_slice() {
         [name] => name.clone(),
@@ -1093,12 +1456,18 @@ fn dry_run(given: &Given) -> Result<DryRun, ParseError> {
         None | Some("none" | "false") => Ok(DryRun::None),
         Some("client" | "unchanged" | "true") => Ok(DryRun::Client),
         Some("server") => Ok(DryRun::Server),
-        Some(other) => Err(ParseError::new(format!("Invalid dry-run value ({other}). Must be \"none\", \"server\", or \"client\"."))),
+        Some(other) => Err(ParseError::new(format!(
+            "Invalid dry-run value ({other}). Must be \"none\", \"server\", or \"client\"."
+        ))),
     }
 }
 
 fn write(given: &Given) -> Result<Write, ParseError> {
-    Ok(Write { dry_run: dry_run(given)?, format: format(given.get("output"), None)?, show_managed_fields: given.on("show-managed-fields") })
+    Ok(Write {
+        dry_run: dry_run(given)?,
+        format: format(given.get("output"), None)?,
+        show_managed_fields: given.on("show-managed-fields"),
+    })
 }
 
 fn format(output: Option<&str>, template: Option<&str>) -> Result<Format, ParseError> {
@@ -1114,9 +1483,15 @@ fn format(output: Option<&str>, template: Option<&str>) -> Result<Format, ParseE
         "json" => Ok(Format::Json),
         "yaml" => Ok(Format::Yaml),
         "name" => Ok(Format::Name),
-        "jsonpath" => Ok(Format::JsonPath(needed("template format specified but no template given")?)),
-        "jsonpath-as-json" => Ok(Format::JsonPathAsJson(needed("template format specified but no template given")?)),
-        "custom-columns" => Ok(Format::CustomColumns(needed("custom-columns format specified but no custom columns given")?)),
+        "jsonpath" => Ok(Format::JsonPath(needed(
+            "template format specified but no template given",
+        )?)),
+        "jsonpath-as-json" => Ok(Format::JsonPathAsJson(needed(
+            "template format specified but no template given",
+        )?)),
+        "custom-columns" => Ok(Format::CustomColumns(needed(
+            "custom-columns format specified but no custom columns given",
+        )?)),
         other => Err(ParseError::new(format!(
             "unable to match a printer suitable for the output format \"{other}\", allowed formats are: custom-columns,json,jsonpath,jsonpath-as-json,name,wide,yaml"
         ))),
@@ -1129,7 +1504,9 @@ fn split_changes(args: &[String], noun: &str) -> Result<(Vec<String>, Vec<String
     let is_change = |word: &str| word.contains('=') || (word.len() > 1 && word.ends_with('-'));
     let first = args.iter().position(|word| is_change(word)).unwrap_or(args.len());
     if let Some(other) = args[first..].iter().find(|word| !is_change(word)) {
-        return Err(ParseError::new(format!("all resources must be specified before {noun} changes: {other}")));
+        return Err(ParseError::new(format!(
+            "all resources must be specified before {noun} changes: {other}"
+        )));
     }
     Ok((args[..first].to_vec(), args[first..].to_vec()))
 }
@@ -1138,7 +1515,9 @@ fn split_taints(args: &[String]) -> Result<(Vec<String>, Vec<String>), ParseErro
     let is_taint = |word: &str| word.contains('=') || word.contains(':') || word.ends_with('-');
     let first = args.iter().position(|word| is_taint(word)).unwrap_or(args.len());
     if let Some(other) = args[first..].iter().find(|word| !is_taint(word)) {
-        return Err(ParseError::new(format!("all resources must be specified before taint changes: {other}")));
+        return Err(ParseError::new(format!(
+            "all resources must be specified before taint changes: {other}"
+        )));
     }
     Ok((args[..first].to_vec(), args[first..].to_vec()))
 }
@@ -1156,7 +1535,10 @@ fn parse_taint(text: &str) -> Result<Taint, String> {
         if !effect.is_empty() && !known(effect) {
             return Err(format!("invalid taint effect: {effect}, unsupported taint effect"));
         }
-        return Ok(Taint::Remove(pair.split('=').next().unwrap_or(pair).to_owned(), effect.to_owned()));
+        return Ok(Taint::Remove(
+            pair.split('=').next().unwrap_or(pair).to_owned(),
+            effect.to_owned(),
+        ));
     }
     let Some((pair, effect)) = text.split_once(':') else {
         return Err(format!("invalid taint spec: {text}"));
@@ -1169,5 +1551,10 @@ fn parse_taint(text: &str) -> Result<Taint, String> {
 }
 
 fn split_commas(values: &[String]) -> Vec<String> {
-    values.iter().flat_map(|value| value.split(',')).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    values
+        .iter()
+        .flat_map(|value| value.split(','))
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

@@ -22,12 +22,20 @@ pub(crate) struct Flag {
 
 /// A switch.
 pub(crate) const fn switch(long: &'static str) -> Flag {
-    Flag { long, short: None, takes: Takes::Switch }
+    Flag {
+        long,
+        short: None,
+        takes: Takes::Switch,
+    }
 }
 
 /// A flag with a value.
 pub(crate) const fn value(long: &'static str) -> Flag {
-    Flag { long, short: None, takes: Takes::Value }
+    Flag {
+        long,
+        short: None,
+        takes: Takes::Value,
+    }
 }
 
 impl Flag {
@@ -85,12 +93,19 @@ impl Given {
                     Some((name, text)) => (name, Some(text.to_owned())),
                     None => (long, None),
                 };
-                let Some(flag) = all().find(|flag| flag.long == name) else { return Err(format!("unknown flag: --{name}")) };
+                let Some(flag) = all().find(|flag| flag.long == name) else {
+                    return Err(format!("unknown flag: --{name}"));
+                };
                 if text.is_none() {
                     text = match flag.takes {
                         Takes::Switch => Some("true".to_owned()),
                         Takes::Or(default) => Some(default.to_owned()),
-                        Takes::Value => Some(words.next().cloned().ok_or_else(|| format!("flag needs an argument: --{name}"))?),
+                        Takes::Value => Some(
+                            words
+                                .next()
+                                .cloned()
+                                .ok_or_else(|| format!("flag needs an argument: --{name}"))?,
+                        ),
                     };
                 }
                 given.push(flag, text.unwrap_or_default())?;
@@ -109,7 +124,10 @@ impl Given {
                         Takes::Or(default) => given.push(flag, default.to_owned())?,
                         Takes::Value => {
                             let text = if rest.is_empty() {
-                                words.next().cloned().ok_or_else(|| format!("flag needs an argument: '{short}' in {word}"))?
+                                words
+                                    .next()
+                                    .cloned()
+                                    .ok_or_else(|| format!("flag needs an argument: '{short}' in {word}"))?
                             } else {
                                 rest.to_owned()
                             };
@@ -131,7 +149,9 @@ impl Given {
                 Some(short) => format!("-{short}, --{}", flag.long),
                 None => format!("--{}", flag.long),
             };
-            return Err(format!("invalid argument \"{text}\" for \"{spelled}\" flag: strconv.ParseBool: parsing \"{text}\": invalid syntax"));
+            return Err(format!(
+                "invalid argument \"{text}\" for \"{spelled}\" flag: strconv.ParseBool: parsing \"{text}\": invalid syntax"
+            ));
         }
         self.values.push((flag.long, text));
         Ok(())
@@ -139,12 +159,20 @@ impl Given {
 
     /// The last value of a flag.
     pub(crate) fn get(&self, long: &str) -> Option<&str> {
-        self.values.iter().rev().find(|(name, _)| *name == long).map(|(_, text)| text.as_str())
+        self.values
+            .iter()
+            .rev()
+            .find(|(name, _)| *name == long)
+            .map(|(_, text)| text.as_str())
     }
 
     /// All values of a flag that may be repeated.
     pub(crate) fn all(&self, long: &str) -> Vec<String> {
-        self.values.iter().filter(|(name, _)| *name == long).map(|(_, text)| text.clone()).collect()
+        self.values
+            .iter()
+            .filter(|(name, _)| *name == long)
+            .map(|(_, text)| text.clone())
+            .collect()
     }
 
     /// Whether a switch is on.
@@ -178,8 +206,9 @@ impl Given {
     pub(crate) fn duration(&self, long: &str) -> Result<Option<i64>, String> {
         self.get(long)
             .map(|text| {
-                go_duration(text)
-                    .ok_or_else(|| format!("invalid argument \"{text}\" for \"--{long}\" flag: time: invalid duration \"{text}\""))
+                go_duration(text).ok_or_else(|| {
+                    format!("invalid argument \"{text}\" for \"--{long}\" flag: time: invalid duration \"{text}\"")
+                })
             })
             .transpose()
     }
@@ -210,9 +239,17 @@ pub(crate) fn go_duration(text: &str) -> Option<i64> {
         let end = rest.find(|char: char| !char.is_ascii_digit() && char != '.')?;
         let number: f64 = rest[..end].parse().ok()?;
         rest = &rest[end..];
-        let (unit, scale) = [("ms", 1.0), ("us", 1e-3), ("µs", 1e-3), ("ns", 1e-6), ("h", 3.6e6), ("m", 6e4), ("s", 1e3)]
-            .into_iter()
-            .find(|(unit, _)| rest.starts_with(unit))?;
+        let (unit, scale) = [
+            ("ms", 1.0),
+            ("us", 1e-3),
+            ("µs", 1e-3),
+            ("ns", 1e-6),
+            ("h", 3.6e6),
+            ("m", 6e4),
+            ("s", 1e3),
+        ]
+        .into_iter()
+        .find(|(unit, _)| rest.starts_with(unit))?;
         total += number * scale;
         rest = &rest[unit.len()..];
     }
@@ -226,12 +263,25 @@ mod tests {
 
     #[test]
     fn flags_are_read_in_every_form() {
-        let flags = [value("output").short('o'), switch("watch").short('w'), switch("all").short('A'), value("dry-run").or("unchanged")];
-        let words: Vec<String> = ["a", "-ojson", "-wA", "--dry-run", "b", "--namespace=x", "--", "-c", "d"].map(str::to_owned).to_vec();
+        let flags = [
+            value("output").short('o'),
+            switch("watch").short('w'),
+            switch("all").short('A'),
+            value("dry-run").or("unchanged"),
+        ];
+        let words: Vec<String> = ["a", "-ojson", "-wA", "--dry-run", "b", "--namespace=x", "--", "-c", "d"]
+            .map(str::to_owned)
+            .to_vec();
         let given = Given::read(&words, &flags).unwrap();
         assert_eq!(given.args, ["a", "b"]);
-        assert_eq!((given.get("output"), given.on("watch"), given.on("all")), (Some("json"), true, true));
-        assert_eq!((given.get("dry-run"), given.get("namespace")), (Some("unchanged"), Some("x")));
+        assert_eq!(
+            (given.get("output"), given.on("watch"), given.on("all")),
+            (Some("json"), true, true)
+        );
+        assert_eq!(
+            (given.get("dry-run"), given.get("namespace")),
+            (Some("unchanged"), Some("x"))
+        );
         assert_eq!(given.rest.unwrap(), ["-c", "d"]);
         for (word, error) in [
             ("--frob", "unknown flag: --frob"),
@@ -245,7 +295,16 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, expected) in [("30s", Some(30_000)), ("1m30s", Some(90_000)), ("1.5h", Some(5_400_000)), ("0", Some(0)), ("-1s", Some(-1000)), ("5", None), ("", None), ("1x", None)] {
+        for (text, expected) in [
+            ("30s", Some(30_000)),
+            ("1m30s", Some(90_000)),
+            ("1.5h", Some(5_400_000)),
+            ("0", Some(0)),
+            ("-1s", Some(-1000)),
+            ("5", None),
+            ("", None),
+            ("1x", None),
+        ] {
             assert_eq!(go_duration(text), expected, "{text}");
         }
     }

@@ -19,14 +19,19 @@ pub(crate) struct Quantity {
 
 impl Default for Quantity {
     fn default() -> Quantity {
-        Quantity { milli: 0, form: Form::Decimal }
+        Quantity {
+            milli: 0,
+            form: Form::Decimal,
+        }
     }
 }
 
 impl Quantity {
     /// Reads a quantity; anything finer than a thousandth is rounded up.
     pub(crate) fn parse(text: &str) -> Option<Quantity> {
-        let end = text.find(|char: char| !(char.is_ascii_digit() || matches!(char, '.' | '+' | '-'))).unwrap_or(text.len());
+        let end = text
+            .find(|char: char| !(char.is_ascii_digit() || matches!(char, '.' | '+' | '-')))
+            .unwrap_or(text.len());
         let (number, suffix) = text.split_at(end);
         let (form, numerator, denominator): (Form, i128, i128) = match suffix {
             "" => (Form::Decimal, 1, 1),
@@ -46,7 +51,11 @@ impl Quantity {
             "Pi" => (Form::Binary, 1 << 50, 1),
             "Ei" => (Form::Binary, 1 << 60, 1),
             exponent => {
-                let power: u32 = exponent.strip_prefix(['e', 'E'])?.parse().ok().filter(|power| *power <= 18)?;
+                let power: u32 = exponent
+                    .strip_prefix(['e', 'E'])?
+                    .parse()
+                    .ok()
+                    .filter(|power| *power <= 18)?;
                 (Form::Decimal, 10_i128.pow(power), 1)
             }
         };
@@ -60,13 +69,19 @@ impl Quantity {
         let scale = denominator.checked_mul(10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?)?;
         let value = digits.checked_mul(numerator)?.checked_mul(1000)?;
         let milli = value.div_euclid(scale) + i128::from(value.rem_euclid(scale) != 0);
-        Some(Quantity { milli: if negative { -milli } else { milli }, form })
+        Some(Quantity {
+            milli: if negative { -milli } else { milli },
+            form,
+        })
     }
 
     /// The sum; an empty sum takes the other's form.
     pub(crate) fn plus(self, other: Quantity) -> Quantity {
         let form = if self.milli == 0 { other.form } else { self.form };
-        Quantity { milli: self.milli.saturating_add(other.milli), form }
+        Quantity {
+            milli: self.milli.saturating_add(other.milli),
+            form,
+        }
     }
 
     /// The greater one.
@@ -82,7 +97,11 @@ impl Quantity {
 
     /// The share of a whole in percent, cut off; 0 of nothing.
     pub(crate) fn percent_of(self, whole: Quantity) -> i128 {
-        if whole.milli == 0 { 0 } else { self.milli.saturating_mul(100) / whole.milli }
+        if whole.milli == 0 {
+            0
+        } else {
+            self.milli.saturating_mul(100) / whole.milli
+        }
     }
 }
 
@@ -92,7 +111,9 @@ impl std::fmt::Display for Quantity {
             return write!(f, "{}m", self.milli);
         }
         let (mut value, base, suffixes) = match self.form {
-            Form::Binary if self.milli.abs() >= 1024 * 1000 => (self.milli / 1000, 1024, ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]),
+            Form::Binary if self.milli.abs() >= 1024 * 1000 => {
+                (self.milli / 1000, 1024, ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"])
+            }
             _ => (self.milli / 1000, 1000, ["", "k", "M", "G", "T", "P", "E"]),
         };
         let mut suffix = 0;
@@ -111,8 +132,20 @@ mod tests {
 
     #[test]
     fn sums_are_shown_in_their_form() {
-        let sum = |left: &str, right: &str| Quantity::parse(left).unwrap().plus(Quantity::parse(right).unwrap()).to_string();
-        for (left, right, expected) in [("250m", "100m", "350m"), ("64Mi", "70Mi", "134Mi"), ("0", "128Mi", "128Mi"), ("1", "1", "2"), ("0.5", "500m", "1"), ("1Gi", "1Mi", "1025Mi")] {
+        let sum = |left: &str, right: &str| {
+            Quantity::parse(left)
+                .unwrap()
+                .plus(Quantity::parse(right).unwrap())
+                .to_string()
+        };
+        for (left, right, expected) in [
+            ("250m", "100m", "350m"),
+            ("64Mi", "70Mi", "134Mi"),
+            ("0", "128Mi", "128Mi"),
+            ("1", "1", "2"),
+            ("0.5", "500m", "1"),
+            ("1Gi", "1Mi", "1025Mi"),
+        ] {
             assert_eq!(sum(left, right), expected, "{left} + {right}");
         }
         assert_eq!(Quantity::parse("x"), None);

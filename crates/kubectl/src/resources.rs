@@ -74,12 +74,20 @@ impl Resource {
     /// `apps/v1`, `v1`
     #[must_use]
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
     }
 }
 
 fn join(name: &str, group: &str) -> String {
-    if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") }
+    if group.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}.{group}")
+    }
 }
 
 /// The resource that a person names: plural, singular, short name, each with or without `.group` or `.version.group`,
@@ -94,7 +102,11 @@ pub fn find(name: &str) -> Option<&'static Resource> {
     RESOURCES.iter().find(|resource| {
         let named = head == resource.plural || head == resource.singular || resource.short.contains(&head);
         let group = rest.is_none_or(|rest| {
-            rest == resource.group || rest.split_once('.').map_or((rest, ""), |(version, group)| (version, group)) == (resource.version, resource.group)
+            rest == resource.group
+                || rest
+                    .split_once('.')
+                    .map_or((rest, ""), |(version, group)| (version, group))
+                    == (resource.version, resource.group)
         });
         named && group
     })
@@ -103,7 +115,9 @@ pub fn find(name: &str) -> Option<&'static Resource> {
 /// The resource of a kind in an API group.
 #[must_use]
 pub fn of_kind(group: &str, kind: &str) -> Option<&'static Resource> {
-    RESOURCES.iter().find(|resource| resource.kind == kind && (resource.group == group || (kind == "Event" && group == "events.k8s.io")))
+    RESOURCES.iter().find(|resource| {
+        resource.kind == kind && (resource.group == group || (kind == "Event" && group == "events.k8s.io"))
+    })
 }
 
 /// The resource of an object, by its `apiVersion` and `kind`.
@@ -114,7 +128,9 @@ pub fn of_object(object: &Value) -> Option<&'static Resource> {
 
 /// The API group in an object's `apiVersion`.
 pub(crate) fn group_of(object: &Value) -> &str {
-    text(object, "/apiVersion").rsplit_once('/').map_or("", |(group, _)| group)
+    text(object, "/apiVersion")
+        .rsplit_once('/')
+        .map_or("", |(group, _)| group)
 }
 
 #[cfg(test)]
@@ -125,8 +141,18 @@ mod tests {
     #[test]
     fn every_spelling_finds_its_kind() {
         for (name, kind) in [
-            ("po", "Pod"), ("pods", "Pod"), ("Pod", "Pod"), ("deploy", "Deployment"), ("deployments.apps", "Deployment"),
-            ("deployment.v1.apps", "Deployment"), ("ds", "DaemonSet"), ("no", "Node"), ("ev", "Event"), ("hpa", "HorizontalPodAutoscaler"), ("pods.v1", "Pod"), ("pods.v1.", "Pod"),
+            ("po", "Pod"),
+            ("pods", "Pod"),
+            ("Pod", "Pod"),
+            ("deploy", "Deployment"),
+            ("deployments.apps", "Deployment"),
+            ("deployment.v1.apps", "Deployment"),
+            ("ds", "DaemonSet"),
+            ("no", "Node"),
+            ("ev", "Event"),
+            ("hpa", "HorizontalPodAutoscaler"),
+            ("pods.v1", "Pod"),
+            ("pods.v1.", "Pod"),
         ] {
             assert_eq!(find(name).unwrap().kind, kind, "{name}");
         }

@@ -15,9 +15,21 @@ pub fn format_selector(selector: &Value) -> String {
 /// The same, empty if it selects by nothing.
 #[must_use]
 pub fn selector_query(selector: &Value) -> String {
-    let structured = selector.get("matchLabels").is_some_and(Value::is_object) || selector.get("matchExpressions").is_some_and(Value::is_array);
-    let labels = if structured { map(selector, "/matchLabels") } else { selector.as_object().filter(|labels| labels.values().all(Value::is_string)) };
-    let mut parts: Vec<(String, String)> = labels.map(sorted).unwrap_or_default().into_iter().map(|(key, value)| (key.to_owned(), format!("{key}={}", scalar(value)))).collect();
+    let structured = selector.get("matchLabels").is_some_and(Value::is_object)
+        || selector.get("matchExpressions").is_some_and(Value::is_array);
+    let labels = if structured {
+        map(selector, "/matchLabels")
+    } else {
+        selector
+            .as_object()
+            .filter(|labels| labels.values().all(Value::is_string))
+    };
+    let mut parts: Vec<(String, String)> = labels
+        .map(sorted)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), format!("{key}={}", scalar(value))))
+        .collect();
     if structured {
         for expression in list(selector, "/matchExpressions") {
             let key = text(expression, "/key");

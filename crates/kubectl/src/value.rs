@@ -15,7 +15,9 @@ pub(crate) fn int(value: &Value, pointer: &str) -> i64 {
 
 /// The integer at a JSON pointer.
 pub(crate) fn opt_int(value: &Value, pointer: &str) -> Option<i64> {
-    value.pointer(pointer).and_then(|found| found.as_i64().or_else(|| found.as_f64().map(|float| float as i64)))
+    value
+        .pointer(pointer)
+        .and_then(|found| found.as_i64().or_else(|| found.as_f64().map(|float| float as i64)))
 }
 
 /// Whether there is `true` at a JSON pointer.
@@ -25,7 +27,10 @@ pub(crate) fn truth(value: &Value, pointer: &str) -> bool {
 
 /// The list at a JSON pointer, empty if there is none.
 pub(crate) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// The object at a JSON pointer.
@@ -45,12 +50,17 @@ pub(crate) fn has(value: &Value, pointer: &str) -> bool {
 
 /// The time at a JSON pointer.
 pub(crate) fn time(value: &Value, pointer: &str) -> Option<Timestamp> {
-    value.pointer(pointer).and_then(Value::as_str).and_then(|text| text.parse().ok())
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .and_then(|text| text.parse().ok())
 }
 
 /// The condition of a type in `status.conditions`.
 pub(crate) fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
-    list(object, "/status/conditions").iter().find(|condition| text(condition, "/type") == kind)
+    list(object, "/status/conditions")
+        .iter()
+        .find(|condition| text(condition, "/type") == kind)
 }
 
 /// A scalar as Go's `%v` prints it: text bare, everything else as JSON.

@@ -16,7 +16,9 @@ pub enum WordsError {
         quote: char,
     },
     /// A character that a shell gives a meaning which is not supported.
-    #[error("column {column}: `{what}` is shell syntax that is not supported here; write one kubectl command, or quote it")]
+    #[error(
+        "column {column}: `{what}` is shell syntax that is not supported here; write one kubectl command, or quote it"
+    )]
     Shell {
         /// Where it stands, from 1, in characters.
         column: usize,
@@ -110,8 +112,17 @@ mod tests {
 
     #[test]
     fn refusals_say_where() {
-        assert_eq!(split("get 'x").unwrap_err(), WordsError::Open { column: 5, quote: '\'' });
-        assert_eq!(split("get x | head").unwrap_err(), WordsError::Shell { column: 7, what: '|' });
-        assert_eq!(split("get $(x)").unwrap_err(), WordsError::Shell { column: 5, what: '$' });
+        assert_eq!(
+            split("get 'x").unwrap_err(),
+            WordsError::Open { column: 5, quote: '\'' }
+        );
+        assert_eq!(
+            split("get x | head").unwrap_err(),
+            WordsError::Shell { column: 7, what: '|' }
+        );
+        assert_eq!(
+            split("get $(x)").unwrap_err(),
+            WordsError::Shell { column: 5, what: '$' }
+        );
     }
 }

@@ -24,8 +24,14 @@ struct Recording {
 
 fn recordings() -> (Vec<Recording>, bool) {
     let other = std::env::var_os("PEAPOD_GOLDEN").map(PathBuf::from);
-    let folder = other.clone().unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/golden"));
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.join("kubectl.txt").is_file()).collect();
+    let folder = other
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/golden"));
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("kubectl.txt").is_file())
+        .collect();
     folders.sort();
     (folders.iter().map(|folder| read(folder)).collect(), other.is_some())
 }
@@ -33,12 +39,20 @@ fn recordings() -> (Vec<Recording>, bool) {
 fn read(folder: &Path) -> Recording {
     let file = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let case = file("case.yaml");
-    let field = |name: &str| case.lines().find_map(|line| line.strip_prefix(name)).map(|rest| rest.trim().trim_matches('\'').to_owned());
+    let field = |name: &str| {
+        case.lines()
+            .find_map(|line| line.strip_prefix(name))
+            .map(|rest| rest.trim().trim_matches('\'').to_owned())
+    };
     let changes = file("watch.jsonl")
         .lines()
         .map(|line| {
             let mut change: Value = serde_json::from_str(line).unwrap();
-            (change["t"].as_f64().unwrap(), change["type"].as_str().unwrap().to_owned(), change["object"].take())
+            (
+                change["t"].as_f64().unwrap(),
+                change["type"].as_str().unwrap().to_owned(),
+                change["object"].take(),
+            )
         })
         .collect();
     Recording {
@@ -75,7 +89,10 @@ impl Tally {
         println!("{what}: {} of {} agree", self.agree, self.all);
         assert!(self.all > 0, "{what}: nothing was compared");
         let got = self.agree as f64 / self.all as f64;
-        assert!(elsewhere || got >= share, "{what}: {got:.3} agree, there were {share:.3}");
+        assert!(
+            elsewhere || got >= share,
+            "{what}: {got:.3} agree, there were {share:.3}"
+        );
     }
 }
 
@@ -84,21 +101,46 @@ fn rows_of_watched_pods() {
     let (recordings, elsewhere) = recordings();
     let mut tally = Tally::default();
     for recording in &recordings {
-        let Some(section) = recording.text.split("\n\n").next().filter(|section| section.starts_with("# kubectl get pods -o wide -w")) else { continue };
-        let pods: Vec<&(f64, String, Value)> = recording.changes.iter().filter(|(_, _, object)| object["kind"] == "Pod").collect();
+        let Some(section) = recording
+            .text
+            .split("\n\n")
+            .next()
+            .filter(|section| section.starts_with("# kubectl get pods -o wide -w"))
+        else {
+            continue;
+        };
+        let pods: Vec<&(f64, String, Value)> = recording
+            .changes
+            .iter()
+            .filter(|(_, _, object)| object["kind"] == "Pod")
+            .collect();
         for line in section.lines().skip(2) {
             let line = line.trim_end().trim_end_matches("(DELETED)").trim_end();
             let mut cells = cells(line);
-            let Ok(seconds) = cells.remove(0).parse::<f64>() else { continue };
+            let Ok(seconds) = cells.remove(0).parse::<f64>() else {
+                continue;
+            };
             // The row was made from the change of that pod which was seen nearest to it.
             let same = |object: &Value| object["metadata"]["name"] == cells[0].as_str();
-            let near = pods.iter().filter(|(t, _, object)| same(object) && (t - seconds).abs() < 0.3);
-            let options = TableOptions { wide: true, no_headers: true, ..TableOptions::default() };
+            let near = pods
+                .iter()
+                .filter(|(t, _, object)| same(object) && (t - seconds).abs() < 0.3);
+            let options = TableOptions {
+                wide: true,
+                no_headers: true,
+                ..TableOptions::default()
+            };
             let candidates: Vec<Vec<String>> = near
-                .flat_map(|(_, _, object)| [0.0, 1.0, -1.0, 0.5].map(|more| print::rows("Pod", &[object], at(recording.start, seconds + more), &options).remove(0)))
+                .flat_map(|(_, _, object)| {
+                    [0.0, 1.0, -1.0, 0.5].map(|more| {
+                        print::rows("Pod", &[object], at(recording.start, seconds + more), &options).remove(0)
+                    })
+                })
                 .collect();
             if !candidates.is_empty() {
-                tally.count(&recording.name, candidates.contains(&cells), || format!("{cells:?}\n  ours {:?}", candidates.first()));
+                tally.count(&recording.name, candidates.contains(&cells), || {
+                    format!("{cells:?}\n  ours {:?}", candidates.first())
+                });
             }
         }
     }
@@ -106,7 +148,11 @@ fn rows_of_watched_pods() {
 }
 
 fn cells(line: &str) -> Vec<String> {
-    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+    line.split("  ")
+        .map(str::trim)
+        .filter(|cell| !cell.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The objects of a recording at its end.
@@ -119,7 +165,9 @@ impl Still {
     fn new(recording: &Recording) -> Still {
         let mut objects = BTreeMap::new();
         for (_, kind, object) in &recording.changes {
-            let Some(resource) = resources::of_object(object) else { continue };
+            let Some(resource) = resources::of_object(object) else {
+                continue;
+            };
             let text = |field: &str| object["metadata"][field].as_str().unwrap_or("").to_owned();
             let key = (resource.plural.to_owned(), text("namespace"), text("name"));
             if kind == "DELETED" {
@@ -128,27 +176,54 @@ impl Still {
                 objects.insert(key, object.clone());
             }
         }
-        Still { objects, now: recording.start }
+        Still {
+            objects,
+            now: recording.start,
+        }
     }
 }
 
 impl Api for Still {
     fn request(&mut self, request: &Request) -> Result<Value, Status> {
-        let missing = Status { code: 404, reason: "NotFound".to_owned(), message: format!("{} \"{}\" not found", request.resource, request.name), details: Value::Null };
-        let key = (request.resource.clone(), request.namespace.clone(), request.name.clone());
+        let missing = Status {
+            code: 404,
+            reason: "NotFound".to_owned(),
+            message: format!("{} \"{}\" not found", request.resource, request.name),
+            details: Value::Null,
+        };
+        let key = (
+            request.resource.clone(),
+            request.namespace.clone(),
+            request.name.clone(),
+        );
         match request.verb {
             Verb::Get => self.objects.get(&key).cloned().ok_or(missing),
             _ => {
-                let query = |name: &str| request.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default();
+                let query = |name: &str| {
+                    request
+                        .query
+                        .iter()
+                        .find(|(key, _)| key == name)
+                        .map(|(_, value)| value.clone())
+                        .unwrap_or_default()
+                };
                 let (labels, fields) = (query("labelSelector"), query("fieldSelector"));
                 let items: Vec<&Value> = self
                     .objects
                     .iter()
-                    .filter(|((resource, namespace, _), _)| *resource == request.resource && (request.namespace.is_empty() || *namespace == request.namespace))
+                    .filter(|((resource, namespace, _), _)| {
+                        *resource == request.resource
+                            && (request.namespace.is_empty() || *namespace == request.namespace)
+                    })
                     .map(|(_, object)| object)
                     .filter(|object| {
-                        labels.split(',').filter(|pair| !pair.is_empty()).all(|pair| pair.split_once('=').is_some_and(|(key, value)| object["metadata"]["labels"][key] == value))
-                            && fields.split(',').filter_map(|pair| pair.strip_prefix("spec.nodeName=")).all(|node| object["spec"]["nodeName"] == node)
+                        labels.split(',').filter(|pair| !pair.is_empty()).all(|pair| {
+                            pair.split_once('=')
+                                .is_some_and(|(key, value)| object["metadata"]["labels"][key] == value)
+                        }) && fields
+                            .split(',')
+                            .filter_map(|pair| pair.strip_prefix("spec.nodeName="))
+                            .all(|node| object["spec"]["nodeName"] == node)
                     })
                     .collect();
                 Ok(json!({"items": items}))
@@ -190,9 +265,16 @@ fn commands_at_the_end() {
         let mut still = Still::new(recording);
         for block in recording.text.split("\n$ ").skip(1) {
             let (line, expected) = block.split_once('\n').unwrap_or((block, ""));
-            let Some(line) = line.strip_prefix("kubectl ") else { continue };
+            let Some(line) = line.strip_prefix("kubectl ") else {
+                continue;
+            };
             let describing = line.starts_with("describe");
-            if !(describing || line.starts_with("get")) || line.starts_with("get events") || line.contains("endpointslices") || line.contains("controllerrevisions") || line.contains("describe node") {
+            if !(describing || line.starts_with("get"))
+                || line.starts_with("get events")
+                || line.contains("endpointslices")
+                || line.contains("controllerrevisions")
+                || line.contains("describe node")
+            {
                 continue;
             }
             let command = Command::parse(line).unwrap();
@@ -201,14 +283,30 @@ fn commands_at_the_end() {
             for more in 0..=14 {
                 still.now = at(recording.start, recording.duration + f64::from(more) * 0.5);
                 let out = run(&command, &mut still, &NoFiles);
-                outputs.push(if describing { without_events(&out.stdout) } else { format!("{}{}", out.stdout, out.stderr).trim_end().to_owned() });
+                outputs.push(if describing {
+                    without_events(&out.stdout)
+                } else {
+                    format!("{}{}", out.stdout, out.stderr).trim_end().to_owned()
+                });
             }
-            let expected = if describing { without_events(expected) } else { expected.trim_end().to_owned() };
-            tally.count(&format!("{} $ {line}", recording.name), outputs.contains(&expected), || {
-                let ours = &outputs[0];
-                let first = ours.lines().zip(expected.lines()).find(|(ours, theirs)| ours != theirs);
-                format!("{first:?}\n  {} and {} lines", ours.lines().count(), expected.lines().count())
-            });
+            let expected = if describing {
+                without_events(expected)
+            } else {
+                expected.trim_end().to_owned()
+            };
+            tally.count(
+                &format!("{} $ {line}", recording.name),
+                outputs.contains(&expected),
+                || {
+                    let ours = &outputs[0];
+                    let first = ours.lines().zip(expected.lines()).find(|(ours, theirs)| ours != theirs);
+                    format!(
+                        "{first:?}\n  {} and {} lines",
+                        ours.lines().count(),
+                        expected.lines().count()
+                    )
+                },
+            );
         }
     }
     tally.end("commands at the end", 1.0, elsewhere);

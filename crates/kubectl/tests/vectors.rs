@@ -5,10 +5,10 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use peapod_kubectl::merge;
 use peapod_kubectl::Command;
-use peapod_kubectl::describe;
 use peapod_kubectl::command::Action;
+use peapod_kubectl::describe;
+use peapod_kubectl::merge;
 use peapod_kubectl::print::{self, TableOptions, age, cells, output, sort};
 use serde_json::Value;
 
@@ -23,7 +23,9 @@ fn str<'a>(row: &'a Value, key: &str) -> &'a str {
 /// Checks every row of a file; `check` answers what differs. Floors hold for the checked-in rows only.
 fn agree(file: &str, floor: usize, mut check: impl FnMut(&Value) -> Result<(), String>) {
     let other = std::env::var_os("PEAPOD_VECTORS").map(PathBuf::from);
-    let folder = other.clone().unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/vectors"));
+    let folder = other
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/vectors"));
     let path = folder.join(file);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let document: Value = serde_json::from_str(&text).unwrap();
@@ -42,7 +44,11 @@ fn agree(file: &str, floor: usize, mut check: impl FnMut(&Value) -> Result<(), S
 }
 
 fn equal<T: PartialEq + std::fmt::Debug>(what: &str, ours: T, theirs: T) -> Result<(), String> {
-    if ours == theirs { Ok(()) } else { Err(format!("{what}\n  ours   {ours:?}\n  theirs {theirs:?}")) }
+    if ours == theirs {
+        Ok(())
+    } else {
+        Err(format!("{what}\n  ours   {ours:?}\n  theirs {theirs:?}"))
+    }
 }
 
 #[test]
@@ -51,7 +57,17 @@ fn cells_and_tables_of_one_row() {
         let object = &row["object"];
         equal("cells", Value::Array(cells::cells(object, now())), row["cells"].clone())?;
         let kind = str(object, "kind");
-        let text = |wide| print::table(kind, &[object], now(), &TableOptions { wide, ..TableOptions::default() });
+        let text = |wide| {
+            print::table(
+                kind,
+                &[object],
+                now(),
+                &TableOptions {
+                    wide,
+                    ..TableOptions::default()
+                },
+            )
+        };
         equal("text", text(false).as_str(), str(row, "text"))?;
         equal("wide text", text(true).as_str(), str(row, "textWide"))
     });
@@ -80,7 +96,12 @@ fn outcome(ours: Result<Value, String>, row: &Value) -> Result<(), String> {
 
 #[test]
 fn strategic_merges() {
-    agree("api-strategic-merge.json", 50, |row| outcome(merge::strategic::apply(str(row, "kind"), &row["original"], &row["patch"]), row));
+    agree("api-strategic-merge.json", 50, |row| {
+        outcome(
+            merge::strategic::apply(str(row, "kind"), &row["original"], &row["patch"]),
+            row,
+        )
+    });
 }
 
 #[test]
@@ -122,9 +143,17 @@ fn formats() {
         let error = row.get("error").and_then(Value::as_str);
         let command = match Command::parse(&line) {
             Ok(command) => command,
-            Err(refused) => return equal("error", refused.stderr.trim_end().trim_start_matches("error: "), error.unwrap_or("").trim_end()),
+            Err(refused) => {
+                return equal(
+                    "error",
+                    refused.stderr.trim_end().trim_start_matches("error: "),
+                    error.unwrap_or("").trim_end(),
+                );
+            }
         };
-        let Action::Get(get) = command.action else { return Err("not a get".to_owned()) };
+        let Action::Get(get) = command.action else {
+            return Err("not a get".to_owned());
+        };
         let objects = row["objects"].as_array().unwrap();
         let object = if row["opt"]["list"].as_bool() == Some(true) {
             serde_json::json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": objects})
@@ -132,7 +161,11 @@ fn formats() {
             objects[0].clone()
         };
         let on = |key: &str| row["opt"][key].as_bool().unwrap_or(false);
-        let options = output::Options { managed_fields: on("showManagedFields"), strict: false, no_headers: on("noHeaders") };
+        let options = output::Options {
+            managed_fields: on("showManagedFields"),
+            strict: false,
+            no_headers: on("noHeaders"),
+        };
         let (text, failed) = output::print(&object, &get.format, &options);
         equal("text", text.as_str(), str(row, "text"))?;
         equal("error", failed.as_deref(), error)
@@ -144,7 +177,16 @@ fn sorting() {
     agree("api-sort.json", 9, |row| {
         let objects = row["objects"].as_array().unwrap().clone();
         match sort::by_path(objects, str(row, "sortBy")) {
-            Ok(sorted) => equal("names", Value::from(sorted.iter().map(|object| object["metadata"]["name"].clone()).collect::<Vec<_>>()), row["names"].clone()),
+            Ok(sorted) => equal(
+                "names",
+                Value::from(
+                    sorted
+                        .iter()
+                        .map(|object| object["metadata"]["name"].clone())
+                        .collect::<Vec<_>>(),
+                ),
+                row["names"].clone(),
+            ),
             Err(error) => equal("error", error.as_str(), str(row, "error")),
         }
     });
@@ -164,10 +206,23 @@ fn tables() {
             no_headers: option("NoHeaders"),
             with_namespace: option("WithNamespace"),
             show_labels: option("ShowLabels"),
-            label_columns: row["options"]["ColumnLabels"].as_array().into_iter().flatten().filter_map(Value::as_str).map(ToOwned::to_owned).collect(),
-            kind_prefix: row["opt"]["kindPrefix"].as_bool().filter(|on| *on).map(|_| kind.to_lowercase()),
+            label_columns: row["options"]["ColumnLabels"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(ToOwned::to_owned)
+                .collect(),
+            kind_prefix: row["opt"]["kindPrefix"]
+                .as_bool()
+                .filter(|on| *on)
+                .map(|_| kind.to_lowercase()),
         };
-        equal("text", print::table(&kind, &objects, now(), &options).as_str(), str(row, "text"))
+        equal(
+            "text",
+            print::table(&kind, &objects, now(), &options).as_str(),
+            str(row, "text"),
+        )
     });
 }
 
@@ -175,9 +230,21 @@ fn tables() {
 fn descriptions() {
     agree("api-describe.json", 35, |row| {
         let objects = row["objects"].as_array().unwrap();
-        let ours = describe::describe(&objects[0], &objects[1..], now(), row["showEvents"].as_bool().unwrap_or(true));
-        let first = ours.lines().zip(str(row, "text").lines()).find(|(ours, theirs)| ours != theirs);
-        equal("first line", first.map(|(ours, _)| ours), first.map(|(_, theirs)| theirs))?;
+        let ours = describe::describe(
+            &objects[0],
+            &objects[1..],
+            now(),
+            row["showEvents"].as_bool().unwrap_or(true),
+        );
+        let first = ours
+            .lines()
+            .zip(str(row, "text").lines())
+            .find(|(ours, theirs)| ours != theirs);
+        equal(
+            "first line",
+            first.map(|(ours, _)| ours),
+            first.map(|(_, theirs)| theirs),
+        )?;
         equal("text", ours.as_str(), str(row, "text"))
     });
 }

@@ -59,13 +59,30 @@ impl Manifest {
         let part = |index: usize, value: &Value| {
             let (pointer, path) = (format!("/items/{index}"), format!("items[{index}]."));
             let inside = |list: &[(String, Span)]| -> Vec<(String, Span)> {
-                let own = list.iter().filter_map(|(known, span)| Some((known.strip_prefix(&pointer)?.to_owned(), *span)));
-                own.filter(|(known, _)| known.is_empty() || known.starts_with('/')).collect()
+                let own = list
+                    .iter()
+                    .filter_map(|(known, span)| Some((known.strip_prefix(&pointer)?.to_owned(), *span)));
+                own.filter(|(known, _)| known.is_empty() || known.starts_with('/'))
+                    .collect()
             };
-            let again = self.duplicates.iter().filter_map(|(known, span)| Some((known.strip_prefix(&path)?.to_owned(), *span)));
-            Self { value: value.clone(), spans: inside(&self.spans), keys: inside(&self.keys), duplicates: again.collect() }
+            let again = self
+                .duplicates
+                .iter()
+                .filter_map(|(known, span)| Some((known.strip_prefix(&path)?.to_owned(), *span)));
+            Self {
+                value: value.clone(),
+                spans: inside(&self.spans),
+                keys: inside(&self.keys),
+                duplicates: again.collect(),
+            }
         };
-        Some(items.iter().enumerate().map(|(index, value)| part(index, value)).collect())
+        Some(
+            items
+                .iter()
+                .enumerate()
+                .map(|(index, value)| part(index, value))
+                .collect(),
+        )
     }
 
     /// The place of the value at a JSON pointer, or of its nearest ancestor that has one.

@@ -217,7 +217,7 @@ fn seconds(value: &Value) -> SimDuration {
 /// Seconds as a row has them: whole ones without a fraction.
 fn shown(at: SimTime) -> Value {
     let millis = at.0 / 1_000_000;
-    if millis % 1000 == 0 {
+    if millis.is_multiple_of(1000) {
         (millis / 1000).into()
     } else {
         (millis as f64 / 1000.0).into()

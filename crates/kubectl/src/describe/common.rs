@@ -15,13 +15,23 @@ pub(super) fn labels(out: &mut Writer, title: &str, labels: Option<&Map<String, 
 }
 
 /// The same at a level and with another division.
-pub(super) fn labels_at(out: &mut Writer, level: usize, title: &str, between: &str, labels: Option<&Map<String, Value>>) {
+pub(super) fn labels_at(
+    out: &mut Writer,
+    level: usize,
+    title: &str,
+    between: &str,
+    labels: Option<&Map<String, Value>>,
+) {
     let Some(labels) = labels.filter(|labels| !labels.is_empty()) else {
         out.line(level, format!("{title}:{between}<none>"));
         return;
     };
     for (index, (key, value)) in sorted(labels).into_iter().enumerate() {
-        let head = if index == 0 { format!("{title}:{between}") } else { between.to_owned() };
+        let head = if index == 0 {
+            format!("{title}:{between}")
+        } else {
+            between.to_owned()
+        };
         out.line(level, format!("{head}{key}={}", scalar(value)));
     }
 }
@@ -55,7 +65,11 @@ pub(super) fn annotations_at(out: &mut Writer, level: usize, title: &str, object
                 // The indentation counts.
                 let shown = format!("  {line}");
                 let cut = shown.chars().count() > MAX_ANNOTATION;
-                let shown = if cut { format!("{}...", shown.chars().take(MAX_ANNOTATION).collect::<String>()) } else { shown };
+                let shown = if cut {
+                    format!("{}...", shown.chars().take(MAX_ANNOTATION).collect::<String>())
+                } else {
+                    shown
+                };
                 out.line(level, format!("\t{shown}"));
             }
         }
@@ -64,7 +78,9 @@ pub(super) fn annotations_at(out: &mut Writer, level: usize, title: &str, object
 
 /// A time as descriptions show it (RFC 1123 with a numeric zone).
 pub(super) fn rfc1123(at: Timestamp) -> String {
-    at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
+    at.to_zoned(jiff::tz::TimeZone::UTC)
+        .strftime("%a, %d %b %Y %H:%M:%S %z")
+        .to_string()
 }
 
 /// The time at a JSON pointer in that form, or a fallback.

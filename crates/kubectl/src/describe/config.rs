@@ -16,7 +16,11 @@ fn head(w: &mut Writer, object: &Value) {
 }
 
 fn joined(object: &Value, pointer: &str) -> String {
-    list(object, pointer).iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+    list(object, pointer)
+        .iter()
+        .filter_map(Value::as_str)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 fn or_none(text: String) -> String {
@@ -30,21 +34,48 @@ pub(super) fn service(object: &Value, around: &[Value], now: Timestamp, show_eve
     head(w, object);
     labels(w, "Labels", map(object, "/metadata/labels"));
     annotations(w, object);
-    w.line(0, format!("Selector:\t{}", object.pointer("/spec/selector").map_or_else(|| "<none>".to_owned(), format_selector)));
+    w.line(
+        0,
+        format!(
+            "Selector:\t{}",
+            object
+                .pointer("/spec/selector")
+                .map_or_else(|| "<none>".to_owned(), format_selector)
+        ),
+    );
     w.line(0, format!("Type:\t{}", text(object, "/spec/type")));
     if !text(object, "/spec/ipFamilyPolicy").is_empty() {
-        w.line(0, format!("IP Family Policy:\t{}", text(object, "/spec/ipFamilyPolicy")));
+        w.line(
+            0,
+            format!("IP Family Policy:\t{}", text(object, "/spec/ipFamilyPolicy")),
+        );
     }
-    w.line(0, format!("IP Families:\t{}", or_none(joined(object, "/spec/ipFamilies"))));
+    w.line(
+        0,
+        format!("IP Families:\t{}", or_none(joined(object, "/spec/ipFamilies"))),
+    );
     w.line(0, format!("IP:\t{}", text(object, "/spec/clusterIP")));
     let ips = joined(object, "/spec/clusterIPs");
-    w.line(0, format!("IPs:\t{}", if ips.is_empty() { or(object, "/spec/clusterIP", "<none>").to_owned() } else { ips }));
+    w.line(
+        0,
+        format!(
+            "IPs:\t{}",
+            if ips.is_empty() {
+                or(object, "/spec/clusterIP", "<none>").to_owned()
+            } else {
+                ips
+            }
+        ),
+    );
     let external = joined(object, "/spec/externalIPs");
     if !external.is_empty() {
         w.line(0, format!("External IPs:\t{external}"));
     }
     if !text(object, "/spec/loadBalancerIP").is_empty() {
-        w.line(0, format!("Desired LoadBalancer IP:\t{}", text(object, "/spec/loadBalancerIP")));
+        w.line(
+            0,
+            format!("Desired LoadBalancer IP:\t{}", text(object, "/spec/loadBalancerIP")),
+        );
     }
     if !text(object, "/spec/externalName").is_empty() {
         w.line(0, format!("External Name:\t{}", text(object, "/spec/externalName")));
@@ -70,14 +101,23 @@ pub(super) fn service(object: &Value, around: &[Value], now: Timestamp, show_eve
         }
         w.line(0, format!("Endpoints:\t{}", endpoints(around, text(port, "/name"))));
     }
-    w.line(0, format!("Session Affinity:\t{}", text(object, "/spec/sessionAffinity")));
-    for (title, pointer) in [("External Traffic Policy", "/spec/externalTrafficPolicy"), ("Internal Traffic Policy", "/spec/internalTrafficPolicy")] {
+    w.line(
+        0,
+        format!("Session Affinity:\t{}", text(object, "/spec/sessionAffinity")),
+    );
+    for (title, pointer) in [
+        ("External Traffic Policy", "/spec/externalTrafficPolicy"),
+        ("Internal Traffic Policy", "/spec/internalTrafficPolicy"),
+    ] {
         if !text(object, pointer).is_empty() {
             w.line(0, format!("{title}:\t{}", text(object, pointer)));
         }
     }
     if int(object, "/spec/healthCheckNodePort") != 0 {
-        w.line(0, format!("HealthCheck NodePort:\t{}", int(object, "/spec/healthCheckNodePort")));
+        w.line(
+            0,
+            format!("HealthCheck NodePort:\t{}", int(object, "/spec/healthCheckNodePort")),
+        );
     }
     let ranges = joined(object, "/spec/loadBalancerSourceRanges");
     if !ranges.is_empty() {
@@ -94,10 +134,20 @@ fn endpoints(around: &[Value], port_name: &str) -> String {
     let mut shown = Vec::new();
     let mut more = 0;
     for slice in around.iter().filter(|other| text(other, "/kind") == "EndpointSlice") {
-        for port in list(slice, "/ports").iter().filter(|port| text(port, "/name") == port_name) {
+        for port in list(slice, "/ports")
+            .iter()
+            .filter(|port| text(port, "/name") == port_name)
+        {
             for endpoint in list(slice, "/endpoints") {
-                let ready = endpoint.pointer("/conditions/ready").and_then(Value::as_bool).unwrap_or(true);
-                for address in list(endpoint, "/addresses").iter().filter_map(Value::as_str).filter(|_| ready) {
+                let ready = endpoint
+                    .pointer("/conditions/ready")
+                    .and_then(Value::as_bool)
+                    .unwrap_or(true);
+                for address in list(endpoint, "/addresses")
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .filter(|_| ready)
+                {
                     if shown.len() < 3 {
                         shown.push(format!("{address}:{}", int(port, "/port")));
                     } else {
@@ -108,7 +158,11 @@ fn endpoints(around: &[Value], port_name: &str) -> String {
         }
     }
     let list = or_none(shown.join(","));
-    if more > 0 { format!("{list} + {more} more...") } else { list }
+    if more > 0 {
+        format!("{list} + {more} more...")
+    } else {
+        list
+    }
 }
 
 /// Describes a ConfigMap.
@@ -193,25 +247,59 @@ pub(super) fn claim(object: &Value, around: &[Value], now: Timestamp, show_event
     head(w, object);
     w.line(0, format!("StorageClass:\t{}", text(object, "/spec/storageClassName")));
     if has(object, "/metadata/deletionTimestamp") {
-        w.line(0, format!("Status:\tTerminating (lasts {})", crate::print::age::age(object, "/metadata/deletionTimestamp", now)));
+        w.line(
+            0,
+            format!(
+                "Status:\tTerminating (lasts {})",
+                crate::print::age::age(object, "/metadata/deletionTimestamp", now)
+            ),
+        );
     } else {
         w.line(0, format!("Status:\t{}", text(object, "/status/phase")));
     }
     w.line(0, format!("Volume:\t{}", text(object, "/spec/volumeName")));
     labels(w, "Labels", map(object, "/metadata/labels"));
     annotations(w, object);
-    let finalizers: Vec<&str> = list(object, "/metadata/finalizers").iter().filter_map(Value::as_str).collect();
+    let finalizers: Vec<&str> = list(object, "/metadata/finalizers")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     w.line(0, format!("Finalizers:\t[{}]", finalizers.join(" ")));
     let bound = !text(object, "/spec/volumeName").is_empty();
-    w.line(0, format!("Capacity:\t{}", object.pointer("/status/capacity/storage").filter(|_| bound).map(scalar).unwrap_or_default()));
-    w.line(0, format!("Access Modes:\t{}", if bound { access_modes(object, "/status/accessModes") } else { String::new() }));
+    w.line(
+        0,
+        format!(
+            "Capacity:\t{}",
+            object
+                .pointer("/status/capacity/storage")
+                .filter(|_| bound)
+                .map(scalar)
+                .unwrap_or_default()
+        ),
+    );
+    w.line(
+        0,
+        format!(
+            "Access Modes:\t{}",
+            if bound {
+                access_modes(object, "/status/accessModes")
+            } else {
+                String::new()
+            }
+        ),
+    );
     if !text(object, "/spec/volumeMode").is_empty() {
         w.line(0, format!("VolumeMode:\t{}", text(object, "/spec/volumeMode")));
     }
     let name = text(object, "/metadata/name");
     let mut users: Vec<&str> = around
         .iter()
-        .filter(|other| text(other, "/kind") == "Pod" && list(other, "/spec/volumes").iter().any(|volume| text(volume, "/persistentVolumeClaim/claimName") == name))
+        .filter(|other| {
+            text(other, "/kind") == "Pod"
+                && list(other, "/spec/volumes")
+                    .iter()
+                    .any(|volume| text(volume, "/persistentVolumeClaim/claimName") == name)
+        })
         .map(|pod| text(pod, "/metadata/name"))
         .collect();
     users.sort_unstable();
@@ -232,11 +320,23 @@ pub(super) fn storage_class(object: &Value, around: &[Value], now: Timestamp, sh
     let mut out = Writer::default();
     let w = &mut out;
     w.line(0, format!("Name:\t{}", text(object, "/metadata/name")));
-    let default = text(object, "/metadata/annotations/storageclass.kubernetes.io~1is-default-class") == "true";
+    let default = text(
+        object,
+        "/metadata/annotations/storageclass.kubernetes.io~1is-default-class",
+    ) == "true";
     w.line(0, format!("IsDefaultClass:\t{}", if default { "Yes" } else { "No" }));
-    w.line(0, format!("Annotations:\t{}", crate::print::cells::labels(object, "/metadata/annotations")));
+    w.line(
+        0,
+        format!(
+            "Annotations:\t{}",
+            crate::print::cells::labels(object, "/metadata/annotations")
+        ),
+    );
     w.line(0, format!("Provisioner:\t{}", text(object, "/provisioner")));
-    w.line(0, format!("Parameters:\t{}", crate::print::cells::labels(object, "/parameters")));
+    w.line(
+        0,
+        format!("Parameters:\t{}", crate::print::cells::labels(object, "/parameters")),
+    );
     let expansion = match object.pointer("/allowVolumeExpansion").and_then(Value::as_bool) {
         Some(true) => "True",
         Some(false) => "False",
@@ -252,7 +352,10 @@ pub(super) fn storage_class(object: &Value, around: &[Value], now: Timestamp, sh
             w.line(1, option);
         }
     }
-    for (title, pointer) in [("ReclaimPolicy", "/reclaimPolicy"), ("VolumeBindingMode", "/volumeBindingMode")] {
+    for (title, pointer) in [
+        ("ReclaimPolicy", "/reclaimPolicy"),
+        ("VolumeBindingMode", "/volumeBindingMode"),
+    ] {
         if !text(object, pointer).is_empty() {
             w.line(0, format!("{title}:\t{}", text(object, pointer)));
         }
@@ -268,15 +371,29 @@ pub(super) fn disruption_budget(object: &Value, around: &[Value], now: Timestamp
     let mut out = Writer::default();
     let w = &mut out;
     head(w, object);
-    for (title, pointer) in [("Min available", "/spec/minAvailable"), ("Max unavailable", "/spec/maxUnavailable")] {
+    for (title, pointer) in [
+        ("Min available", "/spec/minAvailable"),
+        ("Max unavailable", "/spec/maxUnavailable"),
+    ] {
         if let Some(amount) = object.pointer(pointer).filter(|amount| !amount.is_null()) {
             w.line(0, format!("{title}:\t{}", scalar(amount)));
         }
     }
     let selector = object.pointer("/spec/selector").filter(|selector| !selector.is_null());
-    w.line(0, format!("Selector:\t{}", selector.map_or_else(|| "<unset>".to_owned(), format_selector)));
+    w.line(
+        0,
+        format!(
+            "Selector:\t{}",
+            selector.map_or_else(|| "<unset>".to_owned(), format_selector)
+        ),
+    );
     w.line(0, "Status:");
-    for (title, field) in [("Allowed disruptions", "disruptionsAllowed"), ("Current", "currentHealthy"), ("Desired", "desiredHealthy"), ("Total", "expectedPods")] {
+    for (title, field) in [
+        ("Allowed disruptions", "disruptionsAllowed"),
+        ("Current", "currentHealthy"),
+        ("Desired", "desiredHealthy"),
+        ("Total", "expectedPods"),
+    ] {
         w.line(2, format!("{title}:\t{}", int(object, &format!("/status/{field}"))));
     }
     if show_events {
@@ -297,7 +414,10 @@ pub(super) fn quota(object: &Value) -> String {
     w.line(0, "Resource\tUsed\tHard");
     w.line(0, "--------\t----\t----");
     for (resource, hard) in map(object, "/status/hard").map(sorted).unwrap_or_default() {
-        let used = object.pointer("/status/used").and_then(|used| used.get(resource)).map_or_else(|| "0".to_owned(), scalar);
+        let used = object
+            .pointer("/status/used")
+            .and_then(|used| used.get(resource))
+            .map_or_else(|| "0".to_owned(), scalar);
         w.line(0, format!("{resource}\t{used}\t{}", scalar(hard)));
     }
     out.finish()
@@ -310,9 +430,18 @@ pub(super) fn priority_class(object: &Value, around: &[Value], now: Timestamp, s
     w.line(0, format!("Name:\t{}", text(object, "/metadata/name")));
     w.line(0, format!("Value:\t{}", opt_int(object, "/value").unwrap_or(0)));
     w.line(0, format!("GlobalDefault:\t{}", truth(object, "/globalDefault")));
-    w.line(0, format!("PreemptionPolicy:\t{}", or(object, "/preemptionPolicy", "PreemptLowerPriority")));
+    w.line(
+        0,
+        format!(
+            "PreemptionPolicy:\t{}",
+            or(object, "/preemptionPolicy", "PreemptLowerPriority")
+        ),
+    );
     w.line(0, format!("Description:\t{}", text(object, "/description")));
-    let annotations = filled(object, "/metadata/annotations").map_or_else(|| "<none>".to_owned(), |_| crate::print::cells::labels(object, "/metadata/annotations"));
+    let annotations = filled(object, "/metadata/annotations").map_or_else(
+        || "<none>".to_owned(),
+        |_| crate::print::cells::labels(object, "/metadata/annotations"),
+    );
     w.line(0, format!("Annotations:\t{annotations}"));
     if show_events {
         events(w, around, now);

@@ -9,7 +9,10 @@ use crate::value::{int, text, time};
 
 /// Writes the events among `around`, or `<none>`.
 pub(super) fn events(out: &mut Writer, around: &[Value], now: Timestamp) {
-    let mut events: Vec<&Value> = around.iter().filter(|object| text(object, "/kind") == "Event").collect();
+    let mut events: Vec<&Value> = around
+        .iter()
+        .filter(|object| text(object, "/kind") == "Event")
+        .collect();
     if events.is_empty() {
         out.line(0, "Events:\t<none>");
         return;
@@ -23,9 +26,17 @@ pub(super) fn events(out: &mut Writer, around: &[Value], now: Timestamp) {
         let shown = |at: Option<Timestamp>| at.map_or_else(|| "<unknown>".to_owned(), |at| since(at, now));
         let (series, count) = (int(event, "/series/count"), int(event, "/count"));
         let age = if series > 1 {
-            format!("{} (x{series} over {})", shown(time(event, "/series/lastObservedTime")), shown(first))
+            format!(
+                "{} (x{series} over {})",
+                shown(time(event, "/series/lastObservedTime")),
+                shown(first)
+            )
         } else if count > 1 {
-            format!("{} (x{count} over {})", shown(time(event, "/lastTimestamp")), shown(first))
+            format!(
+                "{} (x{count} over {})",
+                shown(time(event, "/lastTimestamp")),
+                shown(first)
+            )
         } else {
             shown(first)
         };
@@ -38,6 +49,13 @@ pub(super) fn events(out: &mut Writer, around: &[Value], now: Timestamp) {
         if !path.is_empty() {
             message = format!("{path}: {message}");
         }
-        out.line(1, format!("{}\t{}\t{age}\t{source}\t{message}", text(event, "/type"), text(event, "/reason")));
+        out.line(
+            1,
+            format!(
+                "{}\t{}\t{age}\t{source}\t{message}",
+                text(event, "/type"),
+                text(event, "/reason")
+            ),
+        );
     }
 }

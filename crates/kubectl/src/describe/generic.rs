@@ -54,7 +54,10 @@ fn label(field: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     let chars: Vec<char> = field.chars().collect();
     for (index, char) in chars.iter().enumerate() {
-        let starts = char.is_uppercase() && (index == 0 || !chars[index - 1].is_uppercase() || chars.get(index + 1).is_some_and(|next| next.is_lowercase()));
+        let starts = char.is_uppercase()
+            && (index == 0
+                || !chars[index - 1].is_uppercase()
+                || chars.get(index + 1).is_some_and(|next| next.is_lowercase()));
         match words.last_mut() {
             Some(word) if !starts => word.push(*char),
             _ => words.push(char.to_string()),
@@ -68,7 +71,8 @@ fn label(field: &str) -> String {
                 return upper;
             }
             let mut rest = word.chars();
-            rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+            rest.next()
+                .map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
         })
         .collect();
     words.join(" ")

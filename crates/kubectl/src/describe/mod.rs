@@ -21,7 +21,10 @@ pub(crate) type Need = (&'static Resource, String, Option<String>, Option<String
 
 /// The lists that a description of `object` reads.
 pub(crate) fn needs(object: &Value, events: bool) -> Vec<Need> {
-    let (name, namespace) = (text(object, "/metadata/name"), text(object, "/metadata/namespace").to_owned());
+    let (name, namespace) = (
+        text(object, "/metadata/name"),
+        text(object, "/metadata/namespace").to_owned(),
+    );
     let mut needs: Vec<Need> = Vec::new();
     let mut need = |kind: &str, namespace: &str, labels: Option<String>, fields: Option<String>| {
         if let Some(resource) = resources::find(kind) {
@@ -32,10 +35,22 @@ pub(crate) fn needs(object: &Value, events: bool) -> Vec<Need> {
     match text(object, "/kind") {
         "Deployment" => need("replicasets", &namespace, selector(), None),
         "ReplicaSet" | "StatefulSet" | "DaemonSet" => need("pods", &namespace, selector(), None),
-        "Service" => need("endpointslices", &namespace, Some(format!("kubernetes.io/service-name={name}")), None),
+        "Service" => need(
+            "endpointslices",
+            &namespace,
+            Some(format!("kubernetes.io/service-name={name}")),
+            None,
+        ),
         "PersistentVolumeClaim" => need("pods", &namespace, None, None),
         "Node" => {
-            need("pods", "", None, Some(format!("spec.nodeName={name},status.phase!=Succeeded,status.phase!=Failed")));
+            need(
+                "pods",
+                "",
+                None,
+                Some(format!(
+                    "spec.nodeName={name},status.phase!=Succeeded,status.phase!=Failed"
+                )),
+            );
             need("leases", "kube-node-lease", None, Some(format!("metadata.name={name}")));
         }
         _ => {}
@@ -43,8 +58,13 @@ pub(crate) fn needs(object: &Value, events: bool) -> Vec<Need> {
     if events {
         // Kubelets write a node's name where its uid belongs, so a node's events are found by name alone.
         let fields = match text(object, "/metadata/uid") {
-            uid if !uid.is_empty() && text(object, "/kind") != "Node" => format!("involvedObject.name={name},involvedObject.namespace={namespace},involvedObject.uid={uid}"),
-            _ => format!("involvedObject.name={name},involvedObject.kind={}", text(object, "/kind")),
+            uid if !uid.is_empty() && text(object, "/kind") != "Node" => {
+                format!("involvedObject.name={name},involvedObject.namespace={namespace},involvedObject.uid={uid}")
+            }
+            _ => format!(
+                "involvedObject.name={name},involvedObject.kind={}",
+                text(object, "/kind")
+            ),
         };
         need("events", &namespace, None, Some(fields));
     }

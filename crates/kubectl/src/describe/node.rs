@@ -24,24 +24,45 @@ pub(super) fn node(object: &Value, around: &[Value], now: Timestamp, show_events
     w.line(0, format!("Roles:\t{}", roles(object)));
     labels(w, "Labels", map(object, "/metadata/labels"));
     annotations(w, object);
-    w.line(0, format!("CreationTimestamp:\t{}", time_or(object, "/metadata/creationTimestamp", "<unset>")));
+    w.line(
+        0,
+        format!(
+            "CreationTimestamp:\t{}",
+            time_or(object, "/metadata/creationTimestamp", "<unset>")
+        ),
+    );
     taints(w, object);
     w.line(0, format!("Unschedulable:\t{}", truth(object, "/spec/unschedulable")));
     w.line(0, "Lease:");
     let none = Value::Null;
-    let lease = around.iter().find(|other| text(other, "/kind") == "Lease" && text(other, "/metadata/name") == name).unwrap_or(&none);
+    let lease = around
+        .iter()
+        .find(|other| text(other, "/kind") == "Lease" && text(other, "/metadata/name") == name)
+        .unwrap_or(&none);
     let holder = match text(lease, "/spec/holderIdentity") {
         "" => "<unset>",
         holder => holder,
     };
     w.line(1, format!("HolderIdentity:\t{holder}"));
-    w.line(1, format!("AcquireTime:\t{}", time_or(lease, "/spec/acquireTime", "<unset>")));
-    w.line(1, format!("RenewTime:\t{}", time_or(lease, "/spec/renewTime", "<unset>")));
+    w.line(
+        1,
+        format!("AcquireTime:\t{}", time_or(lease, "/spec/acquireTime", "<unset>")),
+    );
+    w.line(
+        1,
+        format!("RenewTime:\t{}", time_or(lease, "/spec/renewTime", "<unset>")),
+    );
     let conditions = list(object, "/status/conditions");
     if !conditions.is_empty() {
         w.line(0, "Conditions:");
-        w.line(1, "Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage");
-        w.line(1, "----\t------\t-----------------\t------------------\t------\t-------");
+        w.line(
+            1,
+            "Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage",
+        );
+        w.line(
+            1,
+            "----\t------\t-----------------\t------------------\t------\t-------",
+        );
         for condition in conditions {
             w.line(
                 1,
@@ -81,12 +102,18 @@ pub(super) fn node(object: &Value, around: &[Value], now: Timestamp, show_events
         ("Container Runtime Version", "containerRuntimeVersion"),
         ("Kubelet Version", "kubeletVersion"),
     ] {
-        w.line(1, format!("{title}:\t{}", text(object, &format!("/status/nodeInfo/{field}"))));
+        w.line(
+            1,
+            format!("{title}:\t{}", text(object, &format!("/status/nodeInfo/{field}"))),
+        );
     }
     if !text(object, "/spec/podCIDR").is_empty() {
         w.line(0, format!("PodCIDR:\t{}", text(object, "/spec/podCIDR")));
     }
-    let cidrs: Vec<&str> = list(object, "/spec/podCIDRs").iter().filter_map(Value::as_str).collect();
+    let cidrs: Vec<&str> = list(object, "/spec/podCIDRs")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     if !cidrs.is_empty() {
         w.line(0, format!("PodCIDRs:\t{}", cidrs.join(",")));
     }
@@ -109,19 +136,34 @@ fn taints(w: &mut Writer, object: &Value) {
         .iter()
         .map(|taint| {
             let (key, value, effect) = (text(taint, "/key"), text(taint, "/value"), text(taint, "/effect"));
-            let text = if value.is_empty() { format!("{key}:{effect}") } else { format!("{key}={value}:{effect}") };
+            let text = if value.is_empty() {
+                format!("{key}:{effect}")
+            } else {
+                format!("{key}={value}:{effect}")
+            };
             (format!("{effect},{key}"), text)
         })
         .collect();
     shown.sort();
     for (index, (_, taint)) in shown.into_iter().enumerate() {
-        w.line(0, if index == 0 { format!("Taints:\t{taint}") } else { format!("\t{taint}") });
+        w.line(
+            0,
+            if index == 0 {
+                format!("Taints:\t{taint}")
+            } else {
+                format!("\t{taint}")
+            },
+        );
     }
 }
 
 fn amounts(container: &Value, field: &str) -> Amounts {
     let found = map(container, &format!("/resources/{field}"));
-    found.into_iter().flatten().filter_map(|(resource, amount)| Some((resource.clone(), Quantity::parse(&scalar(amount))?))).collect()
+    found
+        .into_iter()
+        .flatten()
+        .filter_map(|(resource, amount)| Some((resource.clone(), Quantity::parse(&scalar(amount))?)))
+        .collect()
 }
 
 fn add(to: &mut Amounts, more: &Amounts) {
@@ -179,12 +221,22 @@ fn resources(w: &mut Writer, object: &Value, around: &[Value], now: Timestamp) {
         .collect();
     let mut pods: Vec<&Value> = around
         .iter()
-        .filter(|other| text(other, "/kind") == "Pod" && text(other, "/spec/nodeName") == name && !matches!(text(other, "/status/phase"), "Succeeded" | "Failed"))
+        .filter(|other| {
+            text(other, "/kind") == "Pod"
+                && text(other, "/spec/nodeName") == name
+                && !matches!(text(other, "/status/phase"), "Succeeded" | "Failed")
+        })
         .collect();
     pods.sort_by_key(|pod| (text(pod, "/metadata/namespace"), text(pod, "/metadata/name")));
     w.line(0, format!("Non-terminated Pods:\t({} in total)", pods.len()));
-    w.line(1, "Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge");
-    w.line(1, "---------\t----\t\t------------\t----------\t---------------\t-------------\t---");
+    w.line(
+        1,
+        "Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge",
+    );
+    w.line(
+        1,
+        "---------\t----\t\t------------\t----------\t---------------\t-------------\t---",
+    );
     let share = |amounts: &Amounts, resource: &str| {
         let amount = amounts.get(resource).copied().unwrap_or_default();
         let whole = allocatable.get(resource).copied().unwrap_or_default();
@@ -214,14 +266,34 @@ fn resources(w: &mut Writer, object: &Value, around: &[Value], now: Timestamp) {
     w.line(1, "Resource\tRequests\tLimits");
     w.line(1, "--------\t--------\t------");
     for resource in ["cpu", "memory", "ephemeral-storage"] {
-        w.line(1, format!("{resource}\t{}\t{}", share(&all_requests, resource), share(&all_limits, resource)));
+        w.line(
+            1,
+            format!(
+                "{resource}\t{}\t{}",
+                share(&all_requests, resource),
+                share(&all_limits, resource)
+            ),
+        );
     }
-    for resource in allocatable.keys().filter(|resource| !matches!(resource.as_str(), "cpu" | "memory" | "ephemeral-storage" | "pods")) {
+    for resource in allocatable
+        .keys()
+        .filter(|resource| !matches!(resource.as_str(), "cpu" | "memory" | "ephemeral-storage" | "pods"))
+    {
         if resource.starts_with("hugepages-") {
-            w.line(1, format!("{resource}\t{}\t{}", share(&all_requests, resource), share(&all_limits, resource)));
+            w.line(
+                1,
+                format!(
+                    "{resource}\t{}\t{}",
+                    share(&all_requests, resource),
+                    share(&all_limits, resource)
+                ),
+            );
         } else {
             let plain = |amounts: &Amounts| amounts.get(resource).copied().unwrap_or_default();
-            w.line(1, format!("{resource}\t{}\t{}", plain(&all_requests), plain(&all_limits)));
+            w.line(
+                1,
+                format!("{resource}\t{}\t{}", plain(&all_requests), plain(&all_limits)),
+            );
         }
     }
 }

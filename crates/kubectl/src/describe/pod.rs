@@ -37,13 +37,22 @@ pub(super) fn pod(pod: &Value, around: &[Value], now: Timestamp, show_events: bo
         node => w.line(0, format!("Node:\t{node}/{}", text(pod, "/status/hostIP"))),
     }
     if has(pod, "/status/startTime") {
-        w.line(0, format!("Start Time:\t{}", time_or(pod, "/status/startTime", ZERO_TIME)));
+        w.line(
+            0,
+            format!("Start Time:\t{}", time_or(pod, "/status/startTime", ZERO_TIME)),
+        );
     }
     labels(w, "Labels", map(pod, "/metadata/labels"));
     annotations(w, pod);
     if let Some(deleted) = time(pod, "/metadata/deletionTimestamp") {
         w.line(0, format!("Status:\tTerminating (lasts {})", since(deleted, now)));
-        w.line(0, format!("Termination Grace Period:\t{}s", int(pod, "/metadata/deletionGracePeriodSeconds")));
+        w.line(
+            0,
+            format!(
+                "Termination Grace Period:\t{}s",
+                int(pod, "/metadata/deletionGracePeriodSeconds")
+            ),
+        );
     } else {
         w.line(0, format!("Status:\t{}", text(pod, "/status/phase")));
     }
@@ -65,16 +74,40 @@ pub(super) fn pod(pod: &Value, around: &[Value], now: Timestamp, show_events: bo
     }
     controlled_by(w, pod);
     if !text(pod, "/status/nominatedNodeName").is_empty() {
-        w.line(0, format!("NominatedNodeName:\t{}", text(pod, "/status/nominatedNodeName")));
+        w.line(
+            0,
+            format!("NominatedNodeName:\t{}", text(pod, "/status/nominatedNodeName")),
+        );
     }
     let inits = list(pod, "/spec/initContainers");
     if !inits.is_empty() {
-        containers(w, "Init Containers", inits, list(pod, "/status/initContainerStatuses"), Some(pod), "");
+        containers(
+            w,
+            "Init Containers",
+            inits,
+            list(pod, "/status/initContainerStatuses"),
+            Some(pod),
+            "",
+        );
     }
-    containers(w, "Containers", list(pod, "/spec/containers"), list(pod, "/status/containerStatuses"), Some(pod), "");
+    containers(
+        w,
+        "Containers",
+        list(pod, "/spec/containers"),
+        list(pod, "/status/containerStatuses"),
+        Some(pod),
+        "",
+    );
     let ephemeral = list(pod, "/spec/ephemeralContainers");
     if !ephemeral.is_empty() {
-        containers(w, "Ephemeral Containers", ephemeral, list(pod, "/status/ephemeralContainerStatuses"), Some(pod), "");
+        containers(
+            w,
+            "Ephemeral Containers",
+            ephemeral,
+            list(pod, "/status/ephemeralContainerStatuses"),
+            Some(pod),
+            "",
+        );
     }
     let gates = list(pod, "/spec/readinessGates");
     if !gates.is_empty() {
@@ -107,8 +140,14 @@ pub(super) fn pod(pod: &Value, around: &[Value], now: Timestamp, show_events: bo
 
 /// Who owns an object.
 pub(super) fn controlled_by(w: &mut Writer, object: &Value) {
-    if let Some(owner) = list(object, "/metadata/ownerReferences").iter().find(|owner| truth(owner, "/controller")) {
-        w.line(0, format!("Controlled By:\t{}/{}", text(owner, "/kind"), text(owner, "/name")));
+    if let Some(owner) = list(object, "/metadata/ownerReferences")
+        .iter()
+        .find(|owner| truth(owner, "/controller"))
+    {
+        w.line(
+            0,
+            format!("Controlled By:\t{}/{}", text(owner, "/kind"), text(owner, "/name")),
+        );
     }
 }
 
@@ -117,7 +156,13 @@ fn seccomp(w: &mut Writer, level: usize, object: &Value, pointer: &str) {
     if !kind.is_empty() {
         w.line(level, format!("SeccompProfile:\t{kind}"));
         if kind == "Localhost" {
-            w.line(level, format!("LocalhostProfile:\t{}", text(object, &format!("{pointer}/localhostProfile"))));
+            w.line(
+                level,
+                format!(
+                    "LocalhostProfile:\t{}",
+                    text(object, &format!("{pointer}/localhostProfile"))
+                ),
+            );
         }
     }
 }
@@ -130,7 +175,10 @@ pub(super) fn template(w: &mut Writer, template: &Value) {
         annotations_at(w, 1, "Annotations", template);
     }
     if !text(template, "/spec/serviceAccountName").is_empty() {
-        w.line(1, format!("Service Account:\t{}", text(template, "/spec/serviceAccountName")));
+        w.line(
+            1,
+            format!("Service Account:\t{}", text(template, "/spec/serviceAccountName")),
+        );
     }
     let inits = list(template, "/spec/initContainers");
     if !inits.is_empty() {
@@ -140,7 +188,10 @@ pub(super) fn template(w: &mut Writer, template: &Value) {
     volumes(w, list(template, "/spec/volumes"), "  ");
     topology_spread(w, 1, list(template, "/spec/topologySpreadConstraints"));
     if !text(template, "/spec/priorityClassName").is_empty() {
-        w.line(1, format!("Priority Class Name:\t{}", text(template, "/spec/priorityClassName")));
+        w.line(
+            1,
+            format!("Priority Class Name:\t{}", text(template, "/spec/priorityClassName")),
+        );
     }
     labels_at(w, 1, "Node-Selectors", "\t", map(template, "/spec/nodeSelector"));
     tolerations(w, 1, list(template, "/spec/tolerations"));
@@ -177,7 +228,10 @@ fn containers(w: &mut Writer, title: &str, containers: &[Value], statuses: &[Val
             if has(status, "/lastState/terminated") {
                 state(w, "Last State", status.pointer("/lastState"));
             }
-            w.line(2, format!("Ready:\t{}", if truth(status, "/ready") { "True" } else { "False" }));
+            w.line(
+                2,
+                format!("Ready:\t{}", if truth(status, "/ready") { "True" } else { "False" }),
+            );
             w.line(2, format!("Restart Count:\t{}", int(status, "/restartCount")));
         }
         for (title, field) in [("Limits", "/resources/limits"), ("Requests", "/resources/requests")] {
@@ -188,7 +242,11 @@ fn containers(w: &mut Writer, title: &str, containers: &[Value], statuses: &[Val
                 }
             }
         }
-        for (title, field) in [("Liveness", "/livenessProbe"), ("Readiness", "/readinessProbe"), ("Startup", "/startupProbe")] {
+        for (title, field) in [
+            ("Liveness", "/livenessProbe"),
+            ("Readiness", "/readinessProbe"),
+            ("Startup", "/startupProbe"),
+        ] {
             if let Some(found) = container.pointer(field).filter(|found| !found.is_null()) {
                 w.line(2, format!("{title}:\t{}", probe(found)));
             }
@@ -203,7 +261,11 @@ fn ports(w: &mut Writer, container: &Value, title: &str, field: &str) {
         .iter()
         .map(|port| {
             let name = text(port, "/name");
-            let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
+            let name = if name.is_empty() {
+                String::new()
+            } else {
+                format!(" ({name})")
+            };
             format!("{}/{}{name}", int(port, field), or(port, "/protocol", "TCP"))
         })
         .collect();
@@ -219,7 +281,10 @@ fn state(w: &mut Writer, title: &str, state: Option<&Value>) {
     let state = state.unwrap_or(&none);
     if has(state, "/running") {
         w.line(2, format!("{title}:\tRunning"));
-        w.line(3, format!("Started:\t{}", time_or(state, "/running/startedAt", ZERO_TIME)));
+        w.line(
+            3,
+            format!("Started:\t{}", time_or(state, "/running/startedAt", ZERO_TIME)),
+        );
     } else if has(state, "/terminated") {
         w.line(2, format!("{title}:\tTerminated"));
         for (title, field) in [("Reason", "/terminated/reason"), ("Message", "/terminated/message")] {
@@ -231,8 +296,14 @@ fn state(w: &mut Writer, title: &str, state: Option<&Value>) {
         if int(state, "/terminated/signal") > 0 {
             w.line(3, format!("Signal:\t{}", int(state, "/terminated/signal")));
         }
-        w.line(3, format!("Started:\t{}", time_or(state, "/terminated/startedAt", ZERO_TIME)));
-        w.line(3, format!("Finished:\t{}", time_or(state, "/terminated/finishedAt", ZERO_TIME)));
+        w.line(
+            3,
+            format!("Started:\t{}", time_or(state, "/terminated/startedAt", ZERO_TIME)),
+        );
+        w.line(
+            3,
+            format!("Finished:\t{}", time_or(state, "/terminated/finishedAt", ZERO_TIME)),
+        );
     } else {
         w.line(2, format!("{title}:\tWaiting"));
         if !text(state, "/waiting/reason").is_empty() {
@@ -258,12 +329,28 @@ fn probe(probe: &Value) -> String {
     } else if has(probe, "/httpGet") {
         let scheme = or(probe, "/httpGet/scheme", "HTTP").to_lowercase();
         let path = text(probe, "/httpGet/path");
-        let slash = if path.is_empty() || path.starts_with('/') { "" } else { "/" };
-        format!("http-get {scheme}://{}:{}{slash}{path} {numbers}", text(probe, "/httpGet/host"), port("/httpGet/port"))
+        let slash = if path.is_empty() || path.starts_with('/') {
+            ""
+        } else {
+            "/"
+        };
+        format!(
+            "http-get {scheme}://{}:{}{slash}{path} {numbers}",
+            text(probe, "/httpGet/host"),
+            port("/httpGet/port")
+        )
     } else if has(probe, "/tcpSocket") {
-        format!("tcp-socket {}:{} {numbers}", text(probe, "/tcpSocket/host"), port("/tcpSocket/port"))
+        format!(
+            "tcp-socket {}:{} {numbers}",
+            text(probe, "/tcpSocket/host"),
+            port("/tcpSocket/port")
+        )
     } else if has(probe, "/grpc") {
-        format!("grpc <pod>:{} {} {numbers}", int(probe, "/grpc/port"), text(probe, "/grpc/service"))
+        format!(
+            "grpc <pod>:{} {} {numbers}",
+            int(probe, "/grpc/port"),
+            text(probe, "/grpc/service")
+        )
     } else {
         format!("unknown {numbers}")
     }
@@ -274,12 +361,23 @@ fn environment(w: &mut Writer, container: &Value, pod: Option<&Value>) {
     if !sources.is_empty() {
         w.line(2, "Environment Variables from:");
         for source in sources {
-            let (kind, field) = if has(source, "/configMapRef") { ("ConfigMap", "/configMapRef") } else { ("Secret", "/secretRef") };
+            let (kind, field) = if has(source, "/configMapRef") {
+                ("ConfigMap", "/configMapRef")
+            } else {
+                ("Secret", "/secretRef")
+            };
             let prefix = match text(source, "/prefix") {
                 "" => String::new(),
                 prefix => format!(" with prefix '{prefix}'"),
             };
-            w.line(3, format!("{}\t{kind}{prefix}\tOptional: {}", text(source, &format!("{field}/name")), truth(source, &format!("{field}/optional"))));
+            w.line(
+                3,
+                format!(
+                    "{}\t{kind}{prefix}\tOptional: {}",
+                    text(source, &format!("{field}/name")),
+                    truth(source, &format!("{field}/optional"))
+                ),
+            );
         }
     }
     let variables = list(container, "/env");
@@ -294,20 +392,36 @@ fn environment(w: &mut Writer, container: &Value, pod: Option<&Value>) {
         match from {
             None => {
                 for (index, line) in text(variable, "/value").split('\n').enumerate() {
-                    w.line(3, if index == 0 { format!("{name}:\t{line}") } else { format!("\t{line}") });
+                    w.line(
+                        3,
+                        if index == 0 {
+                            format!("{name}:\t{line}")
+                        } else {
+                            format!("\t{line}")
+                        },
+                    );
                 }
             }
             Some(from) if has(from, "/fieldRef") => {
                 let path = text(from, "/fieldRef/fieldPath");
                 let value = pod.map(|pod| field(pod, path)).unwrap_or_default();
-                w.line(3, format!("{name}:\t{value} ({}:{path})", or(from, "/fieldRef/apiVersion", "v1")));
+                w.line(
+                    3,
+                    format!("{name}:\t{value} ({}:{path})", or(from, "/fieldRef/apiVersion", "v1")),
+                );
             }
             Some(from) if has(from, "/resourceFieldRef") => {
                 let resource = text(from, "/resourceFieldRef/resource");
-                let divisor = from.pointer("/resourceFieldRef/divisor").map(scalar).and_then(|divisor| Quantity::parse(&divisor)).unwrap_or_default();
+                let divisor = from
+                    .pointer("/resourceFieldRef/divisor")
+                    .map(scalar)
+                    .and_then(|divisor| Quantity::parse(&divisor))
+                    .unwrap_or_default();
                 let amount = resource
                     .split_once('.')
-                    .and_then(|(kind, name)| container.pointer(&format!("/resources/{kind}/{}", crate::value::escape_pointer(name))))
+                    .and_then(|(kind, name)| {
+                        container.pointer(&format!("/resources/{kind}/{}", crate::value::escape_pointer(name)))
+                    })
                     .and_then(|amount| Quantity::parse(&scalar(amount)))
                     .unwrap_or_default();
                 let mut value = amount.divided_by(divisor).to_string();
@@ -342,7 +456,9 @@ fn environment(w: &mut Writer, container: &Value, pod: Option<&Value>) {
 /// are only known inside the container.
 fn field(pod: &Value, path: &str) -> String {
     match path {
-        "metadata.name" | "metadata.namespace" | "metadata.uid" => text(pod, &format!("/{}", path.replace('.', "/"))).to_owned(),
+        "metadata.name" | "metadata.namespace" | "metadata.uid" => {
+            text(pod, &format!("/{}", path.replace('.', "/"))).to_owned()
+        }
         _ => String::new(),
     }
 }
@@ -355,11 +471,23 @@ fn mounts(w: &mut Writer, container: &Value) {
     } else {
         w.line(2, "Mounts:");
         for mount in mounts {
-            let mut flags = vec![if truth(mount, "/readOnly") { "ro".to_owned() } else { "rw".to_owned() }];
+            let mut flags = vec![if truth(mount, "/readOnly") {
+                "ro".to_owned()
+            } else {
+                "rw".to_owned()
+            }];
             if !text(mount, "/subPath").is_empty() {
                 flags.push(format!("path={:?}", text(mount, "/subPath")));
             }
-            w.line(3, format!("{} from {} ({})", text(mount, "/mountPath"), text(mount, "/name"), flags.join(",")));
+            w.line(
+                3,
+                format!(
+                    "{} from {} ({})",
+                    text(mount, "/mountPath"),
+                    text(mount, "/name"),
+                    flags.join(",")
+                ),
+            );
         }
     }
     let mut devices: Vec<&Value> = list(container, "/volumeDevices").iter().collect();
@@ -367,7 +495,10 @@ fn mounts(w: &mut Writer, container: &Value) {
     if !devices.is_empty() {
         w.line(2, "Devices:");
         for device in devices {
-            w.line(3, format!("{} from {}", text(device, "/devicePath"), text(device, "/name")));
+            w.line(
+                3,
+                format!("{} from {}", text(device, "/devicePath"), text(device, "/name")),
+            );
         }
     }
 }
@@ -393,15 +524,36 @@ fn volumes(w: &mut Writer, volumes: &[Value], space: &str) {
             say(&[
                 kind("HostPath (bare host directory volume)"),
                 ("Path", own("/hostPath/path")),
-                ("HostPathType", if volume.pointer("/hostPath/type").is_some() { own("/hostPath/type") } else { "<none>".to_owned() }),
+                (
+                    "HostPathType",
+                    if volume.pointer("/hostPath/type").is_some() {
+                        own("/hostPath/type")
+                    } else {
+                        "<none>".to_owned()
+                    },
+                ),
             ]);
         } else if has(volume, "/emptyDir") {
-            let limit = volume.pointer("/emptyDir/sizeLimit").map_or_else(|| "<unset>".to_owned(), scalar);
-            say(&[kind("EmptyDir (a temporary directory that shares a pod's lifetime)"), ("Medium", own("/emptyDir/medium")), ("SizeLimit", limit)]);
+            let limit = volume
+                .pointer("/emptyDir/sizeLimit")
+                .map_or_else(|| "<unset>".to_owned(), scalar);
+            say(&[
+                kind("EmptyDir (a temporary directory that shares a pod's lifetime)"),
+                ("Medium", own("/emptyDir/medium")),
+                ("SizeLimit", limit),
+            ]);
         } else if has(volume, "/secret") {
-            say(&[kind("Secret (a volume populated by a Secret)"), ("SecretName", own("/secret/secretName")), ("Optional", flag("/secret/optional"))]);
+            say(&[
+                kind("Secret (a volume populated by a Secret)"),
+                ("SecretName", own("/secret/secretName")),
+                ("Optional", flag("/secret/optional")),
+            ]);
         } else if has(volume, "/configMap") {
-            say(&[kind("ConfigMap (a volume populated by a ConfigMap)"), ("Name", own("/configMap/name")), ("Optional", flag("/configMap/optional"))]);
+            say(&[
+                kind("ConfigMap (a volume populated by a ConfigMap)"),
+                ("Name", own("/configMap/name")),
+                ("Optional", flag("/configMap/optional")),
+            ]);
         } else if has(volume, "/persistentVolumeClaim") {
             say(&[
                 kind("PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)"),
@@ -409,18 +561,34 @@ fn volumes(w: &mut Writer, volumes: &[Value], space: &str) {
                 ("ReadOnly", flag("/persistentVolumeClaim/readOnly")),
             ]);
         } else if has(volume, "/nfs") {
-            say(&[kind("NFS (an NFS mount that lasts the lifetime of a pod)"), ("Server", own("/nfs/server")), ("Path", own("/nfs/path")), ("ReadOnly", flag("/nfs/readOnly"))]);
+            say(&[
+                kind("NFS (an NFS mount that lasts the lifetime of a pod)"),
+                ("Server", own("/nfs/server")),
+                ("Path", own("/nfs/path")),
+                ("ReadOnly", flag("/nfs/readOnly")),
+            ]);
         } else if has(volume, "/projected") {
-            say(&[kind("Projected (a volume that contains injected data from multiple sources)")]);
+            say(&[kind(
+                "Projected (a volume that contains injected data from multiple sources)",
+            )]);
             for source in list(volume, "/projected/sources") {
                 if has(source, "/secret") {
-                    say(&[("SecretName", text(source, "/secret/name").to_owned()), ("Optional", truth(source, "/secret/optional").to_string())]);
+                    say(&[
+                        ("SecretName", text(source, "/secret/name").to_owned()),
+                        ("Optional", truth(source, "/secret/optional").to_string()),
+                    ]);
                 } else if has(source, "/downwardAPI") {
                     say(&[("DownwardAPI", "true".to_owned())]);
                 } else if has(source, "/configMap") {
-                    say(&[("ConfigMapName", text(source, "/configMap/name").to_owned()), ("Optional", truth(source, "/configMap/optional").to_string())]);
+                    say(&[
+                        ("ConfigMapName", text(source, "/configMap/name").to_owned()),
+                        ("Optional", truth(source, "/configMap/optional").to_string()),
+                    ]);
                 } else if has(source, "/serviceAccountToken") {
-                    say(&[("TokenExpirationSeconds", int(source, "/serviceAccountToken/expirationSeconds").to_string())]);
+                    say(&[(
+                        "TokenExpirationSeconds",
+                        int(source, "/serviceAccountToken/expirationSeconds").to_string(),
+                    )]);
                 }
             }
         } else if has(volume, "/downwardAPI") {
@@ -448,7 +616,11 @@ fn tolerations(w: &mut Writer, level: usize, tolerations: &[Value]) {
     let mut sorted: Vec<&Value> = tolerations.iter().collect();
     sorted.sort_by_key(|toleration| text(toleration, "/key"));
     for (index, toleration) in sorted.into_iter().enumerate() {
-        let (key, value, effect) = (text(toleration, "/key"), text(toleration, "/value"), text(toleration, "/effect"));
+        let (key, value, effect) = (
+            text(toleration, "/key"),
+            text(toleration, "/value"),
+            text(toleration, "/effect"),
+        );
         let mut shown = key.to_owned();
         if !value.is_empty() {
             shown.push_str(&format!("={value}"));
@@ -462,7 +634,14 @@ fn tolerations(w: &mut Writer, level: usize, tolerations: &[Value]) {
         if let Some(seconds) = opt_int(toleration, "/tolerationSeconds") {
             shown.push_str(&format!(" for {seconds}s"));
         }
-        w.line(level, if index == 0 { format!("Tolerations:\t{shown}") } else { format!("\t{shown}") });
+        w.line(
+            level,
+            if index == 0 {
+                format!("Tolerations:\t{shown}")
+            } else {
+                format!("\t{shown}")
+            },
+        );
     }
 }
 
@@ -476,9 +655,19 @@ fn topology_spread(w: &mut Writer, level: usize, constraints: &[Value]) {
             text(constraint, "/whenUnsatisfiable"),
             int(constraint, "/maxSkew")
         );
-        if let Some(selector) = constraint.pointer("/labelSelector").filter(|selector| !selector.is_null()) {
+        if let Some(selector) = constraint
+            .pointer("/labelSelector")
+            .filter(|selector| !selector.is_null())
+        {
             shown.push_str(&format!(" for selector {}", format_selector(selector)));
         }
-        w.line(level, if index == 0 { format!("Topology Spread Constraints:\t{shown}") } else { format!("\t{shown}") });
+        w.line(
+            level,
+            if index == 0 {
+                format!("Topology Spread Constraints:\t{shown}")
+            } else {
+                format!("\t{shown}")
+            },
+        );
     }
 }

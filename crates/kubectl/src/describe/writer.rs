@@ -18,7 +18,10 @@ impl Writer {
     /// The laid out text.
     pub(crate) fn finish(self) -> String {
         let lines: Vec<Vec<&str>> = self.text.split('\n').map(|line| line.split('\t').collect()).collect();
-        let mut widths: Vec<Vec<usize>> = lines.iter().map(|cells| vec![0; cells.len().saturating_sub(1)]).collect();
+        let mut widths: Vec<Vec<usize>> = lines
+            .iter()
+            .map(|cells| vec![0; cells.len().saturating_sub(1)])
+            .collect();
         for column in 0..lines.iter().map(Vec::len).max().unwrap_or(0) {
             let mut start = 0;
             while start < lines.len() {
@@ -26,8 +29,16 @@ impl Writer {
                     start += 1;
                     continue;
                 }
-                let end = lines[start..].iter().position(|cells| cells.len() <= column + 1).map_or(lines.len(), |length| start + length);
-                let width = lines[start..end].iter().map(|cells| cells[column].chars().count()).max().unwrap_or(0) + 2;
+                let end = lines[start..]
+                    .iter()
+                    .position(|cells| cells.len() <= column + 1)
+                    .map_or(lines.len(), |length| start + length);
+                let width = lines[start..end]
+                    .iter()
+                    .map(|cells| cells[column].chars().count())
+                    .max()
+                    .unwrap_or(0)
+                    + 2;
                 // A column of nothing but empty cells still takes its padding.
                 for row in &mut widths[start..end] {
                     row[column] = width;

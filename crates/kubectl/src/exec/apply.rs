@@ -67,8 +67,16 @@ pub fn apply(manifest: &[Value], namespace: &str, api: &mut dyn Api) -> (Vec<App
     for object in manifest {
         match session.manifest(object.clone(), "manifest") {
             Ok(info) => {
-                let effect = session.apply_one(&info, DryRun::None).map(|(effect, _)| effect).map_err(|failure| failure.stderr().trim_end().to_owned());
-                applied.push(Applied { resource: info.resource, namespace: info.namespace, name: info.name, effect });
+                let effect = session
+                    .apply_one(&info, DryRun::None)
+                    .map(|(effect, _)| effect)
+                    .map_err(|failure| failure.stderr().trim_end().to_owned());
+                applied.push(Applied {
+                    resource: info.resource,
+                    namespace: info.namespace,
+                    name: info.name,
+                    effect,
+                });
             }
             Err(failure) => failures.push(failure.stderr().trim_end().to_owned()),
         }
@@ -96,10 +104,21 @@ fn annotated(object: &Value) -> Value {
 }
 
 impl Session<'_> {
-    pub(super) fn apply_files(&mut self, files: &[String], server_side: bool, force: bool, manager: Option<&str>, write: &Write) -> Result<(), Failure> {
+    pub(super) fn apply_files(
+        &mut self,
+        files: &[String],
+        server_side: bool,
+        force: bool,
+        manager: Option<&str>,
+        write: &Write,
+    ) -> Result<(), Failure> {
         let (infos, mut failures) = self.manifests(files)?;
         for info in &infos {
-            let done = if server_side { self.apply_server_side(info, force, manager.unwrap_or("kubectl"), write.dry_run) } else { self.apply_one(info, write.dry_run) };
+            let done = if server_side {
+                self.apply_server_side(info, force, manager.unwrap_or("kubectl"), write.dry_run)
+            } else {
+                self.apply_one(info, write.dry_run)
+            };
             match done {
                 Ok((effect, object)) => self.report(info, effect.word(), &object, write)?,
                 Err(failure) => failures.push(failure),
@@ -108,7 +127,13 @@ impl Session<'_> {
         self.finish(failures)
     }
 
-    fn apply_server_side(&mut self, info: &Info, force: bool, manager: &str, dry_run: DryRun) -> Result<(Effect, Value), Failure> {
+    fn apply_server_side(
+        &mut self,
+        info: &Info,
+        force: bool,
+        manager: &str,
+        dry_run: DryRun,
+    ) -> Result<(Effect, Value), Failure> {
         let mut request = Session::request(info.resource, Verb::Patch, &info.namespace, &info.name);
         request.body = Some(info.object.clone());
         request.patch = Some(PatchKind::Apply);
@@ -129,8 +154,15 @@ impl Session<'_> {
     fn apply_one(&mut self, info: &Info, dry_run: DryRun) -> Result<(Effect, Value), Failure> {
         if info.name.is_empty() {
             return Err(Failure::Message(match text(&info.object, "/metadata/generateName") {
-                "" => format!("error when retrieving current configuration of:\nResource: \"{}, Resource={}\", GroupVersionKind: \"{}, Kind={}\"\nName: \"\", Namespace: \"{}\"\nfrom server for: \"{}\": resource name may not be empty",
-                    info.resource.api_version(), info.resource.plural, info.resource.api_version(), info.resource.kind, info.namespace, info.source.as_deref().unwrap_or("manifest")),
+                "" => format!(
+                    "error when retrieving current configuration of:\nResource: \"{}, Resource={}\", GroupVersionKind: \"{}, Kind={}\"\nName: \"\", Namespace: \"{}\"\nfrom server for: \"{}\": resource name may not be empty",
+                    info.resource.api_version(),
+                    info.resource.plural,
+                    info.resource.api_version(),
+                    info.resource.kind,
+                    info.namespace,
+                    info.source.as_deref().unwrap_or("manifest")
+                ),
                 generated => format!("from {generated}: cannot use generate name with apply"),
             }));
         }
@@ -141,14 +173,24 @@ impl Session<'_> {
                 if dry_run == DryRun::Client {
                     return Ok((Effect::Created, modified));
                 }
-                return match self.create_one(info.resource, &info.namespace, modified, "kubectl-client-side-apply", dry_run) {
+                return match self.create_one(
+                    info.resource,
+                    &info.namespace,
+                    modified,
+                    "kubectl-client-side-apply",
+                    dry_run,
+                ) {
                     Ok(object) => Ok((Effect::Created, object)),
                     Err(status) => Err(Failure::from(status).when("creating", info.source.as_deref())),
                 };
             }
             Err(status) => return Err(status.into()),
         };
-        let last = text(&live, &format!("/metadata/annotations/{}", crate::value::escape_pointer(LAST_APPLIED))).to_owned();
+        let last = text(
+            &live,
+            &format!("/metadata/annotations/{}", crate::value::escape_pointer(LAST_APPLIED)),
+        )
+        .to_owned();
         if last.is_empty() {
             self.warn(format!(
                 "Warning: resource {}/{} is missing the {LAST_APPLIED} annotation which is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically.",
@@ -163,11 +205,17 @@ impl Session<'_> {
         if dry_run == DryRun::Client {
             return Ok((Effect::Configured, live));
         }
-        let kind = if patch.strategic { PatchKind::Strategic } else { PatchKind::Merge };
+        let kind = if patch.strategic {
+            PatchKind::Strategic
+        } else {
+            PatchKind::Merge
+        };
         let mut request = Session::request(info.resource, Verb::Patch, &info.namespace, &info.name);
         request.body = Some(Value::Object(patch.body.clone()));
         request.patch = Some(kind);
-        request.query.push(("fieldManager".to_owned(), "kubectl-client-side-apply".to_owned()));
+        request
+            .query
+            .push(("fieldManager".to_owned(), "kubectl-client-side-apply".to_owned()));
         request.query.push(("fieldValidation".to_owned(), "Strict".to_owned()));
         dry(&mut request, dry_run);
         match self.api.request(&request) {
@@ -197,7 +245,11 @@ impl Session<'_> {
     pub(super) fn create_files(&mut self, files: &[String], save_config: bool, write: &Write) -> Result<(), Failure> {
         let (infos, mut failures) = self.manifests(files)?;
         for info in &infos {
-            let object = if save_config { annotated(&info.object) } else { info.object.clone() };
+            let object = if save_config {
+                annotated(&info.object)
+            } else {
+                info.object.clone()
+            };
             let created = if write.dry_run == DryRun::Client {
                 Ok(object)
             } else {
@@ -205,7 +257,10 @@ impl Session<'_> {
             };
             match created {
                 Ok(object) => {
-                    let named = Info { name: text(&object, "/metadata/name").to_owned(), ..info.clone() };
+                    let named = Info {
+                        name: text(&object, "/metadata/name").to_owned(),
+                        ..info.clone()
+                    };
                     self.report(&named, "created", &object, write)?;
                 }
                 Err(status) => failures.push(Failure::from(status).when("creating", info.source.as_deref())),
@@ -219,7 +274,10 @@ impl Session<'_> {
         if force {
             // Deletes first and creates again once the old object is gone.
             let delete = crate::command::Delete {
-                targets: crate::command::Targets { files: files.to_vec(), ..Default::default() },
+                targets: crate::command::Targets {
+                    files: files.to_vec(),
+                    ..Default::default()
+                },
                 grace_period: -1,
                 now: false,
                 force: false,
@@ -231,7 +289,12 @@ impl Session<'_> {
                 dry_run: DryRun::None,
             };
             self.delete(&delete)?;
-            let create = super::Until::Replaced { objects: infos.iter().map(|info| (super::Reference::new(info, ""), info.object.clone())).collect() };
+            let create = super::Until::Replaced {
+                objects: infos
+                    .iter()
+                    .map(|info| (super::Reference::new(info, ""), info.object.clone()))
+                    .collect(),
+            };
             let gone = match self.out.waits_for.take() {
                 Some(wait) => match wait.until {
                     super::Until::Gone(objects) => objects,
@@ -239,7 +302,10 @@ impl Session<'_> {
                 },
                 None => Vec::new(),
             };
-            let mut wait = super::Wait::new(super::Until::Then(Box::new(super::Until::Gone(gone)), Box::new(create)), None);
+            let mut wait = super::Wait::new(
+                super::Until::Then(Box::new(super::Until::Gone(gone)), Box::new(create)),
+                None,
+            );
             match super::poll(&mut wait, self.api) {
                 Some(done) => {
                     self.out.stdout.push_str(&done.stdout);
@@ -253,7 +319,9 @@ impl Session<'_> {
         for info in &infos {
             let mut request = Session::request(info.resource, Verb::Update, &info.namespace, &info.name);
             request.body = Some(info.object.clone());
-            request.query.push(("fieldManager".to_owned(), "kubectl-replace".to_owned()));
+            request
+                .query
+                .push(("fieldManager".to_owned(), "kubectl-replace".to_owned()));
             request.query.push(("fieldValidation".to_owned(), "Strict".to_owned()));
             dry(&mut request, write.dry_run);
             match self.api.request(&request) {

@@ -13,7 +13,9 @@ pub(super) fn template_spec(kind: &str) -> Option<&'static str> {
     match kind {
         "Pod" => Some("/spec"),
         "CronJob" => Some("/spec/jobTemplate/spec/template/spec"),
-        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "ReplicationController" => Some("/spec/template/spec"),
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "ReplicationController" => {
+            Some("/spec/template/spec")
+        }
         _ => None,
     }
 }
@@ -29,14 +31,18 @@ impl Session<'_> {
         write: &Write,
     ) -> Result<(), Failure> {
         let body = match (patch, patch_file) {
-            (Some(patch), _) => {
-                serde_json::from_str::<Value>(patch).or_else(|_| crate::print::yaml::read(patch)).map_err(|error| format!("unable to parse \"{patch}\": {error}"))?
-            }
+            (Some(patch), _) => serde_json::from_str::<Value>(patch)
+                .or_else(|_| crate::print::yaml::read(patch))
+                .map_err(|error| format!("unable to parse \"{patch}\": {error}"))?,
             (None, Some(file)) => {
                 let content = self.files.text(file).map_err(Failure::Message)?;
-                serde_json::from_str::<Value>(&content).or_else(|_| crate::print::yaml::read(&content)).map_err(|error| format!("unable to parse \"{file}\": {error}"))?
+                serde_json::from_str::<Value>(&content)
+                    .or_else(|_| crate::print::yaml::read(&content))
+                    .map_err(|error| format!("unable to parse \"{file}\": {error}"))?
             }
-            (None, None) => return Err("must specify --patch or --patch-file containing the contents of the patch".into()),
+            (None, None) => {
+                return Err("must specify --patch or --patch-file containing the contents of the patch".into());
+            }
         };
         let (infos, mut failures) = self.visit(targets, "patch")?;
         for info in &infos {
@@ -44,10 +50,22 @@ impl Session<'_> {
                 self.report(info, "patched", &info.object.clone(), write)?;
                 continue;
             }
-            match self.patch_one(info, kind, subresource.unwrap_or(""), body.clone(), "kubectl-patch", write.dry_run) {
+            match self.patch_one(
+                info,
+                kind,
+                subresource.unwrap_or(""),
+                body.clone(),
+                "kubectl-patch",
+                write.dry_run,
+            ) {
                 Ok(object) => {
                     let same = without_version(&object) == without_version(&info.object);
-                    self.report(info, if same { "patched (no change)" } else { "patched" }, &object, write)?;
+                    self.report(
+                        info,
+                        if same { "patched (no change)" } else { "patched" },
+                        &object,
+                        write,
+                    )?;
                 }
                 Err(status) => failures.push(status.into()),
             }
@@ -55,23 +73,48 @@ impl Session<'_> {
         self.finish(failures)
     }
 
-    pub(super) fn scale(&mut self, targets: &Targets, replicas: i64, current: Option<i64>, write: &Write) -> Result<(), Failure> {
+    pub(super) fn scale(
+        &mut self,
+        targets: &Targets,
+        replicas: i64,
+        current: Option<i64>,
+        write: &Write,
+    ) -> Result<(), Failure> {
         let (infos, mut failures) = self.visit(targets, "scale")?;
         for info in &infos {
-            if !matches!(info.resource.kind, "Deployment" | "ReplicaSet" | "StatefulSet" | "ReplicationController") {
-                failures.push(Failure::Message(format!("could not find scale subresource for {}/{}, Resource={}", info.resource.group, info.resource.version, info.resource.plural)));
+            if !matches!(
+                info.resource.kind,
+                "Deployment" | "ReplicaSet" | "StatefulSet" | "ReplicationController"
+            ) {
+                failures.push(Failure::Message(format!(
+                    "could not find scale subresource for {}/{}, Resource={}",
+                    info.resource.group, info.resource.version, info.resource.plural
+                )));
                 continue;
             }
-            let now = info.object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+            let now = info
+                .object
+                .pointer("/spec/replicas")
+                .and_then(Value::as_i64)
+                .unwrap_or(1);
             if let Some(expected) = current.filter(|expected| *expected != now) {
-                failures.push(Failure::Message(format!("Expected replicas to be {expected}, was {now}")));
+                failures.push(Failure::Message(format!(
+                    "Expected replicas to be {expected}, was {now}"
+                )));
                 continue;
             }
             if write.dry_run == DryRun::Client {
                 self.report(info, "scaled", &info.object.clone(), write)?;
                 continue;
             }
-            match self.patch_one(info, PatchKind::Merge, "scale", json!({"spec": {"replicas": replicas}}), "kubectl-scale", write.dry_run) {
+            match self.patch_one(
+                info,
+                PatchKind::Merge,
+                "scale",
+                json!({"spec": {"replicas": replicas}}),
+                "kubectl-scale",
+                write.dry_run,
+            ) {
                 Ok(object) => self.report(info, "scaled", &object, write)?,
                 Err(status) => failures.push(status.into()),
             }
@@ -90,7 +133,11 @@ impl Session<'_> {
         let (infos, mut failures) = self.visit(targets, "set")?;
         for info in &infos {
             let Some(pointer) = template_spec(info.resource.kind) else {
-                failures.push(Failure::Message(format!("{} the object is not a pod or does not have a pod template: {}", info.shown(), info.resource.kind)));
+                failures.push(Failure::Message(format!(
+                    "{} the object is not a pod or does not have a pod template: {}",
+                    info.shown(),
+                    info.resource.kind
+                )));
                 continue;
             };
             let mut modified = info.object.clone();
@@ -118,7 +165,12 @@ impl Session<'_> {
         self.finish(failures)
     }
 
-    pub(super) fn set_image(&mut self, targets: &Targets, images: &[(String, String)], write: &Write) -> Result<(), Failure> {
+    pub(super) fn set_image(
+        &mut self,
+        targets: &Targets,
+        images: &[(String, String)],
+        write: &Write,
+    ) -> Result<(), Failure> {
         self.set(targets, "image updated", write, |_, spec| {
             for (name, image) in images {
                 let mut found = false;
@@ -138,9 +190,20 @@ impl Session<'_> {
         })
     }
 
-    pub(super) fn set_env(&mut self, targets: &Targets, changes: &[String], container: Option<&str>, write: &Write) -> Result<(), Failure> {
+    pub(super) fn set_env(
+        &mut self,
+        targets: &Targets,
+        changes: &[String],
+        container: Option<&str>,
+        write: &Write,
+    ) -> Result<(), Failure> {
         self.set(targets, "env updated", write, |_, spec| {
-            for chosen in spec.get_mut("containers").and_then(Value::as_array_mut).into_iter().flatten() {
+            for chosen in spec
+                .get_mut("containers")
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten()
+            {
                 if container.is_some_and(|name| name != "*" && text(chosen, "/name") != name) {
                     continue;
                 }
@@ -168,19 +231,33 @@ impl Session<'_> {
         })
     }
 
-    pub(super) fn set_resources(&mut self, targets: &Targets, container: Option<&str>, limits: Option<&str>, requests: Option<&str>, write: &Write) -> Result<(), Failure> {
+    pub(super) fn set_resources(
+        &mut self,
+        targets: &Targets,
+        container: Option<&str>,
+        limits: Option<&str>,
+        requests: Option<&str>,
+        write: &Write,
+    ) -> Result<(), Failure> {
         let parse = |text: &str| -> Result<Vec<(String, String)>, Failure> {
             text.split(',')
                 .map(|pair| match pair.split_once('=') {
                     Some((name, amount)) => Ok((name.to_owned(), amount.to_owned())),
-                    None => Err(Failure::Message(format!("Invalid argument syntax {pair}, expected <resource>=<value>"))),
+                    None => Err(Failure::Message(format!(
+                        "Invalid argument syntax {pair}, expected <resource>=<value>"
+                    ))),
                 })
                 .collect()
         };
         let limits = limits.map(parse).transpose()?.unwrap_or_default();
         let requests = requests.map(parse).transpose()?.unwrap_or_default();
         self.set(targets, "resource requirements updated", write, |_, spec| {
-            for chosen in spec.get_mut("containers").and_then(Value::as_array_mut).into_iter().flatten() {
+            for chosen in spec
+                .get_mut("containers")
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten()
+            {
                 if container.is_some_and(|name| name != "*" && text(chosen, "/name") != name) {
                     continue;
                 }
@@ -207,13 +284,33 @@ impl Session<'_> {
     }
 
     pub(super) fn mark(&mut self, action: &Action) -> Result<(), Failure> {
-        let Action::Mark { annotations, targets, set, remove, overwrite, list, write } = action else { return Ok(()) };
-        let (field, manager) = if *annotations { ("annotations", "kubectl-annotate") } else { ("labels", "kubectl-label") };
+        let Action::Mark {
+            annotations,
+            targets,
+            set,
+            remove,
+            overwrite,
+            list,
+            write,
+        } = action
+        else {
+            return Ok(());
+        };
+        let (field, manager) = if *annotations {
+            ("annotations", "kubectl-annotate")
+        } else {
+            ("labels", "kubectl-label")
+        };
         let (infos, mut failures) = self.visit(targets, if *annotations { "annotate" } else { "label" })?;
         for info in &infos {
-            let old = map(&info.object, &format!("/metadata/{field}")).cloned().unwrap_or_default();
+            let old = map(&info.object, &format!("/metadata/{field}"))
+                .cloned()
+                .unwrap_or_default();
             if *list {
-                self.say(format!("Listing {field} for {}.{}/{}:", info.resource.kind, info.resource.group, info.name));
+                self.say(format!(
+                    "Listing {field} for {}.{}/{}:",
+                    info.resource.kind, info.resource.group, info.name
+                ));
                 for (key, value) in crate::value::sorted(&old) {
                     self.say(format!(" {key}={}", crate::value::scalar(value)));
                 }
@@ -221,15 +318,33 @@ impl Session<'_> {
             }
             let taken: Vec<(&str, &str)> = set
                 .iter()
-                .filter_map(|(key, value)| old.get(key).and_then(Value::as_str).filter(|found| *found != value).map(|found| (key.as_str(), found)))
+                .filter_map(|(key, value)| {
+                    old.get(key)
+                        .and_then(Value::as_str)
+                        .filter(|found| *found != value)
+                        .map(|found| (key.as_str(), found))
+                })
                 .collect();
             if !overwrite && !taken.is_empty() {
                 failures.push(Failure::Message(if *annotations {
-                    let all: Vec<String> = taken.iter().map(|(key, found)| format!("'{key}' already has a value ({found})")).collect();
-                    format!("--overwrite is false but found the following declared annotation(s): {}", all.join("; "))
+                    let all: Vec<String> = taken
+                        .iter()
+                        .map(|(key, found)| format!("'{key}' already has a value ({found})"))
+                        .collect();
+                    format!(
+                        "--overwrite is false but found the following declared annotation(s): {}",
+                        all.join("; ")
+                    )
                 } else {
-                    let all: Vec<String> = taken.iter().map(|(key, found)| format!("'{key}' already has a value ({found}), and --overwrite is false")).collect();
-                    if all.len() == 1 { all[0].clone() } else { format!("[{}]", all.join(", ")) }
+                    let all: Vec<String> = taken
+                        .iter()
+                        .map(|(key, found)| format!("'{key}' already has a value ({found}), and --overwrite is false"))
+                        .collect();
+                    if all.len() == 1 {
+                        all[0].clone()
+                    } else {
+                        format!("[{}]", all.join(", "))
+                    }
                 }));
                 continue;
             }
@@ -257,7 +372,14 @@ impl Session<'_> {
                 self.report(info, word, &info.object.clone(), write)?;
                 continue;
             }
-            match self.patch_one(info, PatchKind::Merge, "", json!({"metadata": {field: changes}}), manager, write.dry_run) {
+            match self.patch_one(
+                info,
+                PatchKind::Merge,
+                "",
+                json!({"metadata": {field: changes}}),
+                manager,
+                write.dry_run,
+            ) {
                 Ok(object) => self.report(info, word, &object, write)?,
                 Err(status) => failures.push(status.into()),
             }
@@ -265,19 +387,42 @@ impl Session<'_> {
         self.finish(failures)
     }
 
-    pub(super) fn taint(&mut self, targets: &Targets, set: &[(String, String, String)], remove: &[(String, String)], overwrite: bool, write: &Write) -> Result<(), Failure> {
+    pub(super) fn taint(
+        &mut self,
+        targets: &Targets,
+        set: &[(String, String, String)],
+        remove: &[(String, String)],
+        overwrite: bool,
+        write: &Write,
+    ) -> Result<(), Failure> {
         let (infos, mut failures) = self.visit(targets, "taint")?;
         for info in &infos {
             let old = list(&info.object, "/spec/taints").to_vec();
-            let is = |taint: &Value, key: &str, effect: &str| text(taint, "/key") == key && (effect.is_empty() || text(taint, "/effect") == effect);
-            if !overwrite && let Some((key, _, effect)) = set.iter().find(|(key, value, effect)| old.iter().any(|taint| is(taint, key, effect) && text(taint, "/value") != value)) {
-                failures.push(Failure::Message(format!("node {} already has {key} taint(s) with same effect(s) and --overwrite is false", info.name)));
+            let is = |taint: &Value, key: &str, effect: &str| {
+                text(taint, "/key") == key && (effect.is_empty() || text(taint, "/effect") == effect)
+            };
+            if !overwrite
+                && let Some((key, _, effect)) = set.iter().find(|(key, value, effect)| {
+                    old.iter()
+                        .any(|taint| is(taint, key, effect) && text(taint, "/value") != value)
+                })
+            {
+                failures.push(Failure::Message(format!(
+                    "node {} already has {key} taint(s) with same effect(s) and --overwrite is false",
+                    info.name
+                )));
                 let _ = effect;
                 continue;
             }
-            let missing = remove.iter().find(|(key, effect)| !old.iter().any(|taint| is(taint, key, effect)));
+            let missing = remove
+                .iter()
+                .find(|(key, effect)| !old.iter().any(|taint| is(taint, key, effect)));
             if let Some((key, effect)) = missing {
-                let shown = if effect.is_empty() { key.clone() } else { format!("{key}:{effect}") };
+                let shown = if effect.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{key}:{effect}")
+                };
                 failures.push(Failure::Message(format!("taint \"{shown}\" not found")));
                 continue;
             }
@@ -309,7 +454,14 @@ impl Session<'_> {
                 continue;
             }
             let taints = if new.is_empty() { Value::Null } else { json!(new) };
-            match self.patch_one(info, PatchKind::Strategic, "", json!({"spec": {"taints": taints}}), "kubectl-taint", write.dry_run) {
+            match self.patch_one(
+                info,
+                PatchKind::Strategic,
+                "",
+                json!({"spec": {"taints": taints}}),
+                "kubectl-taint",
+                write.dry_run,
+            ) {
                 Ok(object) => self.report(info, word, &object, write)?,
                 Err(status) => failures.push(status.into()),
             }

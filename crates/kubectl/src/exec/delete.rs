@@ -54,7 +54,11 @@ impl Session<'_> {
         if found.is_empty() {
             return Err("You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'".into());
         }
-        if found.iter().all(|target| target.name.is_some()) && targets.selector.is_none() && targets.field_selector.is_none() && !targets.all {
+        if found.iter().all(|target| target.name.is_some())
+            && targets.selector.is_none()
+            && targets.field_selector.is_none()
+            && !targets.all
+        {
             let infos = found
                 .into_iter()
                 .map(|target| Info {
@@ -92,13 +96,25 @@ impl Session<'_> {
             self.say(info.shown());
             return;
         }
-        let operation = if delete.force && delete.grace_period == 0 { "force deleted" } else { "deleted" };
-        let place = if info.resource.namespaced { format!(" from {} namespace", info.namespace) } else { String::new() };
+        let operation = if delete.force && delete.grace_period == 0 {
+            "force deleted"
+        } else {
+            "deleted"
+        };
+        let place = if info.resource.namespaced {
+            format!(" from {} namespace", info.namespace)
+        } else {
+            String::new()
+        };
         let suffix = match delete.dry_run {
             DryRun::None => "",
             DryRun::Client => " (dry run)",
             DryRun::Server => " (server dry run)",
         };
-        self.say(format!("{} \"{}\" {operation}{place}{suffix}", info.resource.singular_group(), info.name));
+        self.say(format!(
+            "{} \"{}\" {operation}{place}{suffix}",
+            info.resource.singular_group(),
+            info.name
+        ));
     }
 }

@@ -8,31 +8,55 @@ use crate::resources::{self, Resource};
 use crate::value::{int, list, map, text};
 
 impl Session<'_> {
-    fn generated(&mut self, resource: &'static Resource, object: Value, manager: &str, word: &str, write: &Write) -> Result<(), Failure> {
+    fn generated(
+        &mut self,
+        resource: &'static Resource,
+        object: Value,
+        manager: &str,
+        word: &str,
+        write: &Write,
+    ) -> Result<(), Failure> {
         let namespace = self.scope(resource);
         let name = text(&object, "/metadata/name").to_owned();
-        let mut info = Info { resource, namespace: namespace.clone(), name, object: Value::Null, source: None };
+        let mut info = Info {
+            resource,
+            namespace: namespace.clone(),
+            name,
+            object: Value::Null,
+            source: None,
+        };
         if write.dry_run == DryRun::Client {
             return self.report(&info, word, &object, write);
         }
-        let created = self.create_one(resource, &namespace, object, manager, write.dry_run).map_err(|status| {
-            if manager == "kubectl-create" && status.reason != "Invalid" {
-                Failure::Message(format!("failed to create {}: {}", resource.singular, status.message))
-            } else {
-                Failure::Status(status)
-            }
-        })?;
+        let created = self
+            .create_one(resource, &namespace, object, manager, write.dry_run)
+            .map_err(|status| {
+                if manager == "kubectl-create" && status.reason != "Invalid" {
+                    Failure::Message(format!("failed to create {}: {}", resource.singular, status.message))
+                } else {
+                    Failure::Status(status)
+                }
+            })?;
         text(&created, "/metadata/name").clone_into(&mut info.name);
         self.report(&info, word, &created, write)
     }
 
     pub(super) fn generate(&mut self, generate: &Generate) -> Result<(), Failure> {
         let name = &generate.name;
-        let find = |kind: &str| resources::find(kind).ok_or_else(|| Failure::Message(format!("the server doesn't have a resource type \"{kind}\"")));
+        let find = |kind: &str| {
+            resources::find(kind)
+                .ok_or_else(|| Failure::Message(format!("the server doesn't have a resource type \"{kind}\"")))
+        };
         let image = generate.images.first().cloned().unwrap_or_default();
         let (kind, object) = match &generate.generator {
-            Generator::Namespace => ("namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {}, "status": {}})),
-            Generator::ServiceAccount => ("serviceaccounts", json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})),
+            Generator::Namespace => (
+                "namespaces",
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {}, "status": {}}),
+            ),
+            Generator::ServiceAccount => (
+                "serviceaccounts",
+                json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}),
+            ),
             Generator::ConfigMap => {
                 let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
                 let data = self.data(generate, |key| format!("cannot add key \"{key}\", another key by that name already exists in Data for ConfigMap \"{name}\""))?;
@@ -45,7 +69,10 @@ impl Session<'_> {
                 let mut object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}});
                 let data = self.data(generate, |key| format!("cannot add key \"{key}\", another key by that name already exists in Data for Secret \"{name}\""))?;
                 if !data.is_empty() {
-                    object["data"] = data.into_iter().map(|(key, value)| (key, json!(base64(value.as_bytes())))).collect();
+                    object["data"] = data
+                        .into_iter()
+                        .map(|(key, value)| (key, json!(base64(value.as_bytes()))))
+                        .collect();
                 }
                 if let Some(kind) = kind {
                     object["type"] = json!(kind);
@@ -117,16 +144,30 @@ impl Session<'_> {
                 }
                 ("services", object)
             }
-            Generator::PodDisruptionBudget { selector, min_available, max_unavailable } => {
+            Generator::PodDisruptionBudget {
+                selector,
+                min_available,
+                max_unavailable,
+            } => {
                 let mut spec = json!({"selector": {"matchLabels": equalities(selector)?}});
                 for (field, amount) in [("minAvailable", min_available), ("maxUnavailable", max_unavailable)] {
                     if let Some(amount) = amount {
-                        spec[field] = amount.parse::<i64>().map_or_else(|_| json!(amount), |number| json!(number));
+                        spec[field] = amount
+                            .parse::<i64>()
+                            .map_or_else(|_| json!(amount), |number| json!(number));
                     }
                 }
-                ("poddisruptionbudgets", json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name}, "spec": spec, "status": {}}))
+                (
+                    "poddisruptionbudgets",
+                    json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name}, "spec": spec, "status": {}}),
+                )
             }
-            Generator::PriorityClass { value, global_default, description, preemption_policy } => {
+            Generator::PriorityClass {
+                value,
+                global_default,
+                description,
+                preemption_policy,
+            } => {
                 let mut object = json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": value, "preemptionPolicy": preemption_policy});
                 if *global_default {
                     object["globalDefault"] = json!(true);
@@ -137,8 +178,15 @@ impl Session<'_> {
                 ("priorityclasses", object)
             }
             Generator::Quota { hard } => {
-                let hard: serde_json::Map<String, Value> = hard.split(',').filter_map(|pair| pair.split_once('=')).map(|(key, value)| (key.to_owned(), json!(value))).collect();
-                ("resourcequotas", json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}, "spec": {"hard": hard}, "status": {}}))
+                let hard: serde_json::Map<String, Value> = hard
+                    .split(',')
+                    .filter_map(|pair| pair.split_once('='))
+                    .map(|(key, value)| (key.to_owned(), json!(value)))
+                    .collect();
+                (
+                    "resourcequotas",
+                    json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}, "spec": {"hard": hard}, "status": {}}),
+                )
             }
         };
         let mut object = object;
@@ -161,14 +209,23 @@ impl Session<'_> {
         for literal in &generate.literals {
             match literal.split_once('=') {
                 Some((key, value)) if !key.is_empty() => {
-                    let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).or_else(|| value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')));
+                    let unquoted = value
+                        .strip_prefix('"')
+                        .and_then(|value| value.strip_suffix('"'))
+                        .or_else(|| value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')));
                     add(key, unquoted.unwrap_or(value).to_owned())?;
                 }
-                _ => return Err(Failure::Message(format!("invalid literal source {literal}, expected key=value"))),
+                _ => {
+                    return Err(Failure::Message(format!(
+                        "invalid literal source {literal}, expected key=value"
+                    )));
+                }
             }
         }
         for file in &generate.files {
-            let (key, path) = file.split_once('=').unwrap_or_else(|| (file.rsplit('/').next().unwrap_or(file), file));
+            let (key, path) = file
+                .split_once('=')
+                .unwrap_or_else(|| (file.rsplit('/').next().unwrap_or(file), file));
             add(key, self.files.text(path).map_err(Failure::Message)?)?;
         }
         for file in &generate.env_files {
@@ -195,15 +252,17 @@ impl Session<'_> {
         let cron_job = self.get_one(cron_jobs, &namespace, source)?;
         let mut annotations = serde_json::Map::new();
         annotations.insert("cronjob.kubernetes.io/instantiate".to_owned(), json!("manual"));
-        for (key, value) in map(&cron_job, "/spec/jobTemplate/metadata/annotations").into_iter().flatten() {
+        for (key, value) in map(&cron_job, "/spec/jobTemplate/metadata/annotations")
+            .into_iter()
+            .flatten()
+        {
             annotations.insert(key.clone(), value.clone());
         }
         let mut metadata = json!({"name": name, "annotations": annotations});
         if let Some(labels) = cron_job.pointer("/spec/jobTemplate/metadata/labels") {
             metadata["labels"] = labels.clone();
         }
-        metadata["ownerReferences"] =
-            json!([{"apiVersion": "batch/v1", "kind": "CronJob", "name": source, "uid": text(&cron_job, "/metadata/uid"), "controller": true}]);
+        metadata["ownerReferences"] = json!([{"apiVersion": "batch/v1", "kind": "CronJob", "name": source, "uid": text(&cron_job, "/metadata/uid"), "controller": true}]);
         let spec = cron_job.pointer("/spec/jobTemplate/spec").cloned().unwrap_or_default();
         Ok(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec, "status": {}}))
     }
@@ -249,7 +308,8 @@ impl Session<'_> {
             "spec": {"containers": [container], "dnsPolicy": "ClusterFirst", "restartPolicy": run.restart}, "status": {},
         });
         if let Some(overrides) = &run.overrides {
-            let overrides: Value = serde_json::from_str(overrides).map_err(|error| Failure::Message(format!("Invalid JSON in --overrides: {error}")))?;
+            let overrides: Value = serde_json::from_str(overrides)
+                .map_err(|error| Failure::Message(format!("Invalid JSON in --overrides: {error}")))?;
             pod = crate::merge::json::apply(&pod, &overrides);
         }
         let pods = resources::find("pods").ok_or("pods are not known")?;
@@ -257,7 +317,20 @@ impl Session<'_> {
     }
 
     pub(super) fn expose(&mut self, action: &Action) -> Result<(), Failure> {
-        let Action::Expose { targets, name, port, target_port, kind, protocol, selector, cluster_ip, write } = action else { return Ok(()) };
+        let Action::Expose {
+            targets,
+            name,
+            port,
+            target_port,
+            kind,
+            protocol,
+            selector,
+            cluster_ip,
+            write,
+        } = action
+        else {
+            return Ok(());
+        };
         let (infos, failures) = self.visit(targets, "expose")?;
         for info in &infos {
             let chosen = match selector {
@@ -280,7 +353,10 @@ impl Session<'_> {
             let spec = super::change::template_spec(info.resource.kind).unwrap_or("/spec");
             let mut ports: Vec<(i64, String)> = match port {
                 Some(port) => vec![(*port, protocol.clone().unwrap_or_else(|| "TCP".to_owned()))],
-                None if info.resource.kind == "Service" => list(&info.object, "/spec/ports").iter().map(|port| (int(port, "/port"), text(port, "/protocol").to_owned())).collect(),
+                None if info.resource.kind == "Service" => list(&info.object, "/spec/ports")
+                    .iter()
+                    .map(|port| (int(port, "/port"), text(port, "/protocol").to_owned()))
+                    .collect(),
                 None => list(&info.object, &format!("{spec}/containers"))
                     .iter()
                     .flat_map(|container| list(container, "/ports"))
@@ -301,7 +377,9 @@ impl Session<'_> {
                 .enumerate()
                 .map(|(index, (number, protocol))| {
                     let target = match target_port {
-                        Some(target) => target.parse::<i64>().map_or_else(|_| json!(target), |target| json!(target)),
+                        Some(target) => target
+                            .parse::<i64>()
+                            .map_or_else(|_| json!(target), |target| json!(target)),
                         None => json!(number),
                     };
                     let mut port = json!({"port": number, "protocol": protocol, "targetPort": target});
@@ -331,10 +409,21 @@ impl Session<'_> {
     }
 
     pub(super) fn autoscale(&mut self, action: &Action) -> Result<(), Failure> {
-        let Action::Autoscale { targets, min, max, cpu, name, write } = action else { return Ok(()) };
+        let Action::Autoscale {
+            targets,
+            min,
+            max,
+            cpu,
+            name,
+            write,
+        } = action
+        else {
+            return Ok(());
+        };
         let (infos, failures) = self.visit(targets, "autoscale")?;
         for info in &infos {
-            let target = json!({"apiVersion": info.resource.api_version(), "kind": info.resource.kind, "name": info.name});
+            let target =
+                json!({"apiVersion": info.resource.api_version(), "kind": info.resource.kind, "name": info.name});
             let mut spec = json!({"scaleTargetRef": target, "maxReplicas": max});
             if let Some(min) = min {
                 spec["minReplicas"] = json!(min);
@@ -362,7 +451,16 @@ fn container(name: &str, image: &str, command: &[String]) -> Value {
 fn container_name(image: &str) -> String {
     let last = image.rsplit('/').next().unwrap_or(image);
     let bare = last.split(['@', ':']).next().unwrap_or(last);
-    bare.to_lowercase().chars().map(|char| if char.is_ascii_alphanumeric() || char == '-' { char } else { '-' }).collect()
+    bare.to_lowercase()
+        .chars()
+        .map(|char| {
+            if char.is_ascii_alphanumeric() || char == '-' {
+                char
+            } else {
+                '-'
+            }
+        })
+        .collect()
 }
 
 /// `a=1,b=2` as labels.
@@ -381,7 +479,10 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let word = chunk.iter().enumerate().fold(0_u32, |word, (index, byte)| word | u32::from(*byte) << (16 - 8 * index));
+        let word = chunk
+            .iter()
+            .enumerate()
+            .fold(0_u32, |word, (index, byte)| word | u32::from(*byte) << (16 - 8 * index));
         for digit in 0..4 {
             if digit <= chunk.len() {
                 out.push(char::from(DIGITS[(word >> (18 - 6 * digit) & 63) as usize]));
@@ -399,14 +500,24 @@ mod tests {
 
     #[test]
     fn base64_pads() {
-        for (text, expected) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+        for (text, expected) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+        ] {
             assert_eq!(base64(text.as_bytes()), expected);
         }
     }
 
     #[test]
     fn containers_are_named_after_their_image() {
-        for (image, expected) in [("nginx:1.25", "nginx"), ("registry:5000/a/b_c@sha256:0", "b-c"), ("busybox", "busybox")] {
+        for (image, expected) in [
+            ("nginx:1.25", "nginx"),
+            ("registry:5000/a/b_c@sha256:0", "b-c"),
+            ("busybox", "busybox"),
+        ] {
             assert_eq!(container_name(image), expected);
         }
     }

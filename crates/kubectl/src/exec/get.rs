@@ -45,7 +45,9 @@ impl Session<'_> {
     }
 
     fn several_kinds(targets: &Targets) -> bool {
-        let Some(first) = targets.args.first() else { return false };
+        let Some(first) = targets.args.first() else {
+            return false;
+        };
         first.contains(',') || first == "all" || targets.args.iter().any(|arg| arg.contains('/'))
     }
 
@@ -56,7 +58,11 @@ impl Session<'_> {
                 let resources = Session::resolve(&get.targets.args)?;
                 let global = self.all_namespaces || resources.iter().all(|target| !target.resource.namespaced);
                 let namespace = self.namespace.clone();
-                self.warn(if global { "No resources found".to_owned() } else { format!("No resources found in {namespace} namespace.") });
+                self.warn(if global {
+                    "No resources found".to_owned()
+                } else {
+                    format!("No resources found in {namespace} namespace.")
+                });
             }
             self.out.watches = watch;
             return Ok(());
@@ -69,7 +75,14 @@ impl Session<'_> {
                 _ => groups.push((info.resource, vec![info.object])),
             }
         }
-        let prefix = get.show_kind || Session::several_kinds(&get.targets) && (groups.len() > 1 || get.targets.args.first().is_some_and(|first| first == "all" || first.contains(',')))
+        let prefix = get.show_kind
+            || Session::several_kinds(&get.targets)
+                && (groups.len() > 1
+                    || get
+                        .targets
+                        .args
+                        .first()
+                        .is_some_and(|first| first == "all" || first.contains(',')))
             || get.targets.args.iter().any(|arg| arg.contains('/')) && groups.len() > 1;
         let now = self.now();
         let mut first = true;
@@ -117,7 +130,11 @@ impl Session<'_> {
         options.no_headers |= !get.watch_only;
         Ok(Watching {
             resource,
-            namespace: if self.all_namespaces { String::new() } else { self.scope(resource) },
+            namespace: if self.all_namespaces {
+                String::new()
+            } else {
+                self.scope(resource)
+            },
             name: target.name.clone(),
             selector: get.targets.selector.clone(),
             field_selector: get.targets.field_selector.clone(),
@@ -146,7 +163,15 @@ impl Session<'_> {
         } else {
             json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": objects})
         };
-        let (text, error) = output::print(&shown, format, &output::Options { managed_fields: get.show_managed_fields, strict: get.strict_template, no_headers: get.no_headers });
+        let (text, error) = output::print(
+            &shown,
+            format,
+            &output::Options {
+                managed_fields: get.show_managed_fields,
+                strict: get.strict_template,
+                no_headers: get.no_headers,
+            },
+        );
         self.out.stdout.push_str(&text);
         error.map_or(Ok(()), |error| Err(Failure::Message(error)))
     }
@@ -164,7 +189,13 @@ impl Session<'_> {
                 infos = found
                     .into_iter()
                     .filter(|object| text(object, "/metadata/name").starts_with(prefix.as_str()))
-                    .map(|object| Info { resource: target.resource, namespace: namespace.clone(), name: text(&object, "/metadata/name").to_owned(), object, source: None })
+                    .map(|object| Info {
+                        resource: target.resource,
+                        namespace: namespace.clone(),
+                        name: text(&object, "/metadata/name").to_owned(),
+                        object,
+                        source: None,
+                    })
                     .collect();
                 if !infos.is_empty() {
                     failures.clear();
@@ -172,9 +203,16 @@ impl Session<'_> {
             }
         }
         if infos.is_empty() && failures.is_empty() {
-            let global = self.all_namespaces || Session::resolve(&targets.args)?.iter().all(|target| !target.resource.namespaced);
+            let global = self.all_namespaces
+                || Session::resolve(&targets.args)?
+                    .iter()
+                    .all(|target| !target.resource.namespaced);
             let namespace = self.namespace.clone();
-            self.warn(if global { "No resources found".to_owned() } else { format!("No resources found in {namespace} namespace.") });
+            self.warn(if global {
+                "No resources found".to_owned()
+            } else {
+                format!("No resources found in {namespace} namespace.")
+            });
         }
         for (index, info) in infos.iter().enumerate() {
             if index > 0 {
@@ -199,9 +237,19 @@ impl Session<'_> {
     }
 
     pub(super) fn api_resources(&mut self) {
-        let mut rows = vec![["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"].map(str::to_owned).to_vec()];
+        let mut rows = vec![
+            ["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
         for resource in RESOURCES {
-            rows.push(vec![resource.plural.to_owned(), resource.short.join(","), resource.api_version(), resource.namespaced.to_string(), resource.kind.to_owned()]);
+            rows.push(vec![
+                resource.plural.to_owned(),
+                resource.short.join(","),
+                resource.api_version(),
+                resource.namespaced.to_string(),
+                resource.kind.to_owned(),
+            ]);
         }
         TableWriter::default().write(&rows, &mut self.out.stdout);
     }

@@ -23,7 +23,8 @@ impl Session<'_> {
         let pods = Session::pods_resource()?;
         let namespace = self.namespace.clone();
         let (kind, name) = target.split_once('/').unwrap_or(("pods", target));
-        let resource = resources::find(kind).ok_or_else(|| Failure::Message(format!("the server doesn't have a resource type \"{kind}\"")))?;
+        let resource = resources::find(kind)
+            .ok_or_else(|| Failure::Message(format!("the server doesn't have a resource type \"{kind}\"")))?;
         if resource.kind == "Pod" {
             return Ok(vec![self.get_one(pods, &namespace, name)?]);
         }
@@ -35,14 +36,22 @@ impl Session<'_> {
         };
         let selector = selector.map(selector_query).filter(|selector| !selector.is_empty());
         let Some(selector) = selector else {
-            return Err(Failure::Message(format!("cannot get the logs from {}: selector for {} not implemented", resource.kind, resource.kind)));
+            return Err(Failure::Message(format!(
+                "cannot get the logs from {}: selector for {} not implemented",
+                resource.kind, resource.kind
+            )));
         };
         let mut found = self.list_all(pods, &namespace, Some(&selector), None)?;
         if found.is_empty() {
             return Err("timed out waiting for the condition".into());
         }
         // Pods that run come first (`podutils.ByLogging`).
-        found.sort_by_key(|pod| (text(pod, "/spec/nodeName").is_empty(), text(pod, "/status/phase") != "Running"));
+        found.sort_by_key(|pod| {
+            (
+                text(pod, "/spec/nodeName").is_empty(),
+                text(pod, "/status/phase") != "Running",
+            )
+        });
         Ok(found)
     }
 
@@ -51,12 +60,19 @@ impl Session<'_> {
             (Some(target), _) => {
                 let found = self.pods_of(target).map_err(|failure| match failure {
                     Failure::Status(status) if status.code == 404 && !target.contains('/') => {
-                        Failure::Message(format!("error from server (NotFound): pods \"{target}\" not found in namespace \"{}\"", self.namespace))
+                        Failure::Message(format!(
+                            "error from server (NotFound): pods \"{target}\" not found in namespace \"{}\"",
+                            self.namespace
+                        ))
                     }
                     failure => failure,
                 })?;
                 if found.len() > 1 {
-                    self.warn(format!("Found {} pods, using pod/{}", found.len(), text(&found[0], "/metadata/name")));
+                    self.warn(format!(
+                        "Found {} pods, using pod/{}",
+                        found.len(),
+                        text(&found[0], "/metadata/name")
+                    ));
                 }
                 (found.into_iter().take(1).collect::<Vec<_>>(), logs.tail)
             }
@@ -73,7 +89,13 @@ impl Session<'_> {
         let since_time = logs
             .since_time
             .as_ref()
-            .map(|text| text.parse().map_err(|_| Failure::Message(format!("parsing time \"{text}\": it must be RFC 3339, such as 2026-01-15T12:00:00Z"))))
+            .map(|text| {
+                text.parse().map_err(|_| {
+                    Failure::Message(format!(
+                        "parsing time \"{text}\": it must be RFC 3339, such as 2026-01-15T12:00:00Z"
+                    ))
+                })
+            })
             .transpose()?;
         for pod in &pods {
             for container in self.log_containers(pod, logs)? {
@@ -116,7 +138,10 @@ impl Session<'_> {
             return Err(Failure::Status(Status {
                 code: 400,
                 reason: "BadRequest".to_owned(),
-                message: format!("container {container} is not valid for pod {}", text(pod, "/metadata/name")),
+                message: format!(
+                    "container {container} is not valid for pod {}",
+                    text(pod, "/metadata/name")
+                ),
                 details: Value::Null,
             }));
         }
@@ -130,7 +155,9 @@ impl Session<'_> {
                         "ephemeralContainers" => " (ephem)",
                         _ => "",
                     };
-                    list(pod, &format!("/spec/{field}")).iter().map(move |container| format!("{}{suffix}", text(container, "/name")))
+                    list(pod, &format!("/spec/{field}"))
+                        .iter()
+                        .map(move |container| format!("{}{suffix}", text(container, "/name")))
                 })
                 .collect();
             self.warn(format!("Defaulted container \"{chosen}\" out of: {}", shown.join(", ")));
@@ -141,27 +168,45 @@ impl Session<'_> {
     /// The container that is meant when none is named, and whether that goes without saying.
     fn default_container(&self, pod: &Value) -> (String, bool) {
         let named = text(pod, DEFAULT_CONTAINER);
-        if !named.is_empty() && list(pod, "/spec/containers").iter().any(|container| text(container, "/name") == named) {
+        if !named.is_empty()
+            && list(pod, "/spec/containers")
+                .iter()
+                .any(|container| text(container, "/name") == named)
+        {
             return (named.to_owned(), true);
         }
-        let count: usize = ["initContainers", "containers", "ephemeralContainers"].iter().map(|field| list(pod, &format!("/spec/{field}")).len()).sum();
+        let count: usize = ["initContainers", "containers", "ephemeralContainers"]
+            .iter()
+            .map(|field| list(pod, &format!("/spec/{field}")).len())
+            .sum();
         (text(pod, "/spec/containers/0/name").to_owned(), count <= 1)
     }
 
     pub(super) fn exec(&mut self, target: &str, container: Option<&str>, command: &[String]) -> Result<(), Failure> {
         let pods = self.pods_of(target)?;
-        let Some(pod) = pods.first() else { return Err("no pod found".into()) };
-        let (namespace, name) = (text(pod, "/metadata/namespace").to_owned(), text(pod, "/metadata/name").to_owned());
+        let Some(pod) = pods.first() else {
+            return Err("no pod found".into());
+        };
+        let (namespace, name) = (
+            text(pod, "/metadata/namespace").to_owned(),
+            text(pod, "/metadata/name").to_owned(),
+        );
         if matches!(text(pod, "/status/phase"), "Succeeded" | "Failed") {
-            return Err(Failure::Message(format!("cannot exec into a container in a completed pod; current phase is {}", text(pod, "/status/phase"))));
+            return Err(Failure::Message(format!(
+                "cannot exec into a container in a completed pod; current phase is {}",
+                text(pod, "/status/phase")
+            )));
         }
         let chosen = match container {
             Some(container) => container.to_owned(),
             None => {
                 let (chosen, silent) = self.default_container(pod);
                 if !silent {
-                    let names: Vec<&str> =
-                        ["containers", "initContainers"].iter().flat_map(|field| list(pod, &format!("/spec/{field}"))).map(|container| text(container, "/name")).collect();
+                    let names: Vec<&str> = ["containers", "initContainers"]
+                        .iter()
+                        .flat_map(|field| list(pod, &format!("/spec/{field}")))
+                        .map(|container| text(container, "/name"))
+                        .collect();
                     self.warn(format!("Defaulted container \"{chosen}\" out of: {}", names.join(", ")));
                 }
                 chosen
@@ -188,22 +233,46 @@ impl Session<'_> {
             None => None,
             Some(about) => {
                 let (kind, name) = about.split_once('/').ok_or("--for must be in resource/name form")?;
-                let target = resources::find(kind).ok_or_else(|| Failure::Message(format!("the server doesn't have a resource type \"{kind}\"")))?;
-                Some(format!("involvedObject.kind={},involvedObject.apiVersion={},involvedObject.name={name}", target.kind, target.api_version()))
+                let target = resources::find(kind)
+                    .ok_or_else(|| Failure::Message(format!("the server doesn't have a resource type \"{kind}\"")))?;
+                Some(format!(
+                    "involvedObject.kind={},involvedObject.apiVersion={},involvedObject.name={name}",
+                    target.kind,
+                    target.api_version()
+                ))
             }
         };
-        let namespace = if self.all_namespaces { String::new() } else { self.namespace.clone() };
+        let namespace = if self.all_namespaces {
+            String::new()
+        } else {
+            self.namespace.clone()
+        };
         let mut events = self.list_all(resource, &namespace, None, selector.as_deref())?;
-        events.retain(|event| types.is_empty() || types.iter().any(|wanted| wanted.eq_ignore_ascii_case(text(event, "/type"))));
-        let last = |event: &Value| ["/series/lastObservedTime", "/lastTimestamp", "/eventTime"].iter().find_map(|pointer| time(event, pointer));
+        events.retain(|event| {
+            types.is_empty()
+                || types
+                    .iter()
+                    .any(|wanted| wanted.eq_ignore_ascii_case(text(event, "/type")))
+        });
+        let last = |event: &Value| {
+            ["/series/lastObservedTime", "/lastTimestamp", "/eventTime"]
+                .iter()
+                .find_map(|pointer| time(event, pointer))
+        };
         events.sort_by_key(|event| last(event));
         if events.is_empty() {
-            self.warn(if self.all_namespaces { "No events found.".to_owned() } else { format!("No events found in {namespace} namespace.") });
+            self.warn(if self.all_namespaces {
+                "No events found.".to_owned()
+            } else {
+                format!("No events found in {namespace} namespace.")
+            });
             return Ok(());
         }
         let now = self.now();
         let mut rows = Vec::new();
-        let mut header: Vec<String> = ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"].map(str::to_owned).to_vec();
+        let mut header: Vec<String> = ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
+            .map(str::to_owned)
+            .to_vec();
         if self.all_namespaces {
             header.insert(0, "NAMESPACE".to_owned());
         }
@@ -214,7 +283,11 @@ impl Session<'_> {
             let count = int(event, "/series/count").max(int(event, "/count"));
             let newest = last(event).map_or_else(|| "<unknown>".to_owned(), |last| since(last, now));
             let seen = if count > 1 {
-                let first = if text(event, "/firstTimestamp").is_empty() { age(event, "/eventTime", now) } else { age(event, "/firstTimestamp", now) };
+                let first = if text(event, "/firstTimestamp").is_empty() {
+                    age(event, "/eventTime", now)
+                } else {
+                    age(event, "/firstTimestamp", now)
+                };
                 format!("{newest} (x{count} over {first})")
             } else {
                 newest
@@ -223,7 +296,11 @@ impl Session<'_> {
                 seen,
                 text(event, "/type").to_owned(),
                 text(event, "/reason").to_owned(),
-                format!("{}/{}", text(event, "/involvedObject/kind"), text(event, "/involvedObject/name")),
+                format!(
+                    "{}/{}",
+                    text(event, "/involvedObject/kind"),
+                    text(event, "/involvedObject/name")
+                ),
                 text(event, "/message").trim().to_owned(),
             ];
             if self.all_namespaces {

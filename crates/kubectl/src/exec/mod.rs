@@ -118,7 +118,10 @@ fn invalid(status: &Status) -> String {
         [] if kind.is_empty() && name.is_empty() => format!("{head}: {}\n", status.message),
         [] => format!("{head}\n"),
         [one] => format!("{head}: {one}\n"),
-        many => format!("{head}: \n{}", many.iter().map(|cause| format!("* {cause}\n")).collect::<String>()),
+        many => format!(
+            "{head}: \n{}",
+            many.iter().map(|cause| format!("* {cause}\n")).collect::<String>()
+        ),
     }
 }
 
@@ -178,9 +181,13 @@ impl Session<'_> {
         match action {
             Action::Get(get) => self.get(get),
             Action::Describe(targets, events) => self.describe(targets, *events),
-            Action::Apply { files, server_side, force_conflicts, field_manager, write } => {
-                self.apply_files(files, *server_side, *force_conflicts, field_manager.as_deref(), write)
-            }
+            Action::Apply {
+                files,
+                server_side,
+                force_conflicts,
+                field_manager,
+                write,
+            } => self.apply_files(files, *server_side, *force_conflicts, field_manager.as_deref(), write),
             Action::Create(files, save_config, write) => self.create_files(files, *save_config, write),
             Action::Replace(files, force, write) => self.replace_files(files, *force, write),
             Action::Generate(generate) => self.generate(generate),
@@ -188,23 +195,58 @@ impl Session<'_> {
             Action::Expose { .. } => self.expose(action),
             Action::Autoscale { .. } => self.autoscale(action),
             Action::Delete(delete) => self.delete(delete),
-            Action::Patch { targets, kind, patch, patch_file, subresource, write } => {
-                self.patch(targets, *kind, patch.as_deref(), patch_file.as_deref(), subresource.as_deref(), write)
-            }
-            Action::Scale { targets, replicas, current, write } => self.scale(targets, *replicas, *current, write),
+            Action::Patch {
+                targets,
+                kind,
+                patch,
+                patch_file,
+                subresource,
+                write,
+            } => self.patch(
+                targets,
+                *kind,
+                patch.as_deref(),
+                patch_file.as_deref(),
+                subresource.as_deref(),
+                write,
+            ),
+            Action::Scale {
+                targets,
+                replicas,
+                current,
+                write,
+            } => self.scale(targets, *replicas, *current, write),
             Action::SetImage(targets, images, write) => self.set_image(targets, images, write),
-            Action::SetEnv(targets, changes, container, write) => self.set_env(targets, changes, container.as_deref(), write),
-            Action::SetResources(targets, container, limits, requests, write) => {
-                self.set_resources(targets, container.as_deref(), limits.as_deref(), requests.as_deref(), write)
+            Action::SetEnv(targets, changes, container, write) => {
+                self.set_env(targets, changes, container.as_deref(), write)
             }
+            Action::SetResources(targets, container, limits, requests, write) => self.set_resources(
+                targets,
+                container.as_deref(),
+                limits.as_deref(),
+                requests.as_deref(),
+                write,
+            ),
             Action::Mark { .. } => self.mark(action),
-            Action::Taint { targets, set, remove, overwrite, write } => self.taint(targets, set, remove, *overwrite, write),
-            Action::Cordon(on, nodes, selector, dry_run) => self.cordon(*on, nodes, selector.as_deref(), *dry_run).map(|_| ()),
+            Action::Taint {
+                targets,
+                set,
+                remove,
+                overwrite,
+                write,
+            } => self.taint(targets, set, remove, *overwrite, write),
+            Action::Cordon(on, nodes, selector, dry_run) => {
+                self.cordon(*on, nodes, selector.as_deref(), *dry_run).map(|_| ())
+            }
             Action::Drain(drain) => self.drain(drain),
             Action::Rollout(what, targets) => self.rollout(what, targets),
             Action::Logs(logs) => self.logs(logs),
             Action::Wait { what, targets, timeout } => self.wait(what, targets, *timeout),
-            Action::Exec { target, container, command } => self.exec(target, container.as_deref(), command),
+            Action::Exec {
+                target,
+                container,
+                command,
+            } => self.exec(target, container.as_deref(), command),
             Action::Events(about, types, no_headers) => self.events(about.as_deref(), types, *no_headers),
             Action::ApiResources => {
                 self.api_resources();
@@ -234,7 +276,11 @@ impl Session<'_> {
 
     /// The namespace of a request about a resource.
     fn scope(&self, resource: &Resource) -> String {
-        if resource.namespaced { self.namespace.clone() } else { String::new() }
+        if resource.namespaced {
+            self.namespace.clone()
+        } else {
+            String::new()
+        }
     }
 
     fn request(resource: &Resource, verb: Verb, namespace: &str, name: &str) -> Request {
@@ -253,11 +299,19 @@ impl Session<'_> {
     }
 
     fn get_one(&mut self, resource: &Resource, namespace: &str, name: &str) -> Result<Value, Status> {
-        self.api.request(&Session::request(resource, Verb::Get, namespace, name)).map(|object| typed(object, resource))
+        self.api
+            .request(&Session::request(resource, Verb::Get, namespace, name))
+            .map(|object| typed(object, resource))
     }
 
     /// All objects of a resource; `namespace` empty is all namespaces.
-    fn list_all(&mut self, resource: &Resource, namespace: &str, selector: Option<&str>, field_selector: Option<&str>) -> Result<Vec<Value>, Status> {
+    fn list_all(
+        &mut self,
+        resource: &Resource,
+        namespace: &str,
+        selector: Option<&str>,
+        field_selector: Option<&str>,
+    ) -> Result<Vec<Value>, Status> {
         let mut request = Session::request(resource, Verb::List, namespace, "");
         if let Some(selector) = selector.filter(|selector| !selector.is_empty()) {
             request.query.push(("labelSelector".to_owned(), selector.to_owned()));
@@ -270,11 +324,23 @@ impl Session<'_> {
             Value::Object(mut answer) => answer.shift_remove("items").unwrap_or_default(),
             items => items,
         };
-        let items = if let Value::Array(items) = items { items } else { Vec::new() };
+        let items = if let Value::Array(items) = items {
+            items
+        } else {
+            Vec::new()
+        };
         Ok(items.into_iter().map(|object| typed(object, resource)).collect())
     }
 
-    fn patch_one(&mut self, info: &Info, kind: PatchKind, subresource: &str, body: Value, manager: &str, dry_run: DryRun) -> Result<Value, Status> {
+    fn patch_one(
+        &mut self,
+        info: &Info,
+        kind: PatchKind,
+        subresource: &str,
+        body: Value,
+        manager: &str,
+        dry_run: DryRun,
+    ) -> Result<Value, Status> {
         let mut request = Session::request(info.resource, Verb::Patch, &info.namespace, &info.name);
         subresource.clone_into(&mut request.subresource);
         request.body = Some(body);
@@ -284,7 +350,14 @@ impl Session<'_> {
         self.api.request(&request)
     }
 
-    fn create_one(&mut self, resource: &Resource, namespace: &str, body: Value, manager: &str, dry_run: DryRun) -> Result<Value, Status> {
+    fn create_one(
+        &mut self,
+        resource: &Resource,
+        namespace: &str,
+        body: Value,
+        manager: &str,
+        dry_run: DryRun,
+    ) -> Result<Value, Status> {
         let mut request = Session::request(resource, Verb::Create, namespace, "");
         request.body = Some(body);
         request.query.push(("fieldManager".to_owned(), manager.to_owned()));
@@ -295,7 +368,10 @@ impl Session<'_> {
 
     /// Reads `TYPE NAME…`, `TYPE,TYPE`, `TYPE/NAME…` (`cli-runtime/pkg/resource/builder.go`).
     fn resolve(args: &[String]) -> Result<Vec<Target>, Failure> {
-        let find = |name: &str| resources::find(name).ok_or_else(|| Failure::Message(format!("the server doesn't have a resource type \"{name}\"")));
+        let find = |name: &str| {
+            resources::find(name)
+                .ok_or_else(|| Failure::Message(format!("the server doesn't have a resource type \"{name}\"")))
+        };
         if args.iter().any(|arg| arg.contains('/')) {
             return args
                 .iter()
@@ -313,7 +389,9 @@ impl Session<'_> {
                 })
                 .collect();
         }
-        let Some((types, names)) = args.split_first() else { return Ok(Vec::new()) };
+        let Some((types, names)) = args.split_first() else {
+            return Ok(Vec::new());
+        };
         let mut found: Vec<&'static Resource> = Vec::new();
         for name in types.split(',').filter(|name| !name.is_empty()) {
             if name == "all" {
@@ -323,14 +401,23 @@ impl Session<'_> {
             }
         }
         if names.is_empty() {
-            return Ok(found.into_iter().map(|resource| Target { resource, name: None }).collect());
+            return Ok(found
+                .into_iter()
+                .map(|resource| Target { resource, name: None })
+                .collect());
         }
         // A name given twice is asked for once.
         let mut targets: Vec<Target> = Vec::new();
         for resource in found {
             for name in names {
-                if !targets.iter().any(|target| target.resource == resource && target.name.as_ref() == Some(name)) {
-                    targets.push(Target { resource, name: Some(name.clone()) });
+                if !targets
+                    .iter()
+                    .any(|target| target.resource == resource && target.name.as_ref() == Some(name))
+                {
+                    targets.push(Target {
+                        resource,
+                        name: Some(name.clone()),
+                    });
                 }
             }
         }
@@ -344,7 +431,13 @@ impl Session<'_> {
             let source = if file == "-" { "STDIN" } else { file };
             for document in self.files.manifests(file).map_err(Failure::Message)? {
                 let items = match document {
-                    Value::Object(mut document) if document.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List")) && document.contains_key("items") => {
+                    Value::Object(mut document)
+                        if document
+                            .get("kind")
+                            .and_then(Value::as_str)
+                            .is_some_and(|kind| kind.ends_with("List"))
+                            && document.contains_key("items") =>
+                    {
                         match document.shift_remove("items") {
                             Some(Value::Array(items)) => items,
                             _ => Vec::new(),
@@ -367,7 +460,10 @@ impl Session<'_> {
     }
 
     fn manifest(&self, mut object: Value, source: &str) -> Result<Info, Failure> {
-        let (version, kind) = (text(&object, "/apiVersion").to_owned(), text(&object, "/kind").to_owned());
+        let (version, kind) = (
+            text(&object, "/apiVersion").to_owned(),
+            text(&object, "/kind").to_owned(),
+        );
         let name = text(&object, "/metadata/name").to_owned();
         let written = text(&object, "/metadata/namespace").to_owned();
         if kind.is_empty() {
@@ -376,7 +472,8 @@ impl Session<'_> {
         if version.is_empty() {
             return Err(format!("error validating \"{source}\": error validating data: apiVersion not set").into());
         }
-        let found = resources::of_object(&object).filter(|resource| resource.api_version() == version || resource.group == "autoscaling");
+        let found = resources::of_object(&object)
+            .filter(|resource| resource.api_version() == version || resource.group == "autoscaling");
         let Some(resource) = found else {
             return Err(Failure::Message(format!(
                 "resource mapping not found for name: \"{name}\" namespace: \"{written}\" from \"{source}\": no matches for kind \"{kind}\" in version \"{version}\"\nensure CRDs are installed first"
@@ -393,12 +490,19 @@ impl Session<'_> {
             }
             (true, written) => written.to_owned(),
         };
-        if resource.namespaced && written.is_empty()
+        if resource.namespaced
+            && written.is_empty()
             && let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
         {
             metadata.insert("namespace".to_owned(), json!(namespace));
         }
-        Ok(Info { resource, namespace, name, object, source: Some(source.to_owned()) })
+        Ok(Info {
+            resource,
+            namespace,
+            name,
+            object,
+            source: Some(source.to_owned()),
+        })
     }
 
     /// The live objects that a command is about. Failures on the way are told at the end, after what was done.
@@ -420,7 +524,11 @@ impl Session<'_> {
                 "You must specify the type of resource to {verb}. Use \"kubectl api-resources\" for a complete list of supported resources.\n\nerror: Required resource not specified.\nSee 'kubectl {verb} -h' for help and examples"
             )));
         }
-        let selecting = targets.all || targets.selector.is_some() || targets.field_selector.is_some() || verb == "get" || verb == "describe";
+        let selecting = targets.all
+            || targets.selector.is_some()
+            || targets.field_selector.is_some()
+            || verb == "get"
+            || verb == "describe";
         let (mut infos, mut failures) = (Vec::new(), Vec::new());
         for target in found {
             let resource = target.resource;
@@ -435,7 +543,13 @@ impl Session<'_> {
                 Some(name) => {
                     let namespace = self.scope(resource);
                     match self.get_one(resource, &namespace, &name) {
-                        Ok(object) => infos.push(Info { resource, namespace, name, object, source: None }),
+                        Ok(object) => infos.push(Info {
+                            resource,
+                            namespace,
+                            name,
+                            object,
+                            source: None,
+                        }),
                         Err(status) => failures.push(status.into()),
                     }
                 }
@@ -443,8 +557,17 @@ impl Session<'_> {
                     return Err("resource(s) were provided, but no name was specified".into());
                 }
                 None => {
-                    let namespace = if self.all_namespaces { String::new() } else { self.scope(resource) };
-                    match self.list_all(resource, &namespace, targets.selector.as_deref(), targets.field_selector.as_deref()) {
+                    let namespace = if self.all_namespaces {
+                        String::new()
+                    } else {
+                        self.scope(resource)
+                    };
+                    match self.list_all(
+                        resource,
+                        &namespace,
+                        targets.selector.as_deref(),
+                        targets.field_selector.as_deref(),
+                    ) {
                         Ok(objects) => infos.extend(objects.into_iter().map(|object| Info {
                             resource,
                             namespace: text(&object, "/metadata/namespace").to_owned(),
@@ -473,7 +596,8 @@ impl Session<'_> {
             }
             Format::Name => self.say(info.shown()),
             format => {
-                let shown = crate::print::output::object(object, format, write.show_managed_fields).map_err(Failure::Message)?;
+                let shown = crate::print::output::object(object, format, write.show_managed_fields)
+                    .map_err(Failure::Message)?;
                 self.out.stdout.push_str(&shown);
             }
         }

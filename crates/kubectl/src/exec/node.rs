@@ -26,15 +26,27 @@ impl Choice {
     }
 
     fn text(list: &[(&'static str, Vec<String>)]) -> String {
-        list.iter().map(|(why, pods)| format!("{why}: {}", pods.join(", "))).collect::<Vec<_>>().join("; ")
+        list.iter()
+            .map(|(why, pods)| format!("{why}: {}", pods.join(", ")))
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 }
 
 impl Session<'_> {
     fn nodes(&mut self, names: &[String], selector: Option<&str>) -> Result<Vec<Info>, Failure> {
         let mut args = vec!["nodes".to_owned()];
-        args.extend(names.iter().map(|name| name.strip_prefix("node/").or_else(|| name.strip_prefix("nodes/")).unwrap_or(name).to_owned()));
-        let targets = Targets { args, selector: selector.map(str::to_owned), ..Targets::default() };
+        args.extend(names.iter().map(|name| {
+            name.strip_prefix("node/")
+                .or_else(|| name.strip_prefix("nodes/"))
+                .unwrap_or(name)
+                .to_owned()
+        }));
+        let targets = Targets {
+            args,
+            selector: selector.map(str::to_owned),
+            ..Targets::default()
+        };
         let (infos, failures) = self.visit(&targets, "get")?;
         match failures.into_iter().next() {
             Some(failure) => Err(failure),
@@ -42,7 +54,13 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn cordon(&mut self, on: bool, names: &[String], selector: Option<&str>, dry_run: DryRun) -> Result<Vec<Info>, Failure> {
+    pub(super) fn cordon(
+        &mut self,
+        on: bool,
+        names: &[String],
+        selector: Option<&str>,
+        dry_run: DryRun,
+    ) -> Result<Vec<Info>, Failure> {
         let word = if on { "cordoned" } else { "uncordoned" };
         let nodes = self.nodes(names, selector)?;
         for node in &nodes {
@@ -52,7 +70,14 @@ impl Session<'_> {
             }
             if dry_run == DryRun::None {
                 let change = if on { json!(true) } else { Value::Null };
-                self.patch_one(node, PatchKind::Strategic, "", json!({"spec": {"unschedulable": change}}), "kubectl-cordon", dry_run)?;
+                self.patch_one(
+                    node,
+                    PatchKind::Strategic,
+                    "",
+                    json!({"spec": {"unschedulable": change}}),
+                    "kubectl-cordon",
+                    dry_run,
+                )?;
             }
             let suffix = match dry_run {
                 DryRun::None => "",
@@ -102,28 +127,48 @@ impl Session<'_> {
     /// Sorts a pod by the filters of `pkg/drain/filters.go`.
     fn choose(&mut self, pod: Info, drain: &Drain, choice: &mut Choice) -> Result<(), Failure> {
         let finished = matches!(text(&pod.object, "/status/phase"), "Succeeded" | "Failed");
-        if map(&pod.object, "/metadata/annotations").is_some_and(|annotations| annotations.contains_key("kubernetes.io/config.mirror")) {
+        if map(&pod.object, "/metadata/annotations")
+            .is_some_and(|annotations| annotations.contains_key("kubernetes.io/config.mirror"))
+        {
             return Ok(());
         }
-        let owner = list(&pod.object, "/metadata/ownerReferences").iter().find(|owner| truth(owner, "/controller"));
+        let owner = list(&pod.object, "/metadata/ownerReferences")
+            .iter()
+            .find(|owner| truth(owner, "/controller"));
         if owner.is_some_and(|owner| text(owner, "/kind") == "DaemonSet") && !finished {
             if drain.ignore_daemonsets {
                 Choice::note(&mut choice.warnings, "ignoring DaemonSet-managed Pods", &pod);
             } else {
-                Choice::note(&mut choice.errors, "cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)", &pod);
+                Choice::note(
+                    &mut choice.errors,
+                    "cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)",
+                    &pod,
+                );
             }
             return Ok(());
         }
-        if !finished && list(&pod.object, "/spec/volumes").iter().any(|volume| has(volume, "/emptyDir")) {
+        if !finished
+            && list(&pod.object, "/spec/volumes")
+                .iter()
+                .any(|volume| has(volume, "/emptyDir"))
+        {
             if !drain.delete_emptydir_data {
-                Choice::note(&mut choice.errors, "cannot delete Pods with local storage (use --delete-emptydir-data to override)", &pod);
+                Choice::note(
+                    &mut choice.errors,
+                    "cannot delete Pods with local storage (use --delete-emptydir-data to override)",
+                    &pod,
+                );
                 return Ok(());
             }
             Choice::note(&mut choice.warnings, "deleting Pods with local storage", &pod);
         }
         if owner.is_none() && !finished {
             if !drain.force {
-                Choice::note(&mut choice.errors, "cannot delete Pods that declare no controller (use --force to override)", &pod);
+                Choice::note(
+                    &mut choice.errors,
+                    "cannot delete Pods that declare no controller (use --force to override)",
+                    &pod,
+                );
                 return Ok(());
             }
             Choice::note(&mut choice.warnings, "deleting Pods that declare no controller", &pod);
@@ -154,21 +199,33 @@ impl Session<'_> {
                 Ok(_) => left.push(reference),
                 Err(status) if status.code == 404 => {}
                 Err(status) if status.code == 429 => {
-                    self.warn(format!("error when evicting pods/\"{}\" -n \"{}\" (will retry after 5s): {}", pod.name, pod.namespace, status.message));
+                    self.warn(format!(
+                        "error when evicting pods/\"{}\" -n \"{}\" (will retry after 5s): {}",
+                        pod.name, pod.namespace, status.message
+                    ));
                     left.push(reference);
                 }
                 Err(status) => refused = Some(status),
             }
         }
         if let Some(status) = refused {
-            return Err(Failure::Message(format!("unable to drain node \"{}\" due to error: error when evicting pods: {}", node.name, status.message)));
+            return Err(Failure::Message(format!(
+                "unable to drain node \"{}\" due to error: error when evicting pods: {}",
+                node.name, status.message
+            )));
         }
         if drain.dry_run != DryRun::None {
             self.say(format!("{} drained (dry run)", node.shown()));
             return Ok(());
         }
         let retry = self.now() + jiff::SignedDuration::from_secs(5);
-        let until = Until::Evicted { node: node.name.clone(), pods: left, options, disable_eviction: drain.disable_eviction, retry };
+        let until = Until::Evicted {
+            node: node.name.clone(),
+            pods: left,
+            options,
+            disable_eviction: drain.disable_eviction,
+            retry,
+        };
         let until = match self.out.waits_for.take() {
             Some(before) => Until::Then(Box::new(before.until), Box::new(until)),
             None => until,

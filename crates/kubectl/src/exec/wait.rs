@@ -24,7 +24,12 @@ pub struct Reference {
 
 impl Reference {
     pub(super) fn new(info: &Info, uid: &str) -> Reference {
-        Reference { resource: info.resource, namespace: info.namespace.clone(), name: info.name.clone(), uid: uid.to_owned() }
+        Reference {
+            resource: info.resource,
+            namespace: info.namespace.clone(),
+            name: info.name.clone(),
+            uid: uid.to_owned(),
+        }
     }
 
     fn shown(&self) -> String {
@@ -116,7 +121,12 @@ pub fn poll(wait: &mut Wait, api: &mut dyn Api) -> Option<Output> {
 /// What the command prints when its `--timeout` has passed.
 #[must_use]
 pub fn time_out(wait: &Wait) -> Output {
-    let on = |reference: &Reference| format!("error: timed out waiting for the condition on {}/{}\n", reference.resource.plural, reference.name);
+    let on = |reference: &Reference| {
+        format!(
+            "error: timed out waiting for the condition on {}/{}\n",
+            reference.resource.plural, reference.name
+        )
+    };
     let stderr = match &wait.until {
         Until::Gone(left) | Until::Met(_, left) => left.iter().map(on).collect(),
         Until::Evicted { node, pods, .. } => format!(
@@ -124,11 +134,27 @@ pub fn time_out(wait: &Wait) -> Output {
             pods.first().map_or("", |pod| &pod.name),
             pods.first().map_or("", |pod| &pod.namespace)
         ),
-        Until::RolledOut { said, .. } => return Output { stdout: said.clone(), stderr: "error: timed out waiting for the condition\n".to_owned(), exit_code: 1, ..Output::default() },
+        Until::RolledOut { said, .. } => {
+            return Output {
+                stdout: said.clone(),
+                stderr: "error: timed out waiting for the condition\n".to_owned(),
+                exit_code: 1,
+                ..Output::default()
+            };
+        }
         Until::Replaced { .. } => "error: timed out waiting for the condition\n".to_owned(),
-        Until::Then(first, _) => return time_out(&Wait { until: (**first).clone(), timeout: None }),
+        Until::Then(first, _) => {
+            return time_out(&Wait {
+                until: (**first).clone(),
+                timeout: None,
+            });
+        }
     };
-    Output { stderr, exit_code: 1, ..Output::default() }
+    Output {
+        stderr,
+        exit_code: 1,
+        ..Output::default()
+    }
 }
 
 fn step(until: &mut Until, api: &mut dyn Api) -> Option<Output> {
@@ -137,7 +163,13 @@ fn step(until: &mut Until, api: &mut dyn Api) -> Option<Output> {
             left.retain(|reference| !reference.gone(api));
             left.is_empty().then(Output::default)
         }
-        Until::Evicted { node, pods, options, disable_eviction, retry } => {
+        Until::Evicted {
+            node,
+            pods,
+            options,
+            disable_eviction,
+            retry,
+        } => {
             let mut out = Output::default();
             let again = api.now() >= *retry;
             let word = if *disable_eviction { "deleted" } else { "evicted" };
@@ -149,7 +181,11 @@ fn step(until: &mut Until, api: &mut dyn Api) -> Option<Output> {
                 }
                 if again {
                     // One that is already on its way takes a second eviction without harm.
-                    let _ = if *disable_eviction { Ok(Value::Null) } else { api.request(&eviction(pod, options.as_ref())) };
+                    let _ = if *disable_eviction {
+                        Ok(Value::Null)
+                    } else {
+                        api.request(&eviction(pod, options.as_ref()))
+                    };
                 }
                 left += 1;
             }
@@ -175,14 +211,30 @@ fn step(until: &mut Until, api: &mut dyn Api) -> Option<Output> {
                     if !said.ends_with(&line) || said.is_empty() {
                         said.push_str(&line);
                     }
-                    done.then(|| Output { stdout: said.clone(), ..Output::default() })
+                    done.then(|| Output {
+                        stdout: said.clone(),
+                        ..Output::default()
+                    })
                 }
             }
         }
         Until::Replaced { objects } => {
-            let mut session = Session { api, files: &NoFiles, namespace: String::new(), explicit_namespace: false, all_namespaces: false, out: Output::default() };
+            let mut session = Session {
+                api,
+                files: &NoFiles,
+                namespace: String::new(),
+                explicit_namespace: false,
+                all_namespaces: false,
+                out: Output::default(),
+            };
             for (reference, object) in objects {
-                match session.create_one(reference.resource, &reference.namespace, object.clone(), "kubectl-replace", crate::command::DryRun::None) {
+                match session.create_one(
+                    reference.resource,
+                    &reference.namespace,
+                    object.clone(),
+                    "kubectl-replace",
+                    crate::command::DryRun::None,
+                ) {
                     Ok(_) => session.say(format!("{} replaced", reference.shown())),
                     Err(status) => session.fail(&Failure::Status(status)),
                 }
@@ -193,7 +245,12 @@ fn step(until: &mut Until, api: &mut dyn Api) -> Option<Output> {
             let before = step(first, api)?;
             let mut next = (**second).clone();
             match step(&mut next, api) {
-                Some(after) => Some(Output { stdout: before.stdout + &after.stdout, stderr: before.stderr + &after.stderr, exit_code: before.exit_code.max(after.exit_code), ..Output::default() }),
+                Some(after) => Some(Output {
+                    stdout: before.stdout + &after.stdout,
+                    stderr: before.stderr + &after.stderr,
+                    exit_code: before.exit_code.max(after.exit_code),
+                    ..Output::default()
+                }),
                 None => {
                     *until = next;
                     None
@@ -204,7 +261,12 @@ fn step(until: &mut Until, api: &mut dyn Api) -> Option<Output> {
 }
 
 fn failed(failure: &Failure, said: &str) -> Output {
-    Output { stdout: said.to_owned(), stderr: failure.stderr(), exit_code: 1, ..Output::default() }
+    Output {
+        stdout: said.to_owned(),
+        stderr: failure.stderr(),
+        exit_code: 1,
+        ..Output::default()
+    }
 }
 
 /// The request that evicts a pod.
@@ -229,14 +291,20 @@ fn met(what: &For, left: &[Reference], api: &mut dyn Api) -> Option<Output> {
             (_, Err(_)) => false,
             (For::Condition(name, value), Ok(object)) => {
                 // A condition about an older generation of the object says nothing about this one.
-                let found = list(object, "/status/conditions").iter().find(|found| text(found, "/type").eq_ignore_ascii_case(name));
+                let found = list(object, "/status/conditions")
+                    .iter()
+                    .find(|found| text(found, "/type").eq_ignore_ascii_case(name));
                 found.is_some_and(|found| {
-                    let observed = opt_int(found, "/observedGeneration").or_else(|| opt_int(object, "/status/observedGeneration"));
-                    text(found, "/status").eq_ignore_ascii_case(value) && observed.is_none_or(|observed| observed >= int(object, "/metadata/generation"))
+                    let observed =
+                        opt_int(found, "/observedGeneration").or_else(|| opt_int(object, "/status/observedGeneration"));
+                    text(found, "/status").eq_ignore_ascii_case(value)
+                        && observed.is_none_or(|observed| observed >= int(object, "/metadata/generation"))
                 })
             }
             (For::JsonPath(path, value), Ok(object)) => match crate::print::jsonpath::evaluate_first(path, object) {
-                Ok(Some(found)) => value.as_ref().is_none_or(|value| *value == crate::value::scalar(&found)),
+                Ok(Some(found)) => value
+                    .as_ref()
+                    .is_none_or(|value| *value == crate::value::scalar(&found)),
                 _ => false,
             },
         };
@@ -254,7 +322,12 @@ impl Session<'_> {
             let found = Session::resolve(&targets.args)?;
             found
                 .into_iter()
-                .map(|target| Reference { resource: target.resource, namespace: self.scope(target.resource), name: target.name.unwrap_or_default(), uid: String::new() })
+                .map(|target| Reference {
+                    resource: target.resource,
+                    namespace: self.scope(target.resource),
+                    name: target.name.unwrap_or_default(),
+                    uid: String::new(),
+                })
                 .collect()
         } else {
             let (infos, failures) = self.visit(targets, "wait")?;
@@ -266,7 +339,10 @@ impl Session<'_> {
             } else if infos.is_empty() {
                 return Err("no matching resources found".into());
             }
-            infos.iter().map(|info| Reference::new(info, text(&info.object, "/metadata/uid"))).collect::<Vec<_>>()
+            infos
+                .iter()
+                .map(|info| Reference::new(info, text(&info.object, "/metadata/uid")))
+                .collect::<Vec<_>>()
         };
         let mut wait = Wait::new(Until::Met(what.clone(), references), Some(timeout));
         match poll(&mut wait, self.api) {

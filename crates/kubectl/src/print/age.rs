@@ -12,7 +12,11 @@ pub fn human_duration(seconds: i64) -> String {
     const DAY: i64 = 24 * HOUR;
     const YEAR: i64 = 365 * DAY;
     let two = |large: i64, unit: &str, small: i64, part: &str| {
-        if small == 0 { format!("{large}{unit}") } else { format!("{large}{unit}{small}{part}") }
+        if small == 0 {
+            format!("{large}{unit}")
+        } else {
+            format!("{large}{unit}{small}{part}")
+        }
     };
     match seconds {
         ..=-2 => "<invalid>".to_owned(),

@@ -22,16 +22,36 @@ pub fn cells(object: &Value, now: Timestamp) -> Vec<Value> {
         "Pod" => pod::cells(object, now),
         "Node" => node(object, created),
         "Deployment" => {
-            let ready = format!("{}/{}", int(object, "/status/readyReplicas"), int(object, "/spec/replicas"));
-            let row = vec![name, json!(ready), status("updatedReplicas"), status("availableReplicas"), created];
+            let ready = format!(
+                "{}/{}",
+                int(object, "/status/readyReplicas"),
+                int(object, "/spec/replicas")
+            );
+            let row = vec![
+                name,
+                json!(ready),
+                status("updatedReplicas"),
+                status("availableReplicas"),
+                created,
+            ];
             with_template(row, object, "/spec/template/spec", true)
         }
         "ReplicaSet" | "ReplicationController" => {
-            let row = vec![name, json!(int(object, "/spec/replicas")), status("replicas"), status("readyReplicas"), created];
+            let row = vec![
+                name,
+                json!(int(object, "/spec/replicas")),
+                status("replicas"),
+                status("readyReplicas"),
+                created,
+            ];
             with_template(row, object, "/spec/template/spec", true)
         }
         "StatefulSet" => {
-            let ready = format!("{}/{}", int(object, "/status/readyReplicas"), int(object, "/spec/replicas"));
+            let ready = format!(
+                "{}/{}",
+                int(object, "/status/readyReplicas"),
+                int(object, "/spec/replicas")
+            );
             with_template(vec![name, json!(ready), created], object, "/spec/template/spec", false)
         }
         "DaemonSet" => {
@@ -54,36 +74,72 @@ pub fn cells(object: &Value, now: Timestamp) -> Vec<Value> {
         "EndpointSlice" => endpoint_slice(object, created),
         "Event" => event(object, now),
         "Namespace" => vec![name, json!(text(object, "/status/phase")), created],
-        "ConfigMap" => vec![name, json!(entries(object, "/data") + entries(object, "/binaryData")), created],
-        "Secret" => vec![name, json!(text(object, "/type")), json!(entries(object, "/data")), created],
+        "ConfigMap" => vec![
+            name,
+            json!(entries(object, "/data") + entries(object, "/binaryData")),
+            created,
+        ],
+        "Secret" => vec![
+            name,
+            json!(text(object, "/type")),
+            json!(entries(object, "/data")),
+            created,
+        ],
         "PersistentVolumeClaim" => claim(object, created),
         "PersistentVolume" => volume(object, created),
         "StorageClass" => storage_class(object, created),
         "PodDisruptionBudget" => {
             let amount = |pointer: &str| json!(object.pointer(pointer).map_or_else(|| "N/A".to_owned(), scalar));
-            vec![name, amount("/spec/minAvailable"), amount("/spec/maxUnavailable"), status("disruptionsAllowed"), created]
+            vec![
+                name,
+                amount("/spec/minAvailable"),
+                amount("/spec/maxUnavailable"),
+                status("disruptionsAllowed"),
+                created,
+            ]
         }
         "PriorityClass" => {
             let policy = match text(object, "/preemptionPolicy") {
                 "" => "PreemptLowerPriority",
                 policy => policy,
             };
-            vec![name, json!(int(object, "/value")), json!(truth(object, "/globalDefault")), created, json!(policy)]
+            vec![
+                name,
+                json!(int(object, "/value")),
+                json!(truth(object, "/globalDefault")),
+                created,
+                json!(policy),
+            ]
         }
         "Lease" => vec![name, json!(text(object, "/spec/holderIdentity")), created],
         "ControllerRevision" => {
-            let owner = list(object, "/metadata/ownerReferences").iter().find(|owner| truth(owner, "/controller"));
-            let owner = owner.map_or_else(|| NONE.to_owned(), |owner| {
-                let kind = text(owner, "/kind").to_lowercase();
-                let group = text(owner, "/apiVersion").rsplit_once('/').map_or(String::new(), |(group, _)| format!(".{group}"));
-                format!("{kind}{group}/{}", text(owner, "/name"))
-            });
+            let owner = list(object, "/metadata/ownerReferences")
+                .iter()
+                .find(|owner| truth(owner, "/controller"));
+            let owner = owner.map_or_else(
+                || NONE.to_owned(),
+                |owner| {
+                    let kind = text(owner, "/kind").to_lowercase();
+                    let group = text(owner, "/apiVersion")
+                        .rsplit_once('/')
+                        .map_or(String::new(), |(group, _)| format!(".{group}"));
+                    format!("{kind}{group}/{}", text(owner, "/name"))
+                },
+            );
             vec![name, json!(owner), json!(int(object, "/revision")), created]
         }
         "HorizontalPodAutoscaler" => autoscaler(object, created),
         "ResourceQuota" => quota(object, created),
         "Ingress" => ingress(object, created),
-        "NetworkPolicy" => vec![name, json!(object.pointer("/spec/podSelector").map_or_else(|| NONE.to_owned(), format_selector)), created],
+        "NetworkPolicy" => vec![
+            name,
+            json!(
+                object
+                    .pointer("/spec/podSelector")
+                    .map_or_else(|| NONE.to_owned(), format_selector)
+            ),
+            created,
+        ],
         "LimitRange" => vec![name, json!(text(object, "/metadata/creationTimestamp"))],
         _ => vec![name, created],
     }
@@ -95,18 +151,35 @@ fn entries(object: &Value, pointer: &str) -> usize {
 
 /// `a=1,b=2`, or `<none>` (`labels.FormatLabels`).
 pub(crate) fn labels(object: &Value, pointer: &str) -> String {
-    filled(object, pointer).map_or_else(|| NONE.to_owned(), |labels| {
-        sorted(labels).iter().map(|(key, value)| format!("{key}={}", scalar(value))).collect::<Vec<_>>().join(",")
-    })
+    filled(object, pointer).map_or_else(
+        || NONE.to_owned(),
+        |labels| {
+            sorted(labels)
+                .iter()
+                .map(|(key, value)| format!("{key}={}", scalar(value)))
+                .collect::<Vec<_>>()
+                .join(",")
+        },
+    )
 }
 
 /// Appends the wide columns CONTAINERS, IMAGES and SELECTOR.
 fn with_template(mut row: Vec<Value>, object: &Value, spec: &str, selector: bool) -> Vec<Value> {
     let containers = list(object, &format!("{spec}/containers"));
-    let joined = |field: &str| containers.iter().map(|container| text(container, field)).collect::<Vec<_>>().join(",");
+    let joined = |field: &str| {
+        containers
+            .iter()
+            .map(|container| text(container, field))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
     row.extend([json!(joined("/name")), json!(joined("/image"))]);
     if selector {
-        row.push(json!(object.pointer("/spec/selector").map_or_else(|| NONE.to_owned(), format_selector)));
+        row.push(json!(
+            object
+                .pointer("/spec/selector")
+                .map_or_else(|| NONE.to_owned(), format_selector)
+        ));
     }
     row
 }
@@ -121,7 +194,9 @@ fn node(object: &Value, created: Value) -> Vec<Value> {
         status.push_str(",SchedulingDisabled");
     }
     let address = |kind: &str| {
-        let found = list(object, "/status/addresses").iter().find(|address| text(address, "/type") == kind);
+        let found = list(object, "/status/addresses")
+            .iter()
+            .find(|address| text(address, "/type") == kind);
         json!(found.map_or(NONE, |address| text(address, "/address")))
     };
     let info = |field: &str| match text(object, &format!("/status/nodeInfo/{field}")) {
@@ -161,7 +236,11 @@ pub(crate) fn roles(node: &Value) -> String {
         .collect();
     roles.sort_unstable();
     roles.dedup();
-    if roles.is_empty() { NONE.to_owned() } else { roles.join(",") }
+    if roles.is_empty() {
+        NONE.to_owned()
+    } else {
+        roles.join(",")
+    }
 }
 
 fn job(object: &Value, now: Timestamp) -> Vec<Value> {
@@ -173,7 +252,10 @@ fn job(object: &Value, now: Timestamp) -> Vec<Value> {
             _ => format!("{succeeded}/1"),
         },
     };
-    let duration = match (time(object, "/status/startTime"), time(object, "/status/completionTime")) {
+    let duration = match (
+        time(object, "/status/startTime"),
+        time(object, "/status/completionTime"),
+    ) {
         (None, _) => String::new(),
         (Some(start), None) => since(start, now),
         (Some(start), Some(end)) => human_duration(end.duration_since(start).as_secs()),
@@ -225,13 +307,20 @@ fn cron_job(object: &Value, now: Timestamp) -> Vec<Value> {
         json!(age(object, "/metadata/creationTimestamp", now)),
     ];
     row = with_template(row, object, "/spec/jobTemplate/spec/template/spec", false);
-    row.push(json!(object.pointer("/spec/jobTemplate/spec/selector").map_or_else(|| NONE.to_owned(), format_selector)));
+    row.push(json!(
+        object
+            .pointer("/spec/jobTemplate/spec/selector")
+            .map_or_else(|| NONE.to_owned(), format_selector)
+    ));
     row
 }
 
 fn service(object: &Value, created: Value) -> Vec<Value> {
     let kind = text(object, "/spec/type");
-    let external_ips: Vec<&str> = list(object, "/spec/externalIPs").iter().filter_map(Value::as_str).collect();
+    let external_ips: Vec<&str> = list(object, "/spec/externalIPs")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     let balanced: Vec<&str> = list(object, "/status/loadBalancer/ingress")
         .iter()
         .map(|ingress| match text(ingress, "/ip") {
@@ -242,7 +331,11 @@ fn service(object: &Value, created: Value) -> Vec<Value> {
     let external = match kind {
         "LoadBalancer" => {
             let all: Vec<&str> = balanced.iter().chain(&external_ips).copied().collect();
-            if all.is_empty() { "<pending>".to_owned() } else { all.join(",") }
+            if all.is_empty() {
+                "<pending>".to_owned()
+            } else {
+                all.join(",")
+            }
         }
         "ExternalName" => text(object, "/spec/externalName").to_owned(),
         "" => UNKNOWN.to_owned(),
@@ -268,7 +361,11 @@ fn service(object: &Value, created: Value) -> Vec<Value> {
         json!(kind),
         json!(cluster_ip),
         json!(external),
-        json!(if ports.is_empty() { NONE.to_owned() } else { ports.join(",") }),
+        json!(if ports.is_empty() {
+            NONE.to_owned()
+        } else {
+            ports.join(",")
+        }),
         created,
         json!(labels(object, "/spec/selector")),
     ]
@@ -318,10 +415,15 @@ fn shortened(items: &[String], max: usize, empty: &str) -> String {
 fn endpoint_slice(object: &Value, created: Value) -> Vec<Value> {
     let ports: Vec<String> = list(object, "/ports")
         .iter()
-        .map(|port| opt_int(port, "/port").map_or_else(|| match text(port, "/name") {
-            "" => "*".to_owned(),
-            name => name.to_owned(),
-        }, |port| port.to_string()))
+        .map(|port| {
+            opt_int(port, "/port").map_or_else(
+                || match text(port, "/name") {
+                    "" => "*".to_owned(),
+                    name => name.to_owned(),
+                },
+                |port| port.to_string(),
+            )
+        })
         .collect();
     let addresses: Vec<String> = list(object, "/endpoints")
         .iter()
@@ -344,28 +446,45 @@ fn event(object: &Value, now: Timestamp) -> Vec<Value> {
     let last = first_set(&["/series/lastObservedTime", "/lastTimestamp", "/deprecatedLastTimestamp"]).or(first);
     let shown = |at: Option<Timestamp>| json!(at.map_or_else(|| UNKNOWN.to_owned(), |at| since(at, now)));
     // Kinds of `events.k8s.io` name the same things differently.
-    let about = if has(object, "/regarding") { "/regarding" } else { "/involvedObject" };
+    let about = if has(object, "/regarding") {
+        "/regarding"
+    } else {
+        "/involvedObject"
+    };
     let kind = text(object, &format!("{about}/kind")).to_lowercase();
     let target = match text(object, &format!("{about}/name")) {
         "" => kind,
         name => format!("{kind}/{name}"),
     };
-    let component = ["/source/component", "/deprecatedSource/component", "/reportingComponent", "/reportingController"]
-        .iter()
-        .map(|pointer| text(object, pointer))
-        .find(|found| !found.is_empty())
-        .unwrap_or("");
+    let component = [
+        "/source/component",
+        "/deprecatedSource/component",
+        "/reportingComponent",
+        "/reportingController",
+    ]
+    .iter()
+    .map(|pointer| text(object, pointer))
+    .find(|found| !found.is_empty())
+    .unwrap_or("");
     let host = ["/source/host", "/deprecatedSource/host", "/reportingInstance"]
         .iter()
         .map(|pointer| text(object, pointer))
         .find(|found| !found.is_empty())
         .unwrap_or("");
-    let source = if host.is_empty() { component.to_owned() } else { format!("{component}, {host}") };
-    let count = [opt_int(object, "/series/count"), opt_int(object, "/count"), opt_int(object, "/deprecatedCount")]
-        .into_iter()
-        .flatten()
-        .find(|count| *count > 0)
-        .unwrap_or(1);
+    let source = if host.is_empty() {
+        component.to_owned()
+    } else {
+        format!("{component}, {host}")
+    };
+    let count = [
+        opt_int(object, "/series/count"),
+        opt_int(object, "/count"),
+        opt_int(object, "/deprecatedCount"),
+    ]
+    .into_iter()
+    .flatten()
+    .find(|count| *count > 0)
+    .unwrap_or(1);
     let message = match text(object, "/message") {
         "" => text(object, "/note"),
         message => message,
@@ -387,12 +506,17 @@ fn event(object: &Value, now: Timestamp) -> Vec<Value> {
 /// `RWO,ROX` (`storage/util GetAccessModesAsString`).
 pub(crate) fn access_modes(object: &Value, pointer: &str) -> String {
     let has = |mode: &str| list(object, pointer).iter().any(|found| found == mode);
-    [("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "RWX"), ("ReadWriteOncePod", "RWOP")]
-        .iter()
-        .filter(|(mode, _)| has(mode))
-        .map(|(_, short)| *short)
-        .collect::<Vec<_>>()
-        .join(",")
+    [
+        ("ReadWriteOnce", "RWO"),
+        ("ReadOnlyMany", "ROX"),
+        ("ReadWriteMany", "RWX"),
+        ("ReadWriteOncePod", "RWOP"),
+    ]
+    .iter()
+    .filter(|(mode, _)| has(mode))
+    .map(|(_, short)| *short)
+    .collect::<Vec<_>>()
+    .join(",")
 }
 
 fn or_unset(found: &str) -> Value {
@@ -400,7 +524,11 @@ fn or_unset(found: &str) -> Value {
 }
 
 fn phase(object: &Value) -> Value {
-    json!(if has(object, "/metadata/deletionTimestamp") { "Terminating" } else { text(object, "/status/phase") })
+    json!(if has(object, "/metadata/deletionTimestamp") {
+        "Terminating"
+    } else {
+        text(object, "/status/phase")
+    })
 }
 
 fn claim(object: &Value, created: Value) -> Vec<Value> {
@@ -413,8 +541,19 @@ fn claim(object: &Value, created: Value) -> Vec<Value> {
         json!(text(object, "/metadata/name")),
         phase(object),
         json!(text(object, "/spec/volumeName")),
-        json!(if bound { object.pointer("/status/capacity/storage").map(scalar).unwrap_or_default() } else { String::new() }),
-        json!(if bound { access_modes(object, "/status/accessModes") } else { String::new() }),
+        json!(if bound {
+            object
+                .pointer("/status/capacity/storage")
+                .map(scalar)
+                .unwrap_or_default()
+        } else {
+            String::new()
+        }),
+        json!(if bound {
+            access_modes(object, "/status/accessModes")
+        } else {
+            String::new()
+        }),
         json!(class),
         or_unset(text(object, "/spec/volumeAttributesClassName")),
         created,
@@ -424,7 +563,11 @@ fn claim(object: &Value, created: Value) -> Vec<Value> {
 
 fn volume(object: &Value, created: Value) -> Vec<Value> {
     let claim = if has(object, "/spec/claimRef") {
-        format!("{}/{}", text(object, "/spec/claimRef/namespace"), text(object, "/spec/claimRef/name"))
+        format!(
+            "{}/{}",
+            text(object, "/spec/claimRef/namespace"),
+            text(object, "/spec/claimRef/name")
+        )
     } else {
         String::new()
     };
@@ -444,16 +587,23 @@ fn volume(object: &Value, created: Value) -> Vec<Value> {
 }
 
 fn storage_class(object: &Value, created: Value) -> Vec<Value> {
-    let default = ["storageclass.kubernetes.io~1is-default-class", "storageclass.beta.kubernetes.io~1is-default-class"]
-        .iter()
-        .any(|key| text(object, &format!("/metadata/annotations/{key}")) == "true");
+    let default = [
+        "storageclass.kubernetes.io~1is-default-class",
+        "storageclass.beta.kubernetes.io~1is-default-class",
+    ]
+    .iter()
+    .any(|key| text(object, &format!("/metadata/annotations/{key}")) == "true");
     let name = text(object, "/metadata/name");
     let or = |pointer: &str, fallback: &'static str| match text(object, pointer) {
         "" => fallback.to_owned(),
         found => found.to_owned(),
     };
     vec![
-        json!(if default { format!("{name} (default)") } else { name.to_owned() }),
+        json!(if default {
+            format!("{name} (default)")
+        } else {
+            name.to_owned()
+        }),
         json!(text(object, "/provisioner")),
         json!(or("/reclaimPolicy", "Delete")),
         json!(or("/volumeBindingMode", "Immediate")),
@@ -464,30 +614,72 @@ fn storage_class(object: &Value, created: Value) -> Vec<Value> {
 
 /// One metric of an autoscaler, as `current/target`.
 fn metric(object: &Value, index: usize, spec: &Value) -> String {
-    let current = |field: &str| object.pointer(&format!("/status/currentMetrics/{index}{field}")).filter(|found| !found.is_null());
-    let or_unknown = |found: Option<&Value>, percent: &str| found.map_or_else(|| UNKNOWN.to_owned(), |value| format!("{}{percent}", scalar(value)));
+    let current = |field: &str| {
+        object
+            .pointer(&format!("/status/currentMetrics/{index}{field}"))
+            .filter(|found| !found.is_null())
+    };
+    let or_unknown = |found: Option<&Value>, percent: &str| {
+        found.map_or_else(|| UNKNOWN.to_owned(), |value| format!("{}{percent}", scalar(value)))
+    };
     match text(spec, "/type") {
         kind @ ("Resource" | "ContainerResource") => {
-            let field = if kind == "Resource" { "resource" } else { "containerResource" };
-            let name = text(spec, &format!("/{field}/name"));
-            if let Some(target) = spec.pointer(&format!("/{field}/target/averageValue")).filter(|found| !found.is_null()) {
-                format!("{name}: {}/{}", or_unknown(current(&format!("/{field}/current/averageValue")), ""), scalar(target))
+            let field = if kind == "Resource" {
+                "resource"
             } else {
-                let target = spec.pointer(&format!("/{field}/target/averageUtilization")).map_or_else(|| "<auto>".to_owned(), |target| format!("{}%", scalar(target)));
-                format!("{name}: {}/{target}", or_unknown(current(&format!("/{field}/current/averageUtilization")), "%"))
+                "containerResource"
+            };
+            let name = text(spec, &format!("/{field}/name"));
+            if let Some(target) = spec
+                .pointer(&format!("/{field}/target/averageValue"))
+                .filter(|found| !found.is_null())
+            {
+                format!(
+                    "{name}: {}/{}",
+                    or_unknown(current(&format!("/{field}/current/averageValue")), ""),
+                    scalar(target)
+                )
+            } else {
+                let target = spec
+                    .pointer(&format!("/{field}/target/averageUtilization"))
+                    .map_or_else(|| "<auto>".to_owned(), |target| format!("{}%", scalar(target)));
+                format!(
+                    "{name}: {}/{target}",
+                    or_unknown(current(&format!("/{field}/current/averageUtilization")), "%")
+                )
             }
         }
         "Pods" => {
-            let target = spec.pointer("/pods/target/averageValue").map(scalar).unwrap_or_default();
+            let target = spec
+                .pointer("/pods/target/averageValue")
+                .map(scalar)
+                .unwrap_or_default();
             format!("{}/{target}", or_unknown(current("/pods/current/averageValue"), ""))
         }
         "Object" | "External" => {
-            let field = if text(spec, "/type") == "Object" { "object" } else { "external" };
-            if let Some(target) = spec.pointer(&format!("/{field}/target/averageValue")).filter(|found| !found.is_null()) {
-                format!("{}/{} (avg)", or_unknown(current(&format!("/{field}/current/averageValue")), ""), scalar(target))
+            let field = if text(spec, "/type") == "Object" {
+                "object"
             } else {
-                let target = spec.pointer(&format!("/{field}/target/value")).map(scalar).unwrap_or_default();
-                format!("{}/{target}", or_unknown(current(&format!("/{field}/current/value")), ""))
+                "external"
+            };
+            if let Some(target) = spec
+                .pointer(&format!("/{field}/target/averageValue"))
+                .filter(|found| !found.is_null())
+            {
+                format!(
+                    "{}/{} (avg)",
+                    or_unknown(current(&format!("/{field}/current/averageValue")), ""),
+                    scalar(target)
+                )
+            } else {
+                let target = spec
+                    .pointer(&format!("/{field}/target/value"))
+                    .map(scalar)
+                    .unwrap_or_default();
+                format!(
+                    "{}/{target}",
+                    or_unknown(current(&format!("/{field}/current/value")), "")
+                )
             }
         }
         _ => "<unknown type>".to_owned(),
@@ -496,7 +688,12 @@ fn metric(object: &Value, index: usize, spec: &Value) -> String {
 
 fn autoscaler(object: &Value, created: Value) -> Vec<Value> {
     let metrics = list(object, "/spec/metrics");
-    let shown: Vec<String> = metrics.iter().take(2).enumerate().map(|(index, spec)| metric(object, index, spec)).collect();
+    let shown: Vec<String> = metrics
+        .iter()
+        .take(2)
+        .enumerate()
+        .map(|(index, spec)| metric(object, index, spec))
+        .collect();
     let targets = match metrics.len() {
         0 => NONE.to_owned(),
         count if count > 2 => format!("{} + {} more...", shown.join(", "), count - 2),
@@ -504,7 +701,11 @@ fn autoscaler(object: &Value, created: Value) -> Vec<Value> {
     };
     vec![
         json!(text(object, "/metadata/name")),
-        json!(format!("{}/{}", text(object, "/spec/scaleTargetRef/kind"), text(object, "/spec/scaleTargetRef/name"))),
+        json!(format!(
+            "{}/{}",
+            text(object, "/spec/scaleTargetRef/kind"),
+            text(object, "/spec/scaleTargetRef/name")
+        )),
         json!(targets),
         json!(opt_int(object, "/spec/minReplicas").map_or_else(|| UNSET.to_owned(), |min| min.to_string())),
         json!(int(object, "/spec/maxReplicas")),
@@ -516,11 +717,23 @@ fn autoscaler(object: &Value, created: Value) -> Vec<Value> {
 fn quota(object: &Value, created: Value) -> Vec<Value> {
     let (mut requests, mut limits) = (Vec::new(), Vec::new());
     for (resource, hard) in map(object, "/status/hard").map(sorted).unwrap_or_default() {
-        let used = object.pointer("/status/used").and_then(|used| used.get(resource)).map_or_else(|| "0".to_owned(), scalar);
+        let used = object
+            .pointer("/status/used")
+            .and_then(|used| used.get(resource))
+            .map_or_else(|| "0".to_owned(), scalar);
         let shown = format!("{resource}: {used}/{}", scalar(hard));
-        if resource.starts_with("limits.") { limits.push(shown) } else { requests.push(shown) }
+        if resource.starts_with("limits.") {
+            limits.push(shown)
+        } else {
+            requests.push(shown)
+        }
     }
-    vec![json!(text(object, "/metadata/name")), json!(requests.join(", ")), json!(limits.join(", ")), created]
+    vec![
+        json!(text(object, "/metadata/name")),
+        json!(requests.join(", ")),
+        json!(limits.join(", ")),
+        created,
+    ]
 }
 
 fn ingress(object: &Value, created: Value) -> Vec<Value> {
@@ -531,7 +744,11 @@ fn ingress(object: &Value, created: Value) -> Vec<Value> {
         },
         class => class,
     };
-    let hosts: Vec<String> = list(object, "/spec/rules").iter().map(|rule| text(rule, "/host").to_owned()).filter(|host| !host.is_empty()).collect();
+    let hosts: Vec<String> = list(object, "/spec/rules")
+        .iter()
+        .map(|rule| text(rule, "/host").to_owned())
+        .filter(|host| !host.is_empty())
+        .collect();
     let addresses: Vec<&str> = list(object, "/status/loadBalancer/ingress")
         .iter()
         .map(|address| match text(address, "/ip") {
@@ -539,7 +756,11 @@ fn ingress(object: &Value, created: Value) -> Vec<Value> {
             ip => ip,
         })
         .collect();
-    let ports = if list(object, "/spec/tls").is_empty() { "80" } else { "80, 443" };
+    let ports = if list(object, "/spec/tls").is_empty() {
+        "80"
+    } else {
+        "80, 443"
+    };
     vec![
         json!(text(object, "/metadata/name")),
         json!(class),

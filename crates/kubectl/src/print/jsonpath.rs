@@ -22,9 +22,18 @@ enum Step {
     Field(String),
     Wildcard,
     Recursive,
-    Slice { start: Option<i64>, end: Option<i64>, step: i64, single: bool },
+    Slice {
+        start: Option<i64>,
+        end: Option<i64>,
+        step: i64,
+        single: bool,
+    },
     Union(Vec<Vec<Step>>),
-    Filter { left: Operand, operator: &'static str, right: Operand },
+    Filter {
+        left: Operand,
+        operator: &'static str,
+        right: Operand,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -89,7 +98,10 @@ impl Template {
             let body = std::mem::replace(&mut nodes, outer);
             nodes.push(Node::Range(path, body));
         }
-        Ok(Template { source: source.to_owned(), nodes })
+        Ok(Template {
+            source: source.to_owned(),
+            nodes,
+        })
     }
 
     /// The text that the template makes of a value.
@@ -132,13 +144,19 @@ impl Template {
 /// # Errors
 /// kubectl's words for a path that has another form.
 pub fn relaxed(path: &str) -> Result<String, String> {
-    let bare = path.strip_prefix('{').and_then(|path| path.strip_suffix('}')).unwrap_or(path);
+    let bare = path
+        .strip_prefix('{')
+        .and_then(|path| path.strip_suffix('}'))
+        .unwrap_or(path);
     if path.is_empty() {
         return Ok(String::new());
     }
     let inner = bare.strip_prefix('.').unwrap_or(bare);
     if inner.is_empty() || inner.contains(['{', '}']) {
-        return Err("unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'".to_owned());
+        return Err(
+            "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'"
+                .to_owned(),
+        );
     }
     Ok(format!("{{.{inner}}}"))
 }
@@ -318,7 +336,11 @@ impl Parser<'_> {
             1 => match parts.pop().and_then(|mut steps| steps.pop()) {
                 Some(Step::Union(mut paths)) if paths.len() == 1 => {
                     let mut path = paths.pop().unwrap_or_default();
-                    if path.len() == 1 { path.pop().unwrap_or(Step::Wildcard) } else { Step::Union(vec![path]) }
+                    if path.len() == 1 {
+                        path.pop().unwrap_or(Step::Wildcard)
+                    } else {
+                        Step::Union(vec![path])
+                    }
                 }
                 Some(step) => step,
                 None => Step::Wildcard,
@@ -338,9 +360,15 @@ impl Parser<'_> {
                 break;
             }
         }
-        let right = if operator == "exists" { Operand::None } else { self.operand()? };
+        let right = if operator == "exists" {
+            Operand::None
+        } else {
+            self.operand()?
+        };
         if self.peek() != Some(')') {
-            return Err(self.peek().map_or_else(|| "unterminated filter".to_owned(), unrecognized));
+            return Err(self
+                .peek()
+                .map_or_else(|| "unterminated filter".to_owned(), unrecognized));
         }
         self.at += 1;
         if self.peek() != Some(']') {
@@ -362,7 +390,10 @@ impl Parser<'_> {
             Some('@' | '.' | '$' | '[') => Operand::Path(self.path()?),
             Some(char) if char.is_ascii_alphanumeric() || char == '-' => {
                 let mut word = String::new();
-                while let Some(char) = self.peek().filter(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '.' | '+')) {
+                while let Some(char) = self
+                    .peek()
+                    .filter(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '.' | '+'))
+                {
                     word.push(char);
                     self.at += 1;
                 }
@@ -388,18 +419,39 @@ fn index(text: &str) -> Result<Step, String> {
         return Ok(Step::Union(vec![parser.path()?]));
     }
     let bad = || format!("invalid array index {text}");
-    let number = |part: &str| if part.is_empty() { Ok(None) } else { part.parse::<i64>().map(Some).map_err(|_| bad()) };
+    let number = |part: &str| {
+        if part.is_empty() {
+            Ok(None)
+        } else {
+            part.parse::<i64>().map(Some).map_err(|_| bad())
+        }
+    };
     let parts: Vec<&str> = text.split(':').collect();
     match parts.as_slice() {
         [""] => Err(bad()),
-        [one] => Ok(Step::Slice { start: number(one)?, end: None, step: 1, single: true }),
-        [start, end] => Ok(Step::Slice { start: number(start)?, end: number(end)?, step: 1, single: false }),
+        [one] => Ok(Step::Slice {
+            start: number(one)?,
+            end: None,
+            step: 1,
+            single: true,
+        }),
+        [start, end] => Ok(Step::Slice {
+            start: number(start)?,
+            end: number(end)?,
+            step: 1,
+            single: false,
+        }),
         [start, end, step] => {
             let step = number(step)?.unwrap_or(1);
             if step <= 0 {
                 return Err("step must be > 0".to_owned());
             }
-            Ok(Step::Slice { start: number(start)?, end: number(end)?, step, single: false })
+            Ok(Step::Slice {
+                start: number(start)?,
+                end: number(end)?,
+                step,
+                single: false,
+            })
         }
         _ => Err(bad()),
     }
@@ -415,7 +467,11 @@ fn walk<'a>(path: &[Step], mut values: Vec<&'a Value>) -> Result<Vec<&'a Value>,
 fn advance<'a>(step: &Step, values: Vec<&'a Value>) -> Result<Vec<&'a Value>, String> {
     let mut found = Vec::new();
     match step {
-        Step::Field(name) => found.extend(values.into_iter().filter_map(|value| value.as_object().and_then(|map| map.get(name)))),
+        Step::Field(name) => found.extend(
+            values
+                .into_iter()
+                .filter_map(|value| value.as_object().and_then(|map| map.get(name))),
+        ),
         Step::Wildcard => {
             for value in values {
                 found.extend(children(value));
@@ -431,7 +487,12 @@ fn advance<'a>(step: &Step, values: Vec<&'a Value>) -> Result<Vec<&'a Value>, St
                 found.extend(walk(path, values.clone())?);
             }
         }
-        Step::Slice { start, end, step, single } => {
+        Step::Slice {
+            start,
+            end,
+            step,
+            single,
+        } => {
             for value in values {
                 let Value::Array(items) = value else {
                     if value.is_null() {
@@ -474,11 +535,21 @@ fn recurse<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
     }
 }
 
-fn slice(items: &[Value], start: Option<i64>, end: Option<i64>, step: i64, single: bool) -> Result<Vec<&Value>, String> {
+fn slice(
+    items: &[Value],
+    start: Option<i64>,
+    end: Option<i64>,
+    step: i64,
+    single: bool,
+) -> Result<Vec<&Value>, String> {
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
     let from_end = |index: i64| if index < 0 { index + length } else { index };
     let first = from_end(start.unwrap_or(0));
-    let last = if single { first + 1 } else { from_end(end.unwrap_or(length)) };
+    let last = if single {
+        first + 1
+    } else {
+        from_end(end.unwrap_or(length))
+    };
     if first == last {
         return Ok(Vec::new());
     }
@@ -486,13 +557,19 @@ fn slice(items: &[Value], start: Option<i64>, end: Option<i64>, step: i64, singl
         return Err(format!("array index out of bounds: index {first}, length {length}"));
     }
     if last > length || last < 0 {
-        return Err(format!("array index out of bounds: index {}, length {length}", last - 1));
+        return Err(format!(
+            "array index out of bounds: index {}, length {length}",
+            last - 1
+        ));
     }
     if first > last {
         return Err(format!("starting index {first} is greater than ending index {last}"));
     }
     let (first, last) = (usize::try_from(first).unwrap_or(0), usize::try_from(last).unwrap_or(0));
-    Ok(items[first..last].iter().step_by(usize::try_from(step).unwrap_or(1)).collect())
+    Ok(items[first..last]
+        .iter()
+        .step_by(usize::try_from(step).unwrap_or(1))
+        .collect())
 }
 
 fn holds(item: &Value, left: &Operand, operator: &str, right: &Operand) -> Result<bool, String> {
@@ -575,10 +652,16 @@ fn go_type(value: &Value) -> &'static str {
 pub fn go_syntax(value: &Value) -> String {
     match value {
         Value::Object(map) => {
-            let inner: Vec<String> = sorted(map).into_iter().map(|(key, value)| format!("{key:?}:{}", go_syntax(value))).collect();
+            let inner: Vec<String> = sorted(map)
+                .into_iter()
+                .map(|(key, value)| format!("{key:?}:{}", go_syntax(value)))
+                .collect();
             format!("map[string]interface {{}}{{{}}}", inner.join(", "))
         }
-        Value::Array(items) => format!("[]interface {{}}{{{}}}", items.iter().map(go_syntax).collect::<Vec<_>>().join(", ")),
+        Value::Array(items) => format!(
+            "[]interface {{}}{{{}}}",
+            items.iter().map(go_syntax).collect::<Vec<_>>().join(", ")
+        ),
         Value::String(text) => format!("{text:?}"),
         Value::Null => "interface {}(nil)".to_owned(),
         other => other.to_string(),

@@ -44,7 +44,11 @@ pub fn rows(kind: &str, objects: &[impl Borrow<Value>], now: Timestamp, options:
     if !options.no_headers {
         rows.push(header(&columns, options));
     }
-    rows.extend(objects.iter().map(|object| row(&columns, object.borrow(), now, options)));
+    rows.extend(
+        objects
+            .iter()
+            .map(|object| row(&columns, object.borrow(), now, options)),
+    );
     rows
 }
 
@@ -53,7 +57,12 @@ fn header(columns: &[columns::Column], options: &TableOptions) -> Vec<String> {
     if options.with_namespace {
         row.push("NAMESPACE".to_owned());
     }
-    row.extend(columns.iter().filter(|(_, priority)| options.wide || *priority == 0).map(|(name, _)| name.to_uppercase()));
+    row.extend(
+        columns
+            .iter()
+            .filter(|(_, priority)| options.wide || *priority == 0)
+            .map(|(name, _)| name.to_uppercase()),
+    );
     for label in &options.label_columns {
         row.push(label.rsplit('/').next().unwrap_or(label).to_uppercase());
     }
@@ -84,7 +93,13 @@ fn row(columns: &[columns::Column], object: &Value, now: Timestamp, options: &Ta
     }
     let labels = map(object, "/metadata/labels");
     for label in &options.label_columns {
-        row.push(labels.and_then(|labels| labels.get(label)).and_then(Value::as_str).unwrap_or("").to_owned());
+        row.push(
+            labels
+                .and_then(|labels| labels.get(label))
+                .and_then(Value::as_str)
+                .unwrap_or("")
+                .to_owned(),
+        );
     }
     if options.show_labels {
         row.push(cells::labels(object, "/metadata/labels"));
@@ -112,13 +127,18 @@ impl Watch {
     /// A watch of one kind.
     #[must_use]
     pub fn new(kind: &str, options: TableOptions) -> Watch {
-        Watch { kind: kind.to_owned(), options, writer: TableWriter::default() }
+        Watch {
+            kind: kind.to_owned(),
+            options,
+            writer: TableWriter::default(),
+        }
     }
 
     /// The next rows. Only the first call prints the header.
     pub fn print(&mut self, objects: &[impl Borrow<Value>], now: Timestamp) -> String {
         let mut out = String::new();
-        self.writer.write(&rows(&self.kind, objects, now, &self.options), &mut out);
+        self.writer
+            .write(&rows(&self.kind, objects, now, &self.options), &mut out);
         self.options.no_headers = true;
         out
     }

@@ -24,7 +24,11 @@ pub struct Options {
 /// Prints an object or a `List`. There may be text and an error.
 #[must_use]
 pub fn print(object: &Value, format: &Format, options: &Options) -> (String, Option<String>) {
-    let shown = if options.managed_fields { object.clone() } else { without_managed_fields(object) };
+    let shown = if options.managed_fields {
+        object.clone()
+    } else {
+        without_managed_fields(object)
+    };
     let result = match format {
         Format::Json => Ok(format!("{}\n", json::pretty(&shown, 4))),
         Format::Yaml => Ok(yaml::write(&shown)),
@@ -45,7 +49,14 @@ pub fn print(object: &Value, format: &Format, options: &Options) -> (String, Opt
 /// # Errors
 /// kubectl's words for a template that does not work.
 pub fn object(object: &Value, format: &Format, managed_fields: bool) -> Result<String, String> {
-    match print(object, format, &Options { managed_fields, ..Options::default() }) {
+    match print(
+        object,
+        format,
+        &Options {
+            managed_fields,
+            ..Options::default()
+        },
+    ) {
         (text, None) => Ok(text),
         (_, Some(error)) => Err(error),
     }
@@ -59,21 +70,33 @@ fn without_managed_fields(object: &Value) -> Value {
         }
     };
     strip(&mut object);
-    for item in object.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten() {
+    for item in object
+        .get_mut("items")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         strip(item);
     }
     object
 }
 
 fn items(object: &Value) -> Vec<&Value> {
-    if text(object, "/kind").ends_with("List") { list(object, "/items").iter().collect() } else { vec![object] }
+    if text(object, "/kind").ends_with("List") {
+        list(object, "/items").iter().collect()
+    } else {
+        vec![object]
+    }
 }
 
 fn names(object: &Value) -> String {
     items(object)
         .into_iter()
         .map(|item| {
-            let kind = resources::of_object(item).map_or_else(|| text(item, "/kind").to_lowercase(), resources::Resource::singular_group);
+            let kind = resources::of_object(item).map_or_else(
+                || text(item, "/kind").to_lowercase(),
+                resources::Resource::singular_group,
+            );
             format!("{kind}/{}\n", text(item, "/metadata/name"))
         })
         .collect()
@@ -113,7 +136,9 @@ fn custom_columns(spec: &str, object: &Value, no_headers: bool) -> Result<String
     let mut paths = Vec::new();
     for column in spec.split(',') {
         let Some((header, path)) = column.split_once(':') else {
-            return Err(format!("unexpected custom-columns spec: {column}, expected <header>:<json-path-expr>"));
+            return Err(format!(
+                "unexpected custom-columns spec: {column}, expected <header>:<json-path-expr>"
+            ));
         };
         headers.push(header.to_owned());
         paths.push(parse(&relaxed(path)?)?);
@@ -127,7 +152,11 @@ fn custom_columns(spec: &str, object: &Value, no_headers: bool) -> Result<String
         for path in &paths {
             let found = path.find(item)?;
             let shown: Vec<String> = found.iter().map(|value| go_value(value)).collect();
-            row.push(if shown.is_empty() { "<none>".to_owned() } else { shown.join(",") });
+            row.push(if shown.is_empty() {
+                "<none>".to_owned()
+            } else {
+                shown.join(",")
+            });
         }
         rows.push(row);
     }

@@ -38,7 +38,11 @@ fn ended(state: &Value) -> String {
 #[must_use]
 pub fn summarize(pod: &Value) -> PodSummary {
     let inits = list(pod, "/spec/initContainers");
-    let sidecars: Vec<&str> = inits.iter().filter(|container| is_sidecar(container)).map(|container| text(container, "/name")).collect();
+    let sidecars: Vec<&str> = inits
+        .iter()
+        .filter(|container| is_sidecar(container))
+        .map(|container| text(container, "/name"))
+        .collect();
     let total = list(pod, "/spec/containers").len() + sidecars.len();
 
     let mut status = match text(pod, "/status/reason") {
@@ -119,7 +123,13 @@ pub fn summarize(pod: &Value) -> PodSummary {
             "Terminating".clone_into(&mut status);
         }
     }
-    PodSummary { status, ready, total, restarts, last_restart }
+    PodSummary {
+        status,
+        ready,
+        total,
+        restarts,
+        last_restart,
+    }
 }
 
 /// All cells of a Pod's row.
@@ -129,14 +139,22 @@ pub(crate) fn cells(pod: &Value, now: Timestamp) -> Vec<Value> {
         Some(last) if summary.restarts != 0 => format!("{} ({} ago)", summary.restarts, since(last, now)),
         _ => summary.restarts.to_string(),
     };
-    let or_none = |text: &str| if text.is_empty() { "<none>".to_owned() } else { text.to_owned() };
+    let or_none = |text: &str| {
+        if text.is_empty() {
+            "<none>".to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
     let gates = list(pod, "/spec/readinessGates");
     let gates = if gates.is_empty() {
         "<none>".to_owned()
     } else {
         let passed = gates
             .iter()
-            .filter(|gate| condition(pod, text(gate, "/conditionType")).is_some_and(|found| text(found, "/status") == "True"))
+            .filter(|gate| {
+                condition(pod, text(gate, "/conditionType")).is_some_and(|found| text(found, "/status") == "True")
+            })
             .count();
         format!("{passed}/{}", gates.len())
     };

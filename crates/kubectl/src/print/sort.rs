@@ -11,7 +11,8 @@ use super::jsonpath::{Template, relaxed};
 /// # Errors
 /// kubectl's words for a bad path, or one that no object has.
 pub fn by_path(objects: Vec<Value>, path: &str) -> Result<Vec<Value>, String> {
-    let template = Template::parse(&relaxed(path)?).map_err(|error| format!("error parsing jsonpath {path}, {error}"))?;
+    let template =
+        Template::parse(&relaxed(path)?).map_err(|error| format!("error parsing jsonpath {path}, {error}"))?;
     let mut keyed = Vec::with_capacity(objects.len());
     for object in objects {
         let found = template.find(&object)?.first().map(|found| (*found).clone());
@@ -20,7 +21,9 @@ pub fn by_path(objects: Vec<Value>, path: &str) -> Result<Vec<Value>, String> {
     if !keyed.is_empty() && keyed.iter().all(|(key, _)| key.is_none()) {
         let shown = relaxed(path)?;
         let inner = shown.trim_start_matches('{').trim_end_matches('}');
-        return Err(format!("couldn't find any field with path \"{{{inner}}}\" in the list of objects"));
+        return Err(format!(
+            "couldn't find any field with path \"{{{inner}}}\" in the list of objects"
+        ));
     }
     keyed.sort_by(|(left, _), (right, _)| match (left, right) {
         (None, None) => Ordering::Equal,
@@ -33,7 +36,9 @@ pub fn by_path(objects: Vec<Value>, path: &str) -> Result<Vec<Value>, String> {
 
 fn compare(left: &Value, right: &Value) -> Ordering {
     match (left, right) {
-        (Value::Number(left), Value::Number(right)) => left.as_f64().partial_cmp(&right.as_f64()).unwrap_or(Ordering::Equal),
+        (Value::Number(left), Value::Number(right)) => {
+            left.as_f64().partial_cmp(&right.as_f64()).unwrap_or(Ordering::Equal)
+        }
         (Value::String(left), Value::String(right)) => match (quantity(left), quantity(right)) {
             (Some(left), Some(right)) => left.partial_cmp(&right).unwrap_or(Ordering::Equal),
             _ => left.cmp(right),
@@ -45,7 +50,9 @@ fn compare(left: &Value, right: &Value) -> Ordering {
 
 /// A resource quantity as a number, for comparing.
 pub(crate) fn quantity(text: &str) -> Option<f64> {
-    let end = text.find(|char: char| !(char.is_ascii_digit() || matches!(char, '.' | '+' | '-'))).unwrap_or(text.len());
+    let end = text
+        .find(|char: char| !(char.is_ascii_digit() || matches!(char, '.' | '+' | '-')))
+        .unwrap_or(text.len());
     let number: f64 = text[..end].parse().ok()?;
     let scale = match &text[end..] {
         "" => 1.0,

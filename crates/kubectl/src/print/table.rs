@@ -12,7 +12,11 @@ pub struct TableWriter {
 impl Default for TableWriter {
     /// The layout of `kubectl get`.
     fn default() -> TableWriter {
-        TableWriter { min_width: 6, padding: 3, widths: Vec::new() }
+        TableWriter {
+            min_width: 6,
+            padding: 3,
+            widths: Vec::new(),
+        }
     }
 }
 
@@ -20,7 +24,11 @@ impl TableWriter {
     /// A writer with another smallest width and padding.
     #[must_use]
     pub fn new(min_width: usize, padding: usize) -> TableWriter {
-        TableWriter { min_width, padding, widths: Vec::new() }
+        TableWriter {
+            min_width,
+            padding,
+            widths: Vec::new(),
+        }
     }
 
     /// Appends rows. Columns only ever get wider.

@@ -93,7 +93,10 @@ fn text(string: &str, indent: usize) -> String {
     if string.contains('\n') && written.starts_with('|') {
         let (header, _) = written.split_once('\n').unwrap_or((written, ""));
         let mut out = header.to_owned();
-        let body = string.strip_suffix('\n').filter(|_| !header.starts_with("|-")).unwrap_or(string);
+        let body = string
+            .strip_suffix('\n')
+            .filter(|_| !header.starts_with("|-"))
+            .unwrap_or(string);
         for line in body.split('\n') {
             out.push('\n');
             if !line.is_empty() {
@@ -104,14 +107,19 @@ fn text(string: &str, indent: usize) -> String {
         return out;
     }
     // Text that YAML 1.1 would read as something else is put into double quotes; other quotes are as they are.
-    if resolves_otherwise(string) { format!("\"{string}\"") } else { written.to_owned() }
+    if resolves_otherwise(string) {
+        format!("\"{string}\"")
+    } else {
+        written.to_owned()
+    }
 }
 
 /// Whether the Go library reads this plain text as something other than text (`go.yaml.in/yaml/v2 resolve.go`).
 fn resolves_otherwise(text: &str) -> bool {
     const WORDS: [&str; 36] = [
-        "", "y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF", "true", "True", "TRUE", "false", "False", "FALSE", "~", "null", "Null",
-        "NULL", ".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "-.inf", "<<",
+        "", "y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF", "true",
+        "True", "TRUE", "false", "False", "FALSE", "~", "null", "Null", "NULL", ".nan", ".NaN", ".NAN", ".inf", ".Inf",
+        ".INF", "+.inf", "-.inf", "<<",
     ];
     if WORDS.contains(&text) {
         return true;
@@ -123,11 +131,16 @@ fn resolves_otherwise(text: &str) -> bool {
     let plain = text.replace('_', "");
     let unsigned = plain.strip_prefix(['+', '-']).unwrap_or(&plain);
     let digits = |text: &str, radix: u32| !text.is_empty() && text.chars().all(|char| char.is_digit(radix));
-    let radix = [("0x", 16), ("0X", 16), ("0o", 8), ("0b", 2)].iter().any(|(prefix, radix)| unsigned.strip_prefix(prefix).is_some_and(|rest| digits(rest, *radix)));
+    let radix = [("0x", 16), ("0X", 16), ("0o", 8), ("0b", 2)]
+        .iter()
+        .any(|(prefix, radix)| unsigned.strip_prefix(prefix).is_some_and(|rest| digits(rest, *radix)));
     if radix || digits(unsigned, 10) {
         return true;
     }
-    let float = unsigned.chars().all(|char| char.is_ascii_digit() || matches!(char, '.' | 'e' | 'E' | '+' | '-')) && unsigned.parse::<f64>().is_ok();
+    let float = unsigned
+        .chars()
+        .all(|char| char.is_ascii_digit() || matches!(char, '.' | 'e' | 'E' | '+' | '-'))
+        && unsigned.parse::<f64>().is_ok();
     float || is_date(text) || is_sexagesimal(text)
 }
 
@@ -144,12 +157,25 @@ fn is_date(text: &str) -> bool {
     if text.len() <= 10 {
         return parts.len() == 3 && day(parts[1]) && day(parts[2]);
     }
-    parts.len() == 3 && day(parts[1]) && day(parts[2]) && matches!(bytes[10], b'T' | b't' | b' ') && text[11..].bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b'Z' | b'+' | b'-' | b' '))
+    parts.len() == 3
+        && day(parts[1])
+        && day(parts[2])
+        && matches!(bytes[10], b'T' | b't' | b' ')
+        && text[11..]
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b'Z' | b'+' | b'-' | b' '))
 }
 
 /// Base 60 numbers of YAML 1.1, which older readers still take for numbers.
 fn is_sexagesimal(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let parts: Vec<&str> = unsigned.split(':').collect();
-    parts.len() > 1 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_' || byte == b'.')) && parts[1..].iter().all(|part| part.len() <= 2)
+    parts.len() > 1
+        && parts.iter().all(|part| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || byte == b'_' || byte == b'.')
+        })
+        && parts[1..].iter().all(|part| part.len() <= 2)
 }

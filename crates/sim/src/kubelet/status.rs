@@ -484,7 +484,10 @@ impl Kubelet {
         let could_run = worker.could_have_running_containers();
         let now = w.time();
         let empty = core::PodStatus::default();
-        let api = w.get(&worker.key).and_then(|stored| stored.object.as_pod()).and_then(|pod| pod.status.as_ref());
+        let api = w
+            .get(&worker.key)
+            .and_then(|stored| stored.object.as_pod())
+            .and_then(|pod| pod.status.as_ref());
         let merged = merge_pod_status(api.unwrap_or(&empty), status, could_run, &now);
         if merged.phase.as_deref() != api.and_then(|api| api.phase.as_deref()) {
             // A final phase is decided before it is written: while containers may still run, the API does not hear of it.
