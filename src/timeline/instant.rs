@@ -171,12 +171,12 @@ pub(crate) mod tests {
             vec![exited],
         );
         let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
-        let version = |at, record, change, object: ObjectRef, value| Version {
+        let version = |at, record, change, object: ObjectRef, value: Value| Version {
             at: secs(at),
             record,
             change,
             object,
-            value,
+            value: value.into(),
         };
         let node_ref = ObjectRef {
             kind: "Node".into(),

@@ -23,7 +23,7 @@ impl<'a> Past<'a> {
         let start = trace.start.parse().unwrap_or(Timestamp::UNIX_EPOCH);
         let mut objects: Vec<Value> = objects_at(trace, at)
             .into_iter()
-            .map(|version| version.value.clone())
+            .map(|version| Value::clone(&version.value))
             .collect();
         if !trace.versions.iter().any(|version| version.object.kind == "Event") {
             objects.extend(events(trace, at, start));

@@ -179,12 +179,12 @@ pub fn trace(policy: &str, code: usize, phase: &str) -> Trace {
     };
     let reason = if code == 0 { "Completed" } else { "Error" };
     let ended = json!({"terminated": {"exitCode": code, "reason": reason}});
-    let version = |millis, record, change, value| Version {
+    let version = |millis, record, change, value: Value| Version {
         at: at(millis),
         record,
         change,
         object: pod.clone(),
-        value,
+        value: value.into(),
     };
     Trace {
         start: "2024-08-10T10:20:53Z".into(),

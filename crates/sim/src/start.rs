@@ -175,7 +175,7 @@ pub(crate) fn trace(w: &World) -> Trace {
             record: write.record,
             change: write.change,
             object: object.reference(),
-            value: (*value).clone(),
+            value: Arc::clone(&value),
         });
         if write.change == Change::Deleted {
             newest.remove(&key);

@@ -1,6 +1,8 @@
 //! What happened: records with causes, object versions, log lines. A trace is complete by itself: timelines, `why`,
 //! `kubectl get` at an instant and reports are all made from it, also years later by another version of Peapod.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -191,7 +193,7 @@ pub struct Version {
     /// Which object.
     pub object: ObjectRef,
     /// The whole object as the API server would show it (for a deletion: its last state).
-    pub value: Value,
+    pub value: Arc<Value>,
 }
 
 /// One line that a container wrote.
