@@ -78,7 +78,10 @@ pub fn fill(lang: Lang, template: &str, values: &[(&str, String)]) -> String {
     while let Some(open) = rest.find('{') {
         let (before, after) = rest.split_at(open);
         out.push_str(before);
-        let Some(close) = after.find('}') else { break };
+        let Some(close) = after.find('}') else {
+            rest = after;
+            break;
+        };
         let place = &after[1..close];
         rest = &after[close + 1..];
         let (name, choice) = place.split_once(':').unwrap_or((place, ""));
