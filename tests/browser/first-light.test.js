@@ -145,6 +145,8 @@ test("search finds parts of Korean words, and a note opens by its name", async (
   await page.keyboard.type("완두콩");
   await page.keyboard.press("Enter");
   await page.locator(".hits mark", { hasText: "완두콩" }).first().waitFor();
+  // The page of hits reads before its script listens to keys.
+  await page.waitForLoadState("load");
   await page.keyboard.press("Control+o");
   await page.getByRole("combobox").fill("failed 뜨는");
   await page.locator("[role=option][aria-selected=true]", { hasText: "파드가 failed" }).waitFor();
