@@ -245,20 +245,6 @@ impl Object {
         }
     }
 
-    /// Whether two objects of a kind with a generation ask for the same; a Deployment's annotations count as what is asked
-    /// for, since ReplicaSets take them over (`deploymentStrategy.PrepareForUpdate`).
-    pub fn same_spec(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Pod(a), Self::Pod(b)) => a.spec == b.spec,
-            (Self::ReplicaSet(a), Self::ReplicaSet(b)) => a.spec == b.spec,
-            (Self::Job(a), Self::Job(b)) => a.spec == b.spec,
-            (Self::Deployment(a), Self::Deployment(b)) => {
-                a.spec == b.spec && a.metadata.annotations == b.metadata.annotations
-            }
-            _ => true,
-        }
-    }
-
     /// The Pod, if it is one.
     pub fn as_pod(&self) -> Option<&core::Pod> {
         if let Self::Pod(pod) = self { Some(pod) } else { None }

@@ -150,11 +150,6 @@ impl World {
         Some(stored)
     }
 
-    /// Stores a new state of an object whose spec may have changed.
-    pub fn update_spec(&mut self, object: Object) -> Option<Arc<Stored>> {
-        self.update(object)
-    }
-
     /// Changes a pod in place, if it is still the one with that uid.
     pub fn update_pod(&mut self, key: &Key, uid: &str, change: impl FnOnce(&mut core::Pod)) -> Option<Arc<Stored>> {
         let mut pod = self.get(key)?.object.as_pod()?.clone();

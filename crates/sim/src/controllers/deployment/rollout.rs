@@ -195,7 +195,7 @@ impl Rollout {
     }
 
     fn store_set(&mut self, w: &mut World, set: apps::ReplicaSet) -> apps::ReplicaSet {
-        let written = match w.update_spec(set.clone().into()).map(|stored| stored.object.clone()) {
+        let written = match w.update(set.clone().into()).map(|stored| stored.object.clone()) {
             Some(Object::ReplicaSet(written)) => written,
             _ => set,
         };

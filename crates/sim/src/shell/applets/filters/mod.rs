@@ -563,14 +563,13 @@ impl Filter {
                     out.push(b'\n');
                 }
             }
-            Kind::Paste { serial, delimiter, row } => {
+            Kind::Paste { serial, row, .. } => {
                 let text = String::from_utf8_lossy(&line).into_owned();
                 if *serial {
                     row.push(text);
                 } else {
                     out.extend(text.bytes());
                     out.push(b'\n');
-                    let _ = delimiter;
                 }
             }
             Kind::Sed(sed) => {
