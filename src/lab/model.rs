@@ -177,6 +177,9 @@ pub struct ClusterSpec {
     pub nodes: Vec<NodeSpec>,
     /// Component settings by the name of the real flag or field.
     pub settings: IndexMap<String, String>,
+    /// Feature gates that are not as they come with the version.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub feature_gates: IndexMap<String, bool>,
 }
 
 /// One node.

@@ -85,6 +85,12 @@ pub fn failed(program: &Program, trial: &Trial, error: Diagnostic) -> (TrialResu
 fn config(experiment: &Experiment, trial: &Trial) -> Config {
     let mut config = Config {
         version: Version::named(&trial.kubernetes).unwrap_or(Version::NEWEST),
+        feature_gates: experiment
+            .cluster
+            .feature_gates
+            .iter()
+            .map(|(name, on)| (name.clone(), *on))
+            .collect(),
         seed: trial.seed,
         jitter: match experiment.jitter {
             JitterMode::Real => Jitter::Real,

@@ -18,7 +18,7 @@ use crate::start;
 use crate::store::Write;
 use crate::time::{DEFAULT_START, SimTime};
 use crate::trace::{LogLine, Record, RecordId, Trace, What};
-use crate::version::Version;
+use crate::version::{Profile, Version, is_simulated};
 use crate::world::{Actor, Controller, Jitter, World};
 
 /// What is still to happen.
@@ -76,6 +76,8 @@ pub enum Event {
 pub struct Config {
     /// Version of Kubernetes.
     pub version: Version,
+    /// Feature gates that are not as they come with the version.
+    pub feature_gates: Vec<(String, bool)>,
     /// Wall-clock instant of the start.
     pub start: Timestamp,
     /// Seed of all chance.
@@ -95,6 +97,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             version: Version::NEWEST,
+            feature_gates: Vec::new(),
             start: DEFAULT_START.parse().unwrap_or(Timestamp::UNIX_EPOCH),
             seed: 1,
             jitter: Jitter::Real,
@@ -154,14 +157,19 @@ impl Cluster {
     /// A cluster at its start: nodes Ready, namespaces and their service accounts there, nothing else.
     ///
     /// # Errors
-    /// A sentence that says which setting or node cannot be.
+    /// A sentence that says which setting, gate or node cannot be.
     pub fn new(config: Config) -> Result<Self, String> {
         let names = config.nodes.iter().map(|node| node.name.as_str().into()).collect();
         let mut world = World::new(config.start, config.seed, config.jitter, names, config.catalogue);
+        let gates = config.feature_gates.iter().map(|(name, on)| (name.as_str(), *on));
+        world.version = Profile::with_gates(config.version, gates)?;
+        for (name, _) in config.feature_gates.iter().filter(|(name, _)| !is_simulated(name)) {
+            world.notice(&format!("not simulated: feature gate {name}"));
+        }
         for (name, value) in &config.settings {
             setting(&mut world, name, value)?;
         }
-        start::furnish(&mut world, &config.nodes, config.version)?;
+        start::furnish(&mut world, &config.nodes)?;
         let kubelets = (0..config.nodes.len())
             .map(|index| {
                 let name = Arc::clone(&world.node_names[index]);

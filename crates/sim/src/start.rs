@@ -14,7 +14,6 @@ use crate::kubelet::node_status::node_object;
 use crate::objects::{Key, Object};
 use crate::store::differences;
 use crate::trace::{Change, FieldChange, Trace, Version as ObjectVersion, What};
-use crate::version::Version;
 use crate::world::World;
 
 /// How old a cluster is when its virtual clock starts.
@@ -26,7 +25,7 @@ const ROOT_CA: &str = "-----BEGIN CERTIFICATE-----\nsimulated\n-----END CERTIFIC
 
 /// Makes the objects that every cluster has: namespaces with their service accounts and root certificates, the Service
 /// `kubernetes`, the nodes.
-pub(crate) fn furnish(w: &mut World, nodes: &[NodeConfig], version: Version) -> Result<(), String> {
+pub(crate) fn furnish(w: &mut World, nodes: &[NodeConfig]) -> Result<(), String> {
     let born = Time(w.start.checked_sub(AGE).unwrap_or(w.start));
     for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
         let labels = BTreeMap::from([("kubernetes.io/metadata.name".to_owned(), name.to_owned())]);
@@ -97,7 +96,7 @@ pub(crate) fn furnish(w: &mut World, nodes: &[NodeConfig], version: Version) -> 
         .into(),
         &born,
     );
-    let kubelet_version = format!("v{version}.{}", version.patch());
+    let kubelet_version = w.version.version().git_version();
     for (index, config) in nodes.iter().enumerate() {
         if config.name.is_empty() {
             return Err("a node has no name".to_owned());

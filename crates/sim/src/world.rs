@@ -20,6 +20,7 @@ use crate::runtime::catalogue::Catalogue;
 use crate::store::{Store, Stored, Write};
 use crate::time::{SimDuration, SimTime};
 use crate::trace::{Change, LogLine, ObjectRef, Record, RecordId, What};
+use crate::version::Profile;
 
 /// Whether waits that Kubernetes stretches by a random factor are stretched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,6 +121,8 @@ impl fmt::Display for Controller {
 /// What all actors share.
 #[derive(Clone)]
 pub struct World {
+    /// What is switched on.
+    pub version: Profile,
     /// The instant that is now.
     pub now: SimTime,
     /// Wall-clock instant of the start.
@@ -170,6 +173,7 @@ impl World {
     pub fn new(start: Timestamp, seed: u64, jitter: Jitter, node_names: Vec<Arc<str>>, catalogue: Catalogue) -> Self {
         let heartbeats = vec![None; node_names.len()];
         Self {
+            version: Profile::default(),
             now: SimTime::ZERO,
             start,
             queue: Queue::default(),

@@ -6,7 +6,7 @@ mod steps;
 mod trials;
 
 use indexmap::IndexMap;
-use peapod_sim::version::Version;
+use peapod_sim::version::{Profile, Version};
 use peapod_yaml::{Dialect, Node, Value};
 use serde_json::Value as Json;
 
@@ -169,6 +169,7 @@ fn experiment(source: &mut Source<'_>, root: &Node, text: &str, first_line: u32)
         .filter(|id| !id.is_empty())
         .unwrap_or_else(|| "experiment".to_owned());
     let kubernetes = versions(source, fields.get("kubernetes"));
+    let versions: Vec<Version> = kubernetes.iter().filter_map(|name| Version::named(name)).collect();
     let mut variables = variables(source, fields.get("variables"));
     if kubernetes.len() > 1 {
         let values = kubernetes.iter().map(|version| Json::String(version.clone())).collect();
@@ -204,7 +205,7 @@ fn experiment(source: &mut Source<'_>, root: &Node, text: &str, first_line: u32)
         kubernetes,
         cluster: fields
             .get("cluster")
-            .map(|node| cluster(source, node))
+            .map(|node| cluster(source, node, &versions))
             .unwrap_or_default(),
         include,
         exclude,
@@ -458,8 +459,8 @@ fn until(source: &mut Source<'_>, node: &Node) -> Until {
 const NODE_KEYS: &[&str] = &["name", "cpu", "memory", "pods", "labels", "taints"];
 const EFFECTS: &[&str] = &["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
-fn cluster(source: &mut Source<'_>, node: &Node) -> ClusterSpec {
-    let fields = source.fields(node, "`cluster`", &["nodes", "settings"]);
+fn cluster(source: &mut Source<'_>, node: &Node, versions: &[Version]) -> ClusterSpec {
+    let fields = source.fields(node, "`cluster`", &["nodes", "settings", "featureGates"]);
     let mut cluster = ClusterSpec::default();
     if let Some(nodes) = fields.get("nodes") {
         match &nodes.value {
@@ -497,7 +498,34 @@ fn cluster(source: &mut Source<'_>, node: &Node) -> ClusterSpec {
             }
         }
     }
+    if let Some(gates) = fields.get("featureGates") {
+        cluster.feature_gates = feature_gates(source, gates, versions);
+    }
     cluster
+}
+
+/// Feature gates must be known to every version that the experiment runs, and not be locked there.
+fn feature_gates(source: &mut Source<'_>, node: &Node, versions: &[Version]) -> IndexMap<String, bool> {
+    let mut gates = IndexMap::new();
+    for (key, value) in source.mapping(node, "`featureGates`") {
+        let Value::Bool(on) = value.value else {
+            let message = format!("`{}` is `true` or `false`, not {}", key.name, value.kind());
+            source.error("experiment.type", message, value.span);
+            continue;
+        };
+        let refused = versions
+            .iter()
+            .find_map(|version| Profile::with_gates(*version, [(key.name.as_str(), on)]).err());
+        match refused {
+            Some(why) => {
+                source.error("experiment.feature-gate", why, key.span);
+            }
+            None => {
+                gates.insert(key.name.clone(), on);
+            }
+        }
+    }
+    gates
 }
 
 fn default_node(index: usize) -> NodeSpec {

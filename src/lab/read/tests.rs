@@ -315,6 +315,7 @@ fn all_that_the_language_has_is_read() {
             - {name: a, cpu: 2, memory: 4Gi, pods: 10, labels: {zone: x}, taints: ['k=v:NoSchedule', {key: q, effect: NoExecute}]}
             - {}
           settings: {nodeMonitorGracePeriod: 50s}
+          featureGates: {ContainerStopSignals: true}
         variables: {n: [1, 2]}
         jitter: none
         steps:
@@ -358,5 +359,26 @@ fn all_that_the_language_has_is_read() {
     assert_eq!(
         serde_json::from_str::<Experiment>(&stored).expect("and read"),
         experiment
+    );
+}
+
+#[test]
+fn feature_gates() {
+    check(
+        "
+        kubernetes: ['1.32', '1.33']
+        cluster:
+          featureGates: {SidecarContainers: false, SidecarContainer: true, ContainerStopSignals: 1, WinOverlay: true}
+        steps:
+          - kubectl: get pods
+        ",
+        "
+          featureGates: {SidecarContainers: false, SidecarContainer: true, ContainerStopSignals: 1, WinOverlay: true}
+                         ^^^^^^^^^^^^^^^^^ feature gate SidecarContainers cannot be set to false in Kubernetes 1.33: it is locked to true since 1.33
+          featureGates: {SidecarContainers: false, SidecarContainer: true, ContainerStopSignals: 1, WinOverlay: true}
+                                                   ^^^^^^^^^^^^^^^^ there is no feature gate SidecarContainer; did you mean SidecarContainers?
+          featureGates: {SidecarContainers: false, SidecarContainer: true, ContainerStopSignals: 1, WinOverlay: true}
+                                                                                                 ^ `ContainerStopSignals` is `true` or `false`, not a number
+        ",
     );
 }

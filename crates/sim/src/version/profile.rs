@@ -1,0 +1,187 @@
+//! What is switched on in a cluster: the defaults of its version and what the experiment changes of them.
+
+use super::{Change, Entry, GATES, Version};
+use crate::apiserver::hint::nearest;
+
+/// The gates on which the simulation depends. Every other gate is known by name and has no effect.
+macro_rules! simulated {
+    ($($gate:ident)*) => {
+        /// A feature gate on which the simulation depends; its name is the gate's own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "the names of gates are documented where they are defined, in Kubernetes")]
+        pub enum Gate { $($gate,)* }
+
+        impl Gate {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$gate,)*];
+
+            /// The gate's name.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$gate => stringify!($gate),)* }
+            }
+        }
+    };
+}
+
+simulated! {
+    AllowOverwriteTerminationGracePeriodSeconds
+    ChangeContainerStatusOnKubeletRestart
+    ClearingNominatedNodeNameAfterBinding
+    ContainerRestartRules
+    ContainerStopSignals
+    DeploymentReplicaSetTerminatingReplicas
+    DisableNodeKubeProxyVersion
+    DynamicResourceAllocation
+    EnvFiles
+    HostnameOverride
+    ImageVolume
+    InPlacePodLevelResourcesVerticalScaling
+    InPlacePodVerticalScaling
+    InPlacePodVerticalScalingInitContainers
+    JobBackoffLimitPerIndex
+    JobManagedBy
+    JobPodReplacementPolicy
+    JobSuccessPolicy
+    KubeletEnsureSecretPulledImages
+    LoadBalancerIPMode
+    MatchLabelKeysInPodAffinity
+    MatchLabelKeysInPodTopologySpreadSelectorMerge
+    MaxUnavailableStatefulSet
+    MutablePodResourcesForSuspendedJobs
+    MutableSchedulingDirectivesForSuspendedJobs
+    OrderedNamespaceDeletion
+    PLEGOnDemandRelist
+    PodHostIPs
+    PodLevelResources
+    PodLifecycleSleepAction
+    PodLifecycleSleepActionAllowZero
+    PodObservedGenerationTracking
+    PodReadyToStartContainersCondition
+    PodTopologyLabelsAdmission
+    PreferSameTrafficDistribution
+    RecursiveReadOnlyMounts
+    ReduceDefaultCrashLoopBackOffDecay
+    RelaxedEnvironmentVariableValidation
+    RelaxedServiceNameValidation
+    RestartAllContainersOnContainerExits
+    RetryGenerateName
+    SchedulerAsyncPreemption
+    SchedulerPopFromBackoffQ
+    SchedulerQueueingHints
+    SidecarContainers
+    StrictIPCIDRValidation
+    SupplementalGroupsPolicy
+    TaintTolerationComparisonOperators
+    UserNamespacesSupport
+}
+
+/// What is switched on: small, so that whoever decides something can be given a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    version: Version,
+    /// One bit a [`Gate`], in the order of [`Gate::ALL`].
+    enabled: u128,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self::of(Version::NEWEST)
+    }
+}
+
+impl Profile {
+    /// A version as it comes.
+    pub fn of(version: Version) -> Self {
+        let mut profile = Self { version, enabled: 0 };
+        for gate in Gate::ALL {
+            let on = entries(gate.name()).is_some_and(|entries| state(entries, version).is_some_and(|entry| entry.on));
+            profile.set(*gate, on);
+        }
+        profile
+    }
+
+    /// A version with gates switched as `--feature-gates` does.
+    ///
+    /// # Errors
+    /// A sentence about a gate that the version does not have, or that is locked there.
+    pub fn with_gates<'a>(version: Version, gates: impl IntoIterator<Item = (&'a str, bool)>) -> Result<Self, String> {
+        let mut profile = Self::of(version);
+        for (name, on) in gates {
+            check(version, name, on)?;
+            if let Some(gate) = Gate::ALL.iter().find(|gate| gate.name() == name) {
+                profile.set(*gate, on);
+            }
+        }
+        Ok(profile)
+    }
+
+    /// Whether a feature is on.
+    pub fn enabled(self, gate: Gate) -> bool {
+        self.enabled & bit(gate) != 0
+    }
+
+    /// Whether a change that has no gate is in this version.
+    pub fn has(self, change: Change) -> bool {
+        self.version.minor >= change.since()
+    }
+
+    /// The version.
+    pub fn version(self) -> Version {
+        self.version
+    }
+
+    fn set(&mut self, gate: Gate, on: bool) {
+        if on {
+            self.enabled |= bit(gate);
+        } else {
+            self.enabled &= !bit(gate);
+        }
+    }
+}
+
+fn bit(gate: Gate) -> u128 {
+    1 << (gate as u32)
+}
+
+const _: () = assert!(Gate::ALL.len() <= 128, "a gate is a bit of a u128");
+
+/// Whether the simulation depends on a gate.
+pub fn is_simulated(name: &str) -> bool {
+    Gate::ALL.iter().any(|gate| gate.name() == name)
+}
+
+fn entries(name: &str) -> Option<&'static [Entry]> {
+    GATES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, entries)| *entries)
+}
+
+/// What a version makes of a gate: its last entry up to then.
+fn state(entries: &[Entry], version: Version) -> Option<&Entry> {
+    entries.iter().rfind(|entry| entry.minor <= version.minor)
+}
+
+/// Whether a version lets a gate be switched so (`featuregate.Set`): a locked one only to what it is.
+fn check(version: Version, name: &str, on: bool) -> Result<(), String> {
+    let Some(entries) = entries(name) else {
+        let known = GATES.iter().map(|(name, _)| *name);
+        let meant = nearest(name, known)
+            .map(|near| format!("; did you mean {near}?"))
+            .unwrap_or_default();
+        return Err(format!("there is no feature gate {name}{meant}"));
+    };
+    match state(entries, version) {
+        None => {
+            let first = entries.first().map_or(0, |entry| entry.minor);
+            Err(format!(
+                "Kubernetes {version} has no feature gate {name}: it came with 1.{first}"
+            ))
+        }
+        Some(entry) if entry.locked && entry.on != on => Err(format!(
+            "feature gate {name} cannot be set to {on} in Kubernetes {version}: it is locked to {} since 1.{}",
+            entry.on, entry.minor
+        )),
+        Some(_) => Ok(()),
+    }
+}
