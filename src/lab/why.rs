@@ -17,6 +17,31 @@ struct Meaning {
 const PHASE: &str = "concepts/workloads/pods/pod-lifecycle/#pod-phase";
 
 const MEANINGS: &[Meaning] = &[
+    // Where a connection to a Service goes.
+    Meaning {
+        code: "service.backend",
+        ko: "서비스의 포트 {port}로 온 연결을 쓸 수 있는 엔드포인트 {backends}개 중에서 무작위로 고른 {backend}(으)로 보냈다",
+        en: "the connection to port {port} of the Service went to {backend}, drawn from {backends} usable endpoints",
+        page: "reference/networking/virtual-ips/",
+    },
+    Meaning {
+        code: "service.same-backend",
+        ko: "sessionAffinity가 ClientIP이므로 이 클라이언트의 연결을 지난번과 같은 {backend}(으)로 보냈다",
+        en: "session affinity is ClientIP, so this client's connection went to {backend} as before",
+        page: "reference/networking/virtual-ips/#session-affinity",
+    },
+    Meaning {
+        code: "service.no-endpoints",
+        ko: "서비스의 포트 {port} 뒤에 준비된 엔드포인트가 없어서(알려진 것 {known}개) 연결을 거부했다",
+        en: "no endpoint behind port {port} of the Service is ready ({known} known), so the connection was refused",
+        page: "reference/networking/virtual-ips/",
+    },
+    Meaning {
+        code: "service.no-local-endpoints",
+        ko: "트래픽 정책이 Local인데 이 노드에 준비된 엔드포인트가 없어서 포트 {port}로 온 패킷을 버렸다",
+        en: "the traffic policy is Local and no endpoint on this node is ready, so packets to port {port} were dropped",
+        page: "reference/networking/virtual-ips/#traffic-policies",
+    },
     // The phase of a pod.
     Meaning {
         code: "phase.init-failed-for-good",

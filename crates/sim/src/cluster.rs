@@ -170,6 +170,7 @@ impl Cluster {
             setting(&mut world, name, value)?;
         }
         start::furnish(&mut world, &config.nodes)?;
+        world.proxy.settle();
         let kubelets = (0..config.nodes.len())
             .map(|index| {
                 let name = Arc::clone(&world.node_names[index]);
@@ -344,6 +345,10 @@ impl Cluster {
     }
 
     fn stop_component(&mut self, component: &str, on: bool) -> Result<(), String> {
+        if component == "kube-proxy" {
+            self.world.proxy.stop(self.world.now, on);
+            return Ok(());
+        }
         let actors: Vec<Actor> = match component {
             "kube-scheduler" => vec![Actor::Scheduler],
             "kube-apiserver" => {
@@ -356,7 +361,7 @@ impl Cluster {
             }
             "kube-controller-manager" => Controller::ALL.iter().map(|one| Actor::Controller(*one)).collect(),
             _ => {
-                let known = "kube-scheduler, kube-controller-manager and kube-apiserver";
+                let known = "kube-scheduler, kube-controller-manager, kube-apiserver and kube-proxy";
                 return Err(format!("component {component} cannot be stopped: {known} can"));
             }
         };

@@ -39,3 +39,5 @@ pub const TEARDOWN: (SimDuration, SimDuration) = (ms(80), ms(250));
 pub const RECONCILE: (SimDuration, SimDuration) = (ms(2), ms(8));
 /// One way through the pod network.
 pub const NETWORK: SimDuration = SimDuration::from_micros(200);
+/// kube-proxy's sync: until the kernel has the new rules.
+pub const PROXY_SYNC: SimDuration = ms(30);

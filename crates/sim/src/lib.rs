@@ -18,6 +18,7 @@ pub mod fault;
 pub mod kubelet;
 pub mod latency;
 pub mod manifest;
+mod network;
 pub mod objects;
 pub mod quantity;
 pub mod queue;

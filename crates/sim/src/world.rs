@@ -13,6 +13,7 @@ use crate::cluster::Event;
 use crate::controllers;
 use crate::events::EventRecorder;
 use crate::latency;
+use crate::network::proxy::Proxy;
 use crate::objects::{Key, Kind, Object};
 use crate::queue::Queue;
 use crate::rng::Rng;
@@ -80,6 +81,8 @@ pub enum Controller {
     Disruption,
     /// endpointslice-controller
     EndpointSlice,
+    /// endpoints-controller
+    Endpoints,
 }
 
 impl Controller {
@@ -94,6 +97,12 @@ impl Controller {
         Self::PodGc,
         Self::TtlAfterFinished,
         Self::Namespace,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::CronJob,
+        Self::Disruption,
+        Self::EndpointSlice,
+        Self::Endpoints,
     ];
 }
 
@@ -114,6 +123,7 @@ impl fmt::Display for Controller {
             Self::CronJob => "cronjob-controller",
             Self::Disruption => "disruption-controller",
             Self::EndpointSlice => "endpointslice-controller",
+            Self::Endpoints => "endpoints-controller",
         })
     }
 }
@@ -156,6 +166,7 @@ pub struct World {
     pub(crate) registries_down: BTreeMap<String, Option<SimTime>>,
     pub(crate) events: EventRecorder,
     pub(crate) pod_ips: BTreeMap<String, PodAddress>,
+    pub(crate) proxy: Proxy,
     records: Vec<Record>,
     logs: Vec<LogLine>,
     next_pod_ip: u32,
@@ -192,6 +203,7 @@ impl World {
             registries_down: BTreeMap::new(),
             events: EventRecorder::default(),
             pod_ips: BTreeMap::new(),
+            proxy: Proxy::default(),
             records: Vec::new(),
             logs: Vec::new(),
             next_pod_ip: 1,
@@ -382,6 +394,7 @@ impl World {
         let mut watchers: Vec<Actor> = Vec::new();
         let deleted = change == Change::Deleted;
         match &stored.object {
+            Object::Service(_) | Object::EndpointSlice(_) => self.proxy.changed(self.now, change, stored),
             Object::Pod(pod) => {
                 watchers.push(Actor::Scheduler);
                 let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
@@ -399,6 +412,8 @@ impl World {
             Controller::Disruption => self.store.count(Kind::PodDisruptionBudget) == 0,
             Controller::ReplicaSet => self.store.count(Kind::ReplicaSet) == 0,
             Controller::Job => self.store.count(Kind::Job) == 0,
+            // Every cluster has the Service `kubernetes`, which selects nothing.
+            Controller::EndpointSlice | Controller::Endpoints => self.store.count(Kind::Service) <= 1,
             _ => false,
         };
         let watching = controllers::watchers(&stored.object, change).into_iter();

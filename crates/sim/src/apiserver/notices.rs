@@ -27,6 +27,7 @@ const SIMULATED: &[Kind] = &[
     Kind::PodDisruptionBudget,
     Kind::ControllerRevision,
     Kind::EndpointSlice,
+    Kind::Endpoints,
     Kind::Lease,
 ];
 

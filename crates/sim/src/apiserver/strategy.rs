@@ -272,6 +272,9 @@ pub(crate) fn counts_as_change(old: &Object, new: &Object) -> bool {
         };
     }
     match (old, new) {
+        (Object::EndpointSlice(old), Object::EndpointSlice(new)) => {
+            old.endpoints != new.endpoints || old.ports != new.ports || old.metadata.labels != new.metadata.labels
+        }
         (Object::Pod(old), Object::Pod(new)) => match (&old.spec, &new.spec) {
             (Some(old), Some(new)) if old.node_name != new.node_name => {
                 let mut moved = old.clone();

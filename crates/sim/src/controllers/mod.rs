@@ -8,6 +8,7 @@ pub mod cron_job;
 pub mod daemon_set;
 pub mod deployment;
 pub mod disruption;
+pub mod endpoints;
 pub mod garbage_collector;
 pub mod history;
 pub mod int_or_percent;
@@ -59,6 +60,9 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
     if object.as_pod().is_some_and(|pod| pod.metadata.labels.is_some()) {
         found.push(Controller::Disruption);
     }
+    if endpoints::watches(object, change) {
+        found.extend([Controller::EndpointSlice, Controller::Endpoints]);
+    }
     match object {
         Object::Pod(pod) => match controller_of(&pod.metadata).map(|owner| owner.kind.as_str()) {
             Some("ReplicaSet") => {
@@ -98,7 +102,7 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
 }
 
 /// All controllers.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Controllers {
     replica_sets: replicaset::ReplicaSets,
     deployments: deployment::Deployments,
@@ -113,6 +117,30 @@ pub struct Controllers {
     daemon_sets: daemon_set::DaemonSets,
     cron_jobs: cron_job::CronJobs,
     disruptions: disruption::Disruptions,
+    endpoint_slices: endpoints::ServiceEndpoints,
+    endpoints: endpoints::ServiceEndpoints,
+}
+
+impl Default for Controllers {
+    fn default() -> Self {
+        Self {
+            replica_sets: Default::default(),
+            deployments: Default::default(),
+            jobs: Default::default(),
+            garbage_collector: Default::default(),
+            ttl_after_finished: Default::default(),
+            pod_gc: Default::default(),
+            node_lifecycle: Default::default(),
+            taint_eviction: Default::default(),
+            namespaces: Default::default(),
+            stateful_sets: Default::default(),
+            daemon_sets: Default::default(),
+            cron_jobs: Default::default(),
+            disruptions: Default::default(),
+            endpoint_slices: endpoints::ServiceEndpoints::slices(),
+            endpoints: endpoints::ServiceEndpoints::legacy(),
+        }
+    }
 }
 
 impl Controllers {
@@ -137,7 +165,9 @@ impl Controllers {
             Controller::DaemonSet => self.daemon_sets.on_notify(w, key, record),
             Controller::CronJob => self.cron_jobs.on_notify(w, key, record),
             Controller::Disruption => self.disruptions.on_notify(w, key, record),
-            Controller::PodGc | Controller::EndpointSlice => {}
+            Controller::EndpointSlice => self.endpoint_slices.on_notify(w, key, record),
+            Controller::Endpoints => self.endpoints.on_notify(w, key, record),
+            Controller::PodGc => {}
         }
     }
 
@@ -157,7 +187,8 @@ impl Controllers {
             Controller::DaemonSet => self.daemon_sets.on_event(w, event),
             Controller::CronJob => self.cron_jobs.on_event(w, event),
             Controller::Disruption => self.disruptions.on_event(w, event),
-            Controller::EndpointSlice => {}
+            Controller::EndpointSlice => self.endpoint_slices.on_event(w, event),
+            Controller::Endpoints => self.endpoints.on_event(w, event),
         }
     }
 
@@ -179,7 +210,9 @@ impl Controllers {
                 Controller::DaemonSet => self.daemon_sets.queue.is_waiting(key, at),
                 Controller::CronJob => self.cron_jobs.queue.is_waiting(key, at),
                 Controller::Disruption => self.disruptions.queue.is_waiting(key, at),
-                Controller::NodeLifecycle | Controller::PodGc | Controller::EndpointSlice => false,
+                Controller::EndpointSlice => self.endpoint_slices.queue.is_waiting(key, at),
+                Controller::Endpoints => self.endpoints.queue.is_waiting(key, at),
+                Controller::NodeLifecycle | Controller::PodGc => false,
             },
         }
     }

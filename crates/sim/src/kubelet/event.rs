@@ -115,6 +115,8 @@ pub enum PodEvent {
         /// Where the answer goes.
         reply: Reply,
     },
+    /// The first packet of a connection that nobody answered is sent again.
+    Connect(Box<Connection>),
     /// The answer to a request of one of the pod's processes arrives.
     Response {
         /// Container id.
@@ -139,6 +141,21 @@ pub enum NodeEvent {
     Heartbeat,
     /// An image pull ended.
     Pulled,
+}
+
+/// A connection that a process or hook of the pod tries to make.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// To where.
+    pub address: String,
+    /// To which port.
+    pub port: u16,
+    /// What is sent.
+    pub request: Request,
+    /// Where the answer goes.
+    pub reply: Reply,
+    /// How often it was tried.
+    pub attempt: usize,
 }
 
 /// Who waits for the answer to a request.

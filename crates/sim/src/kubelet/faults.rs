@@ -52,6 +52,7 @@ impl Kubelet {
         }
         let heard = self.is_heard();
         self.connected = !on;
+        w.proxy.cut_off(w.now, self.node, on);
         self.silence_changed(w, heard);
         if on {
             return;

@@ -1,161 +1,106 @@
-//! Requests between containers: names, pod addresses, Services.
+//! Requests between containers: which way they take, and what becomes of those that nobody answers.
 
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::event::{PodEvent, Reply};
+use super::event::{Connection, PodEvent, Reply};
 use super::node::Kubelet;
+use super::node_status::node_ip;
 use super::worker::Worker;
 use crate::cluster::Event;
 use crate::latency;
-use crate::objects::{Kind, Object};
+use crate::network::proxy::{From, Way};
+use crate::objects::is_terminal;
 use crate::runtime::host::{NetError, Request};
+use crate::time::SimDuration;
+use crate::trace::RecordId;
 use crate::world::World;
 
 /// Where a connection leads.
 enum Route {
-    Pod { node: usize, uid: Arc<str>, port: u16 },
+    Pod {
+        node: usize,
+        uid: Arc<str>,
+        port: u16,
+        decision: Option<RecordId>,
+    },
     Nowhere(NetError),
+    /// Nobody answers: the first packet is sent again and again.
+    Silence,
 }
 
+/// When the first packet of a connection is sent again, after how many seconds (Linux, `tcp_syn_retries` 6).
+const RETRIES: &[u64] = &[1, 2, 4, 8, 16, 32, 64];
+
 impl World {
-    /// The addresses behind a name as a pod's resolver finds them: `localhost`, addresses, Services (`web`, `web.ns`,
-    /// `web.ns.svc.cluster.local`), the pods of a headless Service.
-    pub(crate) fn resolve(&self, name: &str, pod_uid: &str) -> Result<Vec<String>, NetError> {
-        if name == "localhost" {
-            return Ok(vec!["127.0.0.1".to_owned()]);
-        }
-        if name.parse::<std::net::IpAddr>().is_ok() {
-            return Ok(vec![name.to_owned()]);
-        }
-        let unknown = || NetError::NoSuchHost(name.to_owned());
-        let bare = name.trim_end_matches('.');
-        let bare = bare.strip_suffix(".cluster.local").unwrap_or(bare);
-        let bare = bare.strip_suffix(".svc").unwrap_or(bare);
-        let own = self.pods().find(|pod| pod.metadata.uid.as_deref() == Some(pod_uid));
-        let own_namespace = own
-            .and_then(|pod| pod.metadata.namespace.as_deref())
-            .unwrap_or("default");
-        let (service, namespace) = bare.rsplit_once('.').unwrap_or((bare, own_namespace));
-        let found = self
-            .store
-            .list(Kind::Service, Some(namespace))
-            .find_map(|stored| match &stored.object {
-                Object::Service(object) if object.metadata.name.as_deref() == Some(service) => Some(object),
-                _ => None,
-            });
-        let spec = found.and_then(|service| service.spec.as_ref()).ok_or_else(unknown)?;
-        match spec.cluster_ip.as_deref() {
-            Some("None") => {
-                let addresses: Vec<String> = self
-                    .endpoints(spec, namespace)
-                    .filter_map(|pod| pod.status.as_ref().and_then(|status| status.pod_ip.clone()))
-                    .collect();
-                if addresses.is_empty() {
-                    Err(unknown())
-                } else {
-                    Ok(addresses)
-                }
-            }
-            Some(address) if !address.is_empty() => Ok(vec![address.to_owned()]),
-            _ => Err(unknown()),
-        }
+    /// The pod of an address of the pod network.
+    fn pod_at(&self, address: &str, port: u16, decision: Option<RecordId>) -> Option<Route> {
+        self.pod_ips.get(address).map(|place| Route::Pod {
+            node: place.node,
+            uid: place.pod_uid.as_str().into(),
+            port,
+            decision,
+        })
     }
 
-    /// The ready pods behind a Service.
-    fn endpoints<'a>(
-        &'a self,
-        spec: &'a core::ServiceSpec,
-        namespace: &'a str,
-    ) -> impl Iterator<Item = &'a core::Pod> + 'a {
-        let ready = |pod: &core::Pod| {
-            pod.status
-                .iter()
-                .flat_map(|status| status.conditions.iter().flatten())
-                .any(|condition| condition.type_ == "Ready" && condition.status == "True")
-        };
-        let selects = |pod: &core::Pod| {
-            spec.selector.as_ref().is_some_and(|selector| {
-                !selector.is_empty()
-                    && selector.iter().all(|(key, value)| {
-                        pod.metadata.labels.as_ref().and_then(|labels| labels.get(key)) == Some(value)
-                    })
-            })
-        };
-        self.store
-            .list(Kind::Pod, Some(namespace))
-            .filter_map(|stored| stored.object.as_pod())
-            .filter(move |pod| selects(pod) && ready(pod) && pod.metadata.deletion_timestamp.is_none())
-    }
-
-    fn route(&mut self, address: &str, port: u16) -> Route {
-        if let Some(place) = self.pod_ips.get(address) {
-            return Route::Pod {
-                node: place.node,
-                uid: place.pod_uid.as_str().into(),
-                port,
-            };
+    fn route(&mut self, from: From<'_>, address: &str, port: u16) -> Route {
+        if let Some(route) = self.pod_at(address, port, None) {
+            return route;
         }
-        let refused = NetError::Refused {
+        let host = (0..self.node_names.len()).find(|index| node_ip(*index) == address);
+        let way = match host {
+            Some(host) => self.node_port_way(from, host, port),
+            None => self.service_way(from, address, port),
+        };
+        let refused = || NetError::Refused {
             address: address.to_owned(),
             port,
         };
-        let service = self
-            .store
-            .list(Kind::Service, None)
-            .find_map(|stored| match &stored.object {
-                Object::Service(service)
-                    if service.spec.as_ref().and_then(|spec| spec.cluster_ip.as_deref()) == Some(address) =>
-                {
-                    Some(service.clone())
-                }
-                _ => None,
-            });
-        let Some(service) = service else {
-            // An address of the pod network that nobody has any more; or one outside of the cluster.
-            let nowhere = if address.starts_with("10.244.") {
-                NetError::Unreachable
-            } else {
-                NetError::TimedOut
-            };
-            return Route::Nowhere(nowhere);
-        };
-        let Some(spec) = &service.spec else {
-            return Route::Nowhere(refused);
-        };
-        let Some(service_port) = spec.ports.iter().flatten().find(|known| known.port == i32::from(port)) else {
-            return Route::Nowhere(NetError::TimedOut);
-        };
-        let namespace = service.metadata.namespace.as_deref().unwrap_or_default();
-        let targets: Vec<(String, u16)> = self
-            .endpoints(spec, namespace)
-            .filter_map(|pod| {
-                let address = pod.status.as_ref()?.pod_ip.clone()?;
-                Some((address, target_port(pod, service_port)?))
-            })
-            .collect();
-        if targets.is_empty() {
-            return Route::Nowhere(refused);
-        }
-        let chosen = self.rng.below(targets.len() as u64) as usize;
-        let (address, port) = &targets[chosen];
-        match self.pod_ips.get(address) {
-            Some(place) => Route::Pod {
-                node: place.node,
-                uid: place.pod_uid.as_str().into(),
-                port: *port,
+        match way {
+            Way::To(backend, target, decision) => {
+                let host = (0..self.node_names.len()).find(|index| node_ip(*index) == backend);
+                self.pod_at(&backend, target, Some(decision))
+                    .or_else(|| self.on_node(host?, target))
+                    .unwrap_or(Route::Nowhere(NetError::Unreachable))
+            }
+            Way::Refused => Route::Nowhere(refused()),
+            Way::Dropped => Route::Silence,
+            Way::NoRule => match host {
+                Some(node) => self.on_node(node, port).unwrap_or_else(|| Route::Nowhere(refused())),
+                // An address of the pod network that nobody has any more; or one outside of the cluster.
+                None if address.starts_with("10.244.") => Route::Nowhere(NetError::Unreachable),
+                None => Route::Silence,
             },
-            None => Route::Nowhere(NetError::Unreachable),
         }
     }
-}
 
-fn target_port(pod: &core::Pod, port: &core::ServicePort) -> Option<u16> {
-    match &port.target_port {
-        None => u16::try_from(port.port).ok(),
-        Some(target) => pod_port(pod.spec.as_ref()?.containers.iter(), target),
+    /// Who has a port of a node's own address: a pod in the node's network, or a container with that `hostPort`.
+    fn on_node(&mut self, node: usize, port: u16) -> Option<Route> {
+        let name = self.node_names.get(node)?;
+        let own = i32::from(port);
+        self.store.pods_on(name).find_map(|stored| {
+            let pod = stored.object.as_pod().filter(|pod| !is_terminal(pod))?;
+            let spec = pod.spec.as_ref()?;
+            let mut ports = spec
+                .containers
+                .iter()
+                .flat_map(|container| container.ports.iter().flatten());
+            let target = if spec.host_network == Some(true) {
+                ports.any(|known| known.container_port == own).then_some(port)
+            } else {
+                ports
+                    .find(|known| known.host_port == Some(own))
+                    .and_then(|known| u16::try_from(known.container_port).ok())
+            };
+            Some(Route::Pod {
+                node,
+                uid: pod.metadata.uid.as_deref()?.into(),
+                port: target?,
+                decision: None,
+            })
+        })
     }
 }
 
@@ -181,19 +126,49 @@ impl Kubelet {
         request: Request,
         reply: Reply,
     ) {
+        let address = address.to_owned();
+        let connection = Connection {
+            address,
+            port,
+            request,
+            reply,
+            attempt: 0,
+        };
+        self.connect(w, worker, connection);
+    }
+
+    /// Sends the first packet of a connection, the first time or again.
+    pub(super) fn connect(&mut self, w: &mut World, worker: &mut Worker, connection: Connection) {
+        let Connection {
+            address,
+            port,
+            request,
+            reply,
+            attempt,
+        } = connection;
         let own = worker.current_address(&self.ip);
         let route = if address == "127.0.0.1" || address == own {
             Route::Pod {
                 node: self.node,
                 uid: Arc::clone(&worker.uid),
                 port,
+                decision: None,
             }
         } else {
-            w.route(address, port)
+            let from = From {
+                node: self.node,
+                address: &own,
+            };
+            w.route(from, &address, port)
         };
         match route {
-            Route::Pod { node, uid, port } => {
-                let causes = w.causes.clone();
+            Route::Pod {
+                node,
+                uid,
+                port,
+                decision,
+            } => {
+                let causes = decision.map_or_else(|| w.causes.clone(), |decision| vec![decision]);
                 let event = PodEvent::Request { port, request, reply };
                 w.after(
                     latency::NETWORK,
@@ -206,6 +181,20 @@ impl Kubelet {
                 );
             }
             Route::Nowhere(error) => self.reply(w, worker, reply, Err(error)),
+            Route::Silence => match RETRIES.get(attempt) {
+                Some(seconds) => {
+                    let again = Connection {
+                        address,
+                        port,
+                        request,
+                        reply,
+                        attempt: attempt + 1,
+                    };
+                    let at = w.now + SimDuration::from_secs(*seconds);
+                    self.plan(w, at, worker, PodEvent::Connect(Box::new(again)));
+                }
+                None => self.reply(w, worker, reply, Err(NetError::TimedOut)),
+            },
         }
     }
 }

@@ -228,6 +228,7 @@ impl Kubelet {
                 kubelet.hook_exec(w, worker, &container, purpose, &command);
             }
             PodEvent::Request { port, request, reply } => kubelet.deliver(w, worker, port, request, reply),
+            PodEvent::Connect(connection) => kubelet.connect(w, worker, *connection),
             PodEvent::Response { container, id, answer } => kubelet.response(w, worker, &container, id, answer),
             PodEvent::Probe { container, kind, token } => kubelet.probe_due(w, worker, &container, kind, token),
             PodEvent::ProbeExec { container, kind } => kubelet.probe_exec(w, worker, &container, kind),
@@ -364,7 +365,7 @@ impl Kubelet {
     pub(crate) fn runs_without_kubelet(event: &PodEvent) -> bool {
         matches!(
             event,
-            PodEvent::Wake { .. } | PodEvent::Exited { .. } | PodEvent::Request { .. } | PodEvent::Response { .. }
+            PodEvent::Wake { .. } | PodEvent::Exited { .. } | PodEvent::Request { .. } | PodEvent::Connect(_) | PodEvent::Response { .. }
         )
     }
 

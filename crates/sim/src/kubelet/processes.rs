@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1 as core;
 
 use super::event::{PodEvent, Reply};
 use super::node::Kubelet;
 use super::runtime_status::State;
 use super::worker::{ExecPurpose, Instance, Worker};
 use crate::latency;
+use crate::network::dns::Resolver;
 use crate::runtime::files::Tree;
-use crate::runtime::host::{Host, NetError, Request, RequestId, Response};
+use crate::runtime::host::{Host, Lookup, NetError, Request, RequestId, Response};
 use crate::runtime::process::{ExecEnd, ExecId, Processes, Progress, Signal, Spec, StartError};
 use crate::time::SimTime;
 use crate::trace::{LogLine, RuntimeEvent, What};
@@ -61,6 +63,7 @@ pub fn signal_named(name: &str) -> Option<Signal> {
 struct Machine<'a> {
     w: &'a mut World,
     uid: &'a Arc<str>,
+    pod: &'a core::Pod,
     container: &'a str,
     id: &'a str,
     restarts: u32,
@@ -136,7 +139,20 @@ impl Host for Machine<'_> {
     }
 
     fn resolve(&mut self, name: &str) -> Result<Vec<String>, NetError> {
-        self.w.resolve(name, self.uid)
+        self.w.resolve(name, self.pod, &self.address)
+    }
+
+    fn resolver(&mut self) -> (Option<String>, Vec<String>) {
+        let resolver = Resolver::of(self.pod);
+        (resolver.servers.into_iter().next(), resolver.search)
+    }
+
+    fn lookup(&mut self, name: &str) -> Lookup {
+        self.w.lookup(&Resolver::of(self.pod), name)
+    }
+
+    fn reverse(&mut self, address: &str) -> Vec<String> {
+        self.w.reverse(&Resolver::of(self.pod), address)
     }
 
     fn send(&mut self, id: RequestId, address: &str, port: u16, request: &Request) -> Result<(), NetError> {
@@ -170,6 +186,7 @@ impl Kubelet {
         let mut machine = Machine {
             w,
             uid: &worker.uid,
+            pod: &worker.pod,
             container: &record.name,
             id,
             restarts: u32::try_from(record.restart_count).unwrap_or(0),

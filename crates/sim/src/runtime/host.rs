@@ -72,6 +72,23 @@ pub trait Host {
         Err(NetError::NoSuchHost(name.to_owned()))
     }
 
+    /// The name server and the domains that it is asked with (`/etc/resolv.conf`); no server when there is none.
+    fn resolver(&mut self) -> (Option<String>, Vec<String>) {
+        (None, Vec::new())
+    }
+
+    /// What the name server says to one complete name.
+    fn lookup(&mut self, name: &str) -> Lookup {
+        let _ = name;
+        Lookup::default()
+    }
+
+    /// The names that the name server knows of an address.
+    fn reverse(&mut self, address: &str) -> Vec<String> {
+        let _ = address;
+        Vec::new()
+    }
+
     /// Sends a request to an address and port. The answer comes later through [`super::process::Processes::answer`]
     /// with this id; `127.0.0.1` is the pod itself.
     ///
@@ -93,6 +110,17 @@ pub trait Host {
 
 fn is_address(text: &str) -> bool {
     text.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// A name server's answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lookup {
+    /// Whether the name exists.
+    pub exists: bool,
+    /// The aliases that were followed: a name, and what it stands for.
+    pub aliases: Vec<(String, String)>,
+    /// IPv4 addresses.
+    pub addresses: Vec<String>,
 }
 
 /// A request that a process of this container has sent and whose answer it awaits. Unique within the container.

@@ -9,6 +9,7 @@ mod fileops;
 mod filters;
 mod input;
 mod listing;
+mod lookup;
 mod network;
 mod options;
 mod reckoning;

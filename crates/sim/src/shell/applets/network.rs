@@ -34,7 +34,7 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
         "wget" => wget(arguments),
         "curl" => curl(arguments),
         "nc" | "netcat" | "telnet" => netcat(arguments, ctx),
-        "nslookup" | "host" | "getent" => return Some(Step::Exit(nslookup(name, arguments, ctx))),
+        "nslookup" | "host" | "getent" => return Some(Step::Exit(super::lookup::run(name, arguments, ctx))),
         "ping" | "ping6" => ping(arguments, ctx),
         _ => return None,
     };
@@ -799,55 +799,6 @@ fn answer(data: &[u8], http: bool) -> Response {
         status,
         headers,
         body: body.as_bytes().to_vec(),
-    }
-}
-
-fn nslookup(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
-    let operands: Vec<&Arc<str>> = arguments
-        .iter()
-        .filter(|argument| !argument.starts_with('-') && !matches!(&***argument, "hosts" | "ahosts"))
-        .collect();
-    let Some(query) = operands.first() else {
-        ctx.complain(&format!("{name}: a name is needed"));
-        return 1;
-    };
-    let result = ctx.host.resolve(query);
-    if name == "getent" {
-        return match result {
-            Ok(addresses) => {
-                let lines: String = addresses
-                    .iter()
-                    .map(|address| format!("{address:<15} {query}\n"))
-                    .collect();
-                ctx.print(&lines);
-                0
-            }
-            Err(_) => 2,
-        };
-    }
-    let server = "10.96.0.10";
-    if name == "nslookup" {
-        ctx.print(&format!("Server:\t\t{server}\nAddress:\t{server}:53\n\n"));
-    }
-    match result {
-        Ok(addresses) => {
-            for address in addresses {
-                let text = if name == "host" {
-                    format!("{query} has address {address}\n")
-                } else {
-                    format!("Name:\t{query}\nAddress: {address}\n")
-                };
-                ctx.print(&text);
-            }
-            if name == "nslookup" {
-                ctx.print("\n");
-            }
-            0
-        }
-        Err(_) => {
-            ctx.print(&format!("** server can't find {query}: NXDOMAIN\n\n"));
-            1
-        }
     }
 }
 
