@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use peapod_vault::{Cell, CellKind, Note};
 
+use super::keeper::Keeper;
 use crate::lab::model::{Diagnostic, Progress, RunResult};
-use crate::lab::{self, Reading, RunEvent, Runner};
+use crate::lab::{self, Cancel, Reading, RunEvent, Runner};
+use crate::store::StoreError;
 
 /// Reads a cell as the experiment that it is, with diagnostics at their places in the note.
 pub fn read(note: &Note, cell: &Cell) -> Reading {
@@ -61,36 +63,63 @@ impl Outcome {
     }
 }
 
+/// How a command runs cells.
+#[derive(Clone, Copy, Default)]
+pub struct How<'k> {
+    /// At most so many threads; as many as the machine has if none is named.
+    pub threads: Option<usize>,
+    /// Where runs are kept, if they are: a run before it starts, each trial when it ends.
+    pub keeper: Option<&'k Keeper>,
+}
+
 /// Reads and runs a cell.
-pub fn run(note: &Note, cell: &Cell, threads: Option<usize>, mut progress: impl FnMut(Progress)) -> Outcome {
+///
+/// # Errors
+/// When the run is to be kept and cannot be; it is stopped then.
+pub fn run(note: &Note, cell: &Cell, how: How<'_>, mut progress: impl FnMut(Progress)) -> Result<Outcome, StoreError> {
     let began = Instant::now();
     let mut reading = read(note, cell);
-    let runner = reading.experiment.take().map(Runner::new);
-    let result = match runner {
-        None => None,
-        Some(Err(errors)) => {
-            reading
-                .diagnostics
-                .extend(errors.into_iter().map(|error| error.in_file(&note.path)));
-            None
-        }
-        Some(Ok(runner)) => {
-            let runner = match threads {
-                Some(threads) => runner.threads(threads),
-                None => runner,
-            };
-            Some(runner.run(&mut |event| {
-                if let RunEvent::Progress(now) = event {
-                    progress(now);
-                }
-            }))
-        }
-    };
-    Outcome {
-        diagnostics: reading.diagnostics,
+    let outcome = |diagnostics, result| Outcome {
+        diagnostics,
         result,
         took: began.elapsed(),
+    };
+    let Some(experiment) = reading.experiment.take() else {
+        return Ok(outcome(reading.diagnostics, None));
+    };
+    let cancel = Cancel::new();
+    let mut runner = match Runner::new(experiment.clone()) {
+        Ok(runner) => runner.cancelled_by(cancel.clone()),
+        Err(errors) => {
+            let errors = errors.into_iter().map(|error| error.in_file(&note.path));
+            reading.diagnostics.extend(errors);
+            return Ok(outcome(reading.diagnostics, None));
+        }
+    };
+    if let Some(threads) = how.threads {
+        runner = runner.threads(threads);
     }
+    let keeping = match how.keeper {
+        Some(keeper) => Some((keeper, keeper.begin(note, cell, experiment, runner.total())?)),
+        None => None,
+    };
+    let mut kept = Ok(());
+    let result = runner.run(&mut |event| match event {
+        RunEvent::Progress(now) => progress(now),
+        RunEvent::Trial { result, json, .. } => {
+            if let (Some((keeper, run)), Ok(())) = (keeping, &kept) {
+                kept = keeper.trial(run, result, json);
+                if kept.is_err() {
+                    cancel.cancel();
+                }
+            }
+        }
+    });
+    kept?;
+    if let Some((keeper, run)) = keeping {
+        keeper.end(run, &result)?;
+    }
+    Ok(outcome(reading.diagnostics, Some(result)))
 }
 
 /// A progress bar on standard error; nothing when that is no terminal, or while there is nothing to wait for.

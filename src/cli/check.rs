@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use peapod_vault::{Cell, Layer, Note};
 use serde_json::json;
 
-use super::cells::{self, Outcome};
+use super::cells::{self, How, Outcome};
 use super::{place, show};
 use crate::lab::model::{Diagnostic, Severity};
 use crate::workspace::Workspace;
@@ -54,13 +54,15 @@ pub fn main(arguments: &Check) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     let mut checked: Vec<Checked> = Vec::new();
     let bar = cells::bar();
+    let how = How {
+        threads: arguments.threads,
+        keeper: None,
+    };
     let (mut broken, mut complaints) = (0, 0);
     for note in notes {
         for cell in &note.cells {
             bar.set_prefix(note.name.clone());
-            let outcome = cells::run(&note, cell, arguments.threads, |progress| {
-                cells::show_progress(&bar, progress)
-            });
+            let outcome = cells::run(&note, cell, how, |progress| cells::show_progress(&bar, progress))?;
             broken += usize::from(outcome.is_broken());
             complaints += outcome.complaints();
             if arguments.format == Format::Human {

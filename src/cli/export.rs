@@ -6,14 +6,12 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use tokio::runtime::Runtime;
 
+use super::cells::{self, How};
+use super::keeper::Keeper;
 use super::place::{self, NotePlace};
-use super::recorded::{self, RecordError};
 use crate::i18n::Lang;
-use crate::lab::Cancel;
 use crate::report::{self, Material};
-use crate::store::Store;
 
 /// Write a note and its newest results as a study report.
 #[derive(Debug, Args)]
@@ -68,24 +66,16 @@ enum Language {
 /// When there is no such note, its results cannot be read, or the report cannot be written.
 pub fn main(arguments: &Export) -> anyhow::Result<ExitCode> {
     let place = place::note(&arguments.note, arguments.vault.as_deref())?;
-    let root = place
-        .workspace
-        .root()
-        .map(Path::to_owned)
-        .unwrap_or_else(place::default_vault);
-    let store = Store::of_vault(&root);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let keeper = Keeper::beside(&place)?;
     if arguments.run {
-        run(&runtime, &store, &place)?;
+        let how = How {
+            threads: None,
+            keeper: Some(&keeper),
+        };
+        run(how, &place)?;
     }
-    let material = runtime.block_on(Material::gather(
-        &place.workspace,
-        &store,
-        &place.file,
-        Timestamp::now(),
-    ));
-    runtime.block_on(store.close());
-    let material = material?;
+    let now = Timestamp::now();
+    let material = keeper.wait(Material::gather(&place.workspace, keeper.store(), &place.file, now))?;
     let lang = match arguments.lang {
         Some(Language::Ko) => Lang::Ko,
         Some(Language::En) => Lang::En,
@@ -103,27 +93,24 @@ pub fn main(arguments: &Export) -> anyhow::Result<ExitCode> {
         std::io::stdout().write_all(text.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    write(&output, &root, &place.file.path, &text)?;
+    write(&output, &place, &text)?;
     eprintln!("{}", output.display());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Runs all cells of the note, or the one that was named. A cell that cannot run is said so and does not keep the others
 /// from running.
-fn run(runtime: &Runtime, store: &Store, place: &NotePlace) -> anyhow::Result<()> {
+fn run(how: How<'_>, place: &NotePlace) -> anyhow::Result<()> {
     let snapshot = place.workspace.snapshot();
     let Some(note) = snapshot.vault.note(&place.file) else {
         return Ok(());
     };
-    for cell in note
-        .cells
-        .iter()
-        .filter(|cell| place.cell.as_ref().is_none_or(|key| *key == cell.key))
-    {
-        match recorded::run(runtime, store, note, cell, &Cancel::new(), &mut |_| {}) {
-            Ok(result) => eprintln!("{}#{}: {}", note.name, cell.key, result.status.as_str()),
-            Err(RecordError::Cell(diagnostics)) => diagnostics.iter().for_each(|diagnostic| eprintln!("{diagnostic}")),
-            Err(error) => return Err(error.into()),
+    let named = |key: &String| place.cell.as_ref().is_none_or(|cell| cell == key);
+    for cell in note.cells.iter().filter(|cell| named(&cell.key)) {
+        let outcome = cells::run(note, cell, how, |_| {})?;
+        match &outcome.result {
+            Some(result) => eprintln!("{}#{}: {}", note.name, cell.key, result.status.as_str()),
+            None => outcome.diagnostics.iter().for_each(|said| eprintln!("{said}")),
         }
     }
     Ok(())
@@ -138,8 +125,9 @@ fn default_output(note: &str, format: Format) -> PathBuf {
 }
 
 /// Writes the report; never over the note that it is of.
-fn write(output: &Path, root: &Path, note: &str, text: &str) -> anyhow::Result<()> {
-    if output.canonicalize().is_ok_and(|real| real == root.join(note)) {
+fn write(output: &Path, place: &NotePlace, text: &str) -> anyhow::Result<()> {
+    let note = place.workspace.root().map(|root| root.join(&place.file.path));
+    if output.canonicalize().is_ok_and(|real| Some(real) == note) {
         anyhow::bail!(
             "{} is the note itself; write the report to another file",
             output.display()

@@ -4,13 +4,16 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 use peapod_vault::{Cell, CellKind, Note};
 use serde_json::json;
 
-use super::{cells, place, show};
+use super::cells::{self, How};
+use super::keeper::Keeper;
+use super::{place, show};
 
-/// Run the experiments of a note, or one of its cells, and show what came out.
+/// Run the experiments of a note, or one of its cells, keep the results beside the note, and show what came out.
 #[derive(Debug, Args)]
 pub struct Run {
     /// The note: its path, or its name in the vault; `NOTE#ID` runs one cell of it.
@@ -25,12 +28,15 @@ pub struct Run {
     /// At most so many threads. Results do not depend on it.
     #[arg(long, value_name = "NUMBER")]
     threads: Option<usize>,
+    /// Do not keep the results.
+    #[arg(long)]
+    no_save: bool,
 }
 
 /// Runs the command; 1 when something is not as the note expects, 2 when a cell cannot be read.
 ///
 /// # Errors
-/// When there is no such note or cell, or the results cannot be printed.
+/// When there is no such note or cell, or the results cannot be kept or printed.
 pub fn main(arguments: &Run) -> anyhow::Result<ExitCode> {
     let place = place::note(&arguments.note, arguments.vault.as_deref())?;
     let snapshot = place.workspace.snapshot();
@@ -38,15 +44,22 @@ pub fn main(arguments: &Run) -> anyhow::Result<ExitCode> {
         anyhow::bail!("{} is gone", place.file.path)
     };
     let chosen = choose(note, place.cell.as_deref())?;
+    let keeper = match arguments.no_save {
+        true => None,
+        false => Some(Keeper::beside(&place)?),
+    };
+    let how = How {
+        threads: arguments.threads,
+        keeper: keeper.as_ref(),
+    };
     let (mut broken, mut complaints) = (false, false);
     let mut shown: Vec<serde_json::Value> = Vec::new();
     let mut out = std::io::stdout().lock();
     for cell in chosen {
         let bar = cells::bar();
-        let outcome = cells::run(note, cell, arguments.threads, |progress| {
-            cells::show_progress(&bar, progress)
-        });
+        let outcome = cells::run(note, cell, how, |progress| cells::show_progress(&bar, progress));
         bar.finish_and_clear();
+        let outcome = outcome.context("the results cannot be kept (`--no-save` runs without keeping them)")?;
         broken |= outcome.is_broken();
         complaints |= outcome.complaints() > 0;
         if arguments.json {

@@ -392,6 +392,9 @@ fn the_command_line_shows_and_checks() {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
         (output.status.code(), text(output.stdout), text(output.stderr))
     };
+    let (code, shown, said) = peapod(&["run", "노트#exit-by-policy", "--no-save"]);
+    assert_eq!(code, Some(0), "{shown}{said}");
+    assert!(!folder.path().join(".peapod").exists(), "nothing is kept");
     let (code, shown, said) = peapod(&["run", "노트#exit-by-policy"]);
     assert_eq!(code, Some(0), "{shown}{said}");
     assert!(shown.contains("✓ holds     Never이면 Failed가 된다."), "{shown}");
@@ -402,6 +405,12 @@ fn the_command_line_shows_and_checks() {
     let (code, shown, _) = peapod(&["run", "노트", "--json"]);
     let results: Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!((code, &results[0]["result"]["status"]), (Some(0), &json!("finished")));
+    let kept = tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let store = peapod::store::Store::of_vault(folder.path());
+        store.history("노트.md", "exit-by-policy").await.expect("a history")
+    });
+    assert_eq!(kept.len(), 2, "both runs are kept beside the note");
+    assert!(kept.iter().all(|run| run.status == peapod::lab::model::RunStatus::Finished));
     let (code, shown, said) = peapod(&["check", "."]);
     assert_eq!(code, Some(0), "{shown}{said}");
     assert!(shown.contains("1 cell, 9 trials, 4 claims: all as written"), "{shown}");
