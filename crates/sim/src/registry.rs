@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::{Value, json};
 
 use crate::apiserver::{admission, defaults, disruption, quota, strategy};
@@ -13,6 +13,7 @@ use crate::request::Status;
 use crate::store::Stored;
 use crate::time::SimDuration;
 use crate::trace::Change;
+use crate::version::Gate;
 use crate::world::World;
 
 /// What becomes of the objects that a deleted one owns.
@@ -118,11 +119,28 @@ impl World {
         meta.deletion_timestamp = None;
         meta.deletion_grace_period_seconds = None;
         meta.self_link = None;
+        let named = meta.name.as_deref().is_some_and(|name| !name.is_empty());
         self.stamp(&mut meta);
+        if !named && self.version.enabled(Gate::RetryGenerateName) {
+            self.find_free_name(object.kind(), &mut meta);
+        }
         *object.meta_mut() = meta;
         admission::admit(self, &mut object)?;
         strategy::prepare_for_create(self, &mut object);
         Ok(object)
+    }
+
+    /// Generates other names while the generated one is taken, seven times at most (`createWithGenerateNameRetry`).
+    fn find_free_name(&mut self, kind: Kind, meta: &mut ObjectMeta) {
+        for _ in 1..8 {
+            let name = meta.name.as_deref().unwrap_or_default();
+            let namespace = meta.namespace.as_deref().unwrap_or_default();
+            if name.is_empty() || self.get(&Key::new(kind, namespace, name)).is_none() {
+                return;
+            }
+            meta.name = None;
+            self.generate_name(meta);
+        }
     }
 
     /// Stores a new state of an object that exists; nothing happens when it is the same. The generation counts changes of
@@ -136,7 +154,8 @@ impl World {
         if current.object == object {
             return Some(current);
         }
-        if strategy::has_generation(object.kind()) && strategy::counts_as_change(&current.object, &object) {
+        if strategy::has_generation(self.version, object.kind()) && strategy::counts_as_change(&current.object, &object)
+        {
             object.meta_mut().generation = Some(current.object.meta().generation.unwrap_or(0) + 1);
         }
         let (kind, namespace) = (object.kind(), object.namespace().to_owned());
@@ -191,8 +210,10 @@ impl World {
             )));
         }
         let time = self.time();
+        let copied = self.version.enabled(Gate::PodTopologyLabelsAdmission);
         let topology = self
             .node(node)
+            .filter(|_| copied)
             .and_then(|node| node.metadata.labels.as_ref())
             .map(|labels| {
                 let keys = ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"];
@@ -214,7 +235,9 @@ impl World {
             pod.metadata.labels.get_or_insert_default().extend(topology);
         }
         let status = pod.status.get_or_insert_default();
-        status.nominated_node_name = None;
+        if self.version.enabled(Gate::ClearingNominatedNodeNameAfterBinding) {
+            status.nominated_node_name = None;
+        }
         let conditions = status.conditions.get_or_insert_default();
         let scheduled = core::PodCondition {
             type_: "PodScheduled".to_owned(),

@@ -14,6 +14,7 @@ use crate::kubelet::node_status::node_object;
 use crate::objects::{Key, Object};
 use crate::store::differences;
 use crate::trace::{Change, FieldChange, Trace, Version as ObjectVersion, What};
+use crate::version::Gate;
 use crate::world::World;
 
 /// How old a cluster is when its virtual clock starts.
@@ -104,7 +105,13 @@ pub(crate) fn furnish(w: &mut World, nodes: &[NodeConfig]) -> Result<(), String>
         if nodes[..index].iter().any(|other| other.name == config.name) {
             return Err(format!("two nodes are called {}", config.name));
         }
-        let node = Object::from(node_object(config, index, &kubelet_version, &born));
+        let mut node = node_object(config, index, &kubelet_version, &born);
+        if !w.version.enabled(Gate::DisableNodeKubeProxyVersion)
+            && let Some(info) = node.status.as_mut().and_then(|status| status.node_info.as_mut())
+        {
+            info.kube_proxy_version.clone_from(&kubelet_version);
+        }
+        let node = Object::from(node);
         add(w, node, &born);
     }
     Ok(())

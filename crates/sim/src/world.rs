@@ -21,7 +21,7 @@ use crate::runtime::catalogue::Catalogue;
 use crate::store::{Store, Stored, Write};
 use crate::time::{SimDuration, SimTime};
 use crate::trace::{Change, LogLine, ObjectRef, Record, RecordId, What};
-use crate::version::Profile;
+use crate::version::{Gate, Profile};
 
 /// Whether waits that Kubernetes stretches by a random factor are stretched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -232,6 +232,12 @@ impl World {
         Time(Timestamp::from_second(wall.as_nanosecond().div_euclid(1_000_000_000) as i64).unwrap_or(wall))
     }
 
+    /// The generation of a pod as a status or a condition shows it (`CalculatePodStatusObservedGeneration`).
+    pub fn observed(&self, meta: &ObjectMeta) -> Option<i64> {
+        meta.generation
+            .filter(|_| self.version.enabled(Gate::PodObservedGenerationTracking))
+    }
+
     /// A name for who acts now, as traces show it.
     pub fn actor_name(&self, actor: Actor) -> String {
         match actor {
@@ -355,7 +361,8 @@ impl World {
     }
 
     /// Writes a version and tells those who watch.
-    pub fn put(&mut self, change: Change, object: Object) -> Arc<Stored> {
+    pub fn put(&mut self, change: Change, mut object: Object) -> Arc<Stored> {
+        self.drop_status_fields(&mut object);
         let mut reference = object.reference();
         let revision = self.store.revision() + 1;
         reference.kind = object.kind().to_string();
@@ -368,6 +375,19 @@ impl World {
         let stored = self.store.write(self.now, change, object, record);
         self.notify(&stored, change, record);
         stored
+    }
+
+    /// Takes out of a pod's status what the version does not have (`dropDisabledPodStatusFields`), whoever wrote it.
+    fn drop_status_fields(&self, object: &mut Object) {
+        if !self.version.enabled(Gate::PodObservedGenerationTracking)
+            && let Object::Pod(pod) = object
+            && let Some(status) = &mut pod.status
+        {
+            status.observed_generation = None;
+            for condition in status.conditions.iter_mut().flatten() {
+                condition.observed_generation = None;
+            }
+        }
     }
 
     fn kubelet_of(&self, node: &str) -> Option<Actor> {
@@ -445,6 +465,11 @@ impl World {
     pub fn stamp(&mut self, meta: &mut ObjectMeta) {
         meta.uid = Some(self.rng.uuid());
         meta.creation_timestamp = Some(self.time());
+        self.generate_name(meta);
+    }
+
+    /// Gives an object without a name one, if it has a prefix for it.
+    pub(crate) fn generate_name(&mut self, meta: &mut ObjectMeta) {
         if meta.name.as_deref().unwrap_or_default().is_empty()
             && let Some(prefix) = &meta.generate_name
         {

@@ -14,6 +14,7 @@ use peapod_sim::scheduler::message;
 use peapod_sim::scheduler::plugins::taint_toleration::tolerates;
 use peapod_sim::scheduler::pod::PodInfo;
 use peapod_sim::scheduler::preemption::{Preemption, preempt};
+use peapod_sim::version::Profile;
 use serde_json::{Map, Value, json};
 
 /// What the scheduler decides, in the form of the vectors.
@@ -33,6 +34,7 @@ fn decide(input: &Value) -> Value {
     }
     let budgets = input["pdbs"].as_array().into_iter().flatten().map(read).collect();
     let listers = Listers {
+        version: Profile::default(),
         budgets,
         ..Listers::default()
     };

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::objects::Kind;
 use crate::request::Status;
+use crate::version::Profile;
 
 /// A path such as `spec.containers[0].image`, made only when an error needs it.
 #[derive(Clone, Copy)]
@@ -84,9 +85,14 @@ impl fmt::Display for FieldError {
     }
 }
 
-/// The errors of an object, in the order in which they are found.
+/// The errors of an object, in the order in which they are found, and the version whose rules apply.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Errors(pub(crate) Vec<FieldError>);
+pub(crate) struct Errors {
+    /// What is wrong.
+    pub(crate) list: Vec<FieldError>,
+    /// What is switched on.
+    pub(crate) version: Profile,
+}
 
 /// Text as Go quotes it.
 pub(crate) fn quoted(text: &str) -> String {
@@ -113,13 +119,21 @@ pub(crate) fn shown<T: Serialize>(value: &T) -> String {
 }
 
 impl Errors {
+    /// No errors yet, by the rules of a version.
+    pub(crate) fn of(version: Profile) -> Self {
+        Self {
+            list: Vec::new(),
+            version,
+        }
+    }
+
     fn push(&mut self, path: &Path<'_>, reason: &'static str, head: String, detail: &str) {
         let message = if detail.is_empty() {
             head
         } else {
             format!("{head}: {detail}")
         };
-        self.0.push(FieldError {
+        self.list.push(FieldError {
             field: path.to_string(),
             reason,
             message,
@@ -198,7 +212,7 @@ impl Errors {
 
     /// The answer that refuses the object, if there is an error (`errors.NewInvalid`).
     pub(crate) fn into_status(self, kind: Kind, name: &str) -> Option<Status> {
-        let texts: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        let texts: Vec<String> = self.list.iter().map(ToString::to_string).collect();
         let resource = kind.resource();
         let qualified = if resource.group.is_empty() {
             resource.name.to_owned()
@@ -218,7 +232,7 @@ impl Errors {
             many => format!("[{}]", many.join(", ")),
         };
         let causes: Vec<Value> = self
-            .0
+            .list
             .iter()
             .map(|error| json!({ "reason": error.reason, "message": error.message, "field": error.field }))
             .collect();

@@ -12,6 +12,7 @@ pub(crate) mod defaults;
 mod delete;
 pub(crate) mod disruption;
 pub(crate) mod field;
+mod gated;
 mod go_types;
 pub(crate) mod hint;
 mod limits;
@@ -79,7 +80,7 @@ pub(crate) fn examine(mut object: Object) -> Vec<field::FieldError> {
     w.stamp(&mut meta);
     *object.meta_mut() = meta;
     strategy::prepare_for_create(&mut w, &mut object);
-    validation::create(&object).0
+    validation::create(w.version, &object).list
 }
 
 fn answer(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {

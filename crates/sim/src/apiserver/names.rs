@@ -1,12 +1,15 @@
 //! What names, labels and keys may look like, and what is said of those that do not
 //! (`apimachinery/pkg/util/validation/validation.go`).
 
+use crate::version::{Gate, Profile};
+
 const DNS1123_LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 const DNS1123_SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const DNS1035_LABEL: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 const QUALIFIED_NAME: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 const CONFIG_KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+const ENV_NAME: &str = "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', regex used for validation is '[-._a-zA-Z][-._a-zA-Z0-9]*')";
 
 fn dns(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit()
@@ -173,8 +176,11 @@ pub(super) fn config_key(text: &str) -> Vec<String> {
 }
 
 /// `IsRelaxedEnvVarName`
-pub(super) fn env_name(text: &str) -> Vec<String> {
+pub(super) fn env_name(version: Profile, text: &str) -> Vec<String> {
     let mut reasons = Vec::new();
+    if !version.enabled(Gate::RelaxedEnvironmentVariableValidation) {
+        return strict_env_name(text);
+    }
     if text.is_empty() {
         reasons.push("environment variable name must not be empty".to_owned());
     }
@@ -183,6 +189,23 @@ pub(super) fn env_name(text: &str) -> Vec<String> {
             "a valid environment variable name must consist only of printable ASCII characters other than '='"
                 .to_owned(),
         );
+    }
+    reasons
+}
+
+/// `IsEnvVarName`, which held before names were relaxed.
+fn strict_env_name(text: &str) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) || !text.chars().all(inner) {
+        reasons.push(ENV_NAME.to_owned());
+    }
+    // `hasChDirPrefix`
+    match text {
+        "." => reasons.push("must not be '.'".to_owned()),
+        ".." => reasons.push("must not be '..'".to_owned()),
+        _ if text.starts_with("..") => reasons.push("must not start with '..'".to_owned()),
+        _ => {}
     }
     reasons
 }

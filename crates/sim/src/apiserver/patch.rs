@@ -43,14 +43,14 @@ pub(super) fn patched(w: &World, kind: Kind, request: &Request) -> Result<Object
         }
         PatchKind::Apply => body.clone(),
     };
-    object_of(kind, request, &wanted)
+    object_of(w, kind, request, &wanted)
 }
 
 const NO_OBJECT: &str =
     "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}";
 
 /// A patched object is decoded like a new one; that its version is the stored one is known already.
-fn object_of(kind: Kind, request: &Request, wanted: &Value) -> Result<Object, Status> {
+fn object_of(w: &World, kind: Kind, request: &Request, wanted: &Value) -> Result<Object, Status> {
     let mut wanted = wanted.clone();
     let versioned = request
         .body
@@ -62,7 +62,7 @@ fn object_of(kind: Kind, request: &Request, wanted: &Value) -> Result<Object, St
     {
         meta.shift_remove("resourceVersion");
     }
-    let object = write::object(kind, request, &wanted).map_err(|status| {
+    let object = write::object(w, kind, request, &wanted).map_err(|status| {
         // What the patch makes is no object of the kind: the refusal shows it.
         let message = format!(
             "patch: Invalid value: {}: {}",
@@ -110,6 +110,6 @@ fn apply(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> 
         return write::create(w, kind, &creation);
     };
     let wanted = strategic::apply(kind.resource().name, &current, &body).map_err(|error| refusal::internal(&error))?;
-    let new = object_of(kind, request, &wanted)?;
+    let new = object_of(w, kind, request, &wanted)?;
     write::replace(w, kind, request, new)
 }

@@ -6,20 +6,23 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as core, policy::v1 as policy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::apiserver::admission;
+use crate::apiserver::{admission, gated};
 use crate::kubelet::qos::qos_class;
 use crate::objects::{Kind, Object};
+use crate::version::{Change, Profile};
 use crate::world::World;
 
 /// The annotation and the pod label by which DaemonSets counted their templates before there were revisions.
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 /// Kinds whose objects count the changes of their spec.
-pub(crate) fn has_generation(kind: Kind) -> bool {
+pub(crate) fn has_generation(version: Profile, kind: Kind) -> bool {
+    if kind == Kind::Pod {
+        return version.has(Change::PodGeneration);
+    }
     matches!(
         kind,
-        Kind::Pod
-            | Kind::Deployment
+        Kind::Deployment
             | Kind::ReplicaSet
             | Kind::StatefulSet
             | Kind::DaemonSet
@@ -37,7 +40,8 @@ pub(crate) fn has_generation(kind: Kind) -> bool {
 
 /// `PrepareForCreate`
 pub(crate) fn prepare_for_create(w: &mut World, object: &mut Object) {
-    if has_generation(object.kind()) {
+    gated::drop_disabled(w.version, None, object);
+    if has_generation(w.version, object.kind()) {
         object.meta_mut().generation = Some(1);
     }
     match object {
@@ -164,6 +168,7 @@ pub(crate) fn as_read(object: &mut Object) {
 /// `PrepareForUpdate` of the main resource: the status stays what it was, and the generation counts a changed spec.
 pub(crate) fn prepare_for_update(w: &mut World, old: &Object, new: &mut Object) {
     copy_status(old, new);
+    gated::drop_disabled(w.version, Some(old), new);
     match (old, &mut *new) {
         (Object::Pod(_), Object::Pod(new)) => admission::default_tolerations(new),
         (Object::DaemonSet(old), Object::DaemonSet(new)) => {

@@ -10,6 +10,7 @@ use crate::kubelet::qos::qos_class;
 use crate::objects::{Kind, Object, selects};
 use crate::registry::{failure, not_found};
 use crate::request::{PatchKind, Request, Status, Verb};
+use crate::version::Gate;
 use crate::world::World;
 
 /// Kinds that can be scaled.
@@ -28,6 +29,7 @@ pub(super) fn handle(w: &mut World, kind: Kind, request: &Request) -> Result<Val
         ("status", Verb::Get) if strategy::has_status(kind) => read::get(w, &key(kind, request)),
         ("ephemeralcontainers" | "resize", Verb::Get) if kind == Kind::Pod => read::get(w, &key(kind, request)),
         ("scale", _) if !SCALED.contains(&kind) => Err(refusal::no_such_resource()),
+        ("resize", _) if !w.version.enabled(Gate::InPlacePodVerticalScaling) => Err(refusal::no_such_resource()),
         ("status", Verb::Update | Verb::Patch) => status(w, kind, request),
         ("scale", Verb::Get) => scale_of(w, kind, request),
         ("scale", Verb::Update | Verb::Patch) => scale(w, kind, request),
@@ -62,7 +64,7 @@ fn wanted(w: &World, kind: Kind, request: &Request) -> Result<Object, Status> {
     if request.verb == Verb::Patch {
         return patch::patched(w, kind, request);
     }
-    write::object(kind, request, request.body.as_ref().unwrap_or(&Value::Null))
+    write::object(w, kind, request, request.body.as_ref().unwrap_or(&Value::Null))
 }
 
 fn status(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
@@ -111,9 +113,9 @@ fn check_resize(w: &World, request: &Request) -> Result<(), Status> {
         .ok_or_else(|| not_found(Kind::Pod, &request.name))?;
     defaults::default(&mut new);
     write::keep_system_metadata(&current.object, &mut new);
-    let mut errors = validation::create(&new);
+    let mut errors = validation::create(w.version, &new);
     errors
-        .0
+        .list
         .retain(|error| error.field.starts_with("spec.") && error.field != "spec.ephemeralContainers");
     if let (Some(old), Some(new)) = (current.object.as_pod(), new.as_pod()) {
         let class = qos_class(old);
@@ -306,9 +308,9 @@ fn kind_of(value: &Value) -> &'static str {
 }
 
 fn scale_invalid(name: &str, errors: field::Errors) -> Status {
-    let said: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
+    let said: Vec<String> = errors.list.iter().map(ToString::to_string).collect();
     let causes: Vec<Value> = errors
-        .0
+        .list
         .iter()
         .map(|error| json!({ "reason": error.reason, "message": error.message, "field": error.field }))
         .collect();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::decode::{Flaw, FlawKind};
 use super::field::{Errors, FieldError};
-use super::{defaults, key, notices, query, refusal, strategy, validation};
+use super::{defaults, gated, key, notices, query, refusal, strategy, validation};
 use crate::objects::{Kind, Object};
 use crate::registry::not_found;
 use crate::request::{Request, Status};
@@ -14,7 +14,7 @@ use crate::world::World;
 ///
 /// # Errors
 /// `BadRequest` for another kind, a value of a wrong type, an unknown field under strict validation.
-pub(super) fn object(kind: Kind, request: &Request, body: &Value) -> Result<Object, Status> {
+pub(super) fn object(w: &World, kind: Kind, request: &Request, body: &Value) -> Result<Object, Status> {
     let resource = kind.resource();
     let text = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default();
     let (version, given) = (text("apiVersion"), text("kind"));
@@ -44,7 +44,14 @@ pub(super) fn object(kind: Kind, request: &Request, body: &Value) -> Result<Obje
         );
         return Err(refusal::bad_request(&message));
     }
-    let (object, flaws) = decode(kind, body);
+    let mut body = std::borrow::Cow::Borrowed(body);
+    let newer = if gated::lacks_fields(w.version) {
+        gated::take_unknown(w.version, resource.name, body.to_mut())
+    } else {
+        Vec::new()
+    };
+    let (object, mut flaws) = decode(kind, &body);
+    flaws.extend(newer);
     if let Some(flaw) = flaws.iter().find(|flaw| flaw.kind == FlawKind::WrongType) {
         return Err(refusal::cannot_be_handled(kind, &flaw.message));
     }
@@ -78,7 +85,7 @@ fn said(flaws: &[Flaw]) -> String {
 
 pub(super) fn create(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
     let body = request.body.as_ref().unwrap_or(&Value::Null);
-    let object = object(kind, request, body)?;
+    let object = object(w, kind, request, body)?;
     if object
         .meta()
         .resource_version
@@ -90,7 +97,7 @@ pub(super) fn create(w: &mut World, kind: Kind, request: &Request) -> Result<Val
         ));
     }
     let object = w.prepare(object)?;
-    if let Some(status) = validation::create(&object).into_status(kind, object.name()) {
+    if let Some(status) = validation::create(w.version, &object).into_status(kind, object.name()) {
         return Err(status);
     }
     check_addresses(w, &object)?;
@@ -107,7 +114,7 @@ fn check_addresses(w: &World, object: &Object) -> Result<(), Status> {
         return Ok(());
     };
     let mut errors = Errors::default();
-    errors.0.push(FieldError {
+    errors.list.push(FieldError {
         field,
         reason: "FieldValueInvalid",
         message: format!("Invalid value: {value}: {why}"),
@@ -139,7 +146,7 @@ pub(crate) fn decode(kind: Kind, body: &Value) -> (Option<Object>, Vec<Flaw>) {
 
 pub(super) fn update(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
     let body = request.body.as_ref().unwrap_or(&Value::Null);
-    let new = object(kind, request, body)?;
+    let new = object(w, kind, request, body)?;
     check_name(&new, request)?;
     check_uid(w, kind, request, &new)?;
     replace(w, kind, request, new)
@@ -199,7 +206,7 @@ pub(super) fn replace(w: &mut World, kind: Kind, request: &Request, mut new: Obj
     defaults::default(&mut new);
     keep_system_metadata(&current.object, &mut new);
     strategy::prepare_for_update(w, &current.object, &mut new);
-    if let Some(status) = validation::update(&current.object, &new).into_status(kind, new.name()) {
+    if let Some(status) = validation::update(w.version, &current.object, &new).into_status(kind, new.name()) {
         return Err(status);
     }
     check_addresses(w, &new)?;

@@ -10,6 +10,7 @@ use super::workqueue::WorkQueue;
 use crate::objects::{Key, Kind, Object, RESOURCES, is_terminal};
 use crate::registry::DeleteOptions;
 use crate::time::SimDuration;
+use crate::version::Gate;
 use crate::world::{Controller, World};
 
 /// How long deletion waits at first, so that every API server has seen it (`namespaceDeletionGracePeriod`).
@@ -73,7 +74,7 @@ impl Namespaces {
         }
         let mut left = Left::default();
         let estimate = left.delete_all(w, &key.name, Kind::Pod);
-        if left.counts.is_empty() {
+        if left.counts.is_empty() || !w.version.enabled(Gate::OrderedNamespaceDeletion) {
             for resource in RESOURCES
                 .iter()
                 .filter(|resource| resource.namespaced && resource.kind != Kind::Pod)

@@ -140,7 +140,7 @@ fn fits(node: &core::Node, pods: usize, used: &Amounts, ports: &[HostPort], pod:
                 .any(|toleration| tolerates(toleration, taint))
         });
     if bad.is_some() {
-        let text = "node(s) had untolerated taint(s)";
+        let text = "node(s) had taints that the pod didn't tolerate";
         return Err(refusal(
             "TaintToleration",
             format!("Predicate TaintToleration failed: {text}"),

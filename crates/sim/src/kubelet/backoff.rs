@@ -28,6 +28,11 @@ impl Backoff {
         }
     }
 
+    /// Forgets all entries.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+    }
+
     /// The present wait of `key`; zero if it has none.
     pub fn get(&self, key: &str) -> SimDuration {
         self.entries.get(key).map_or(SimDuration::ZERO, |entry| entry.backoff)

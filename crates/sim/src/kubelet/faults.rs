@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::backoff::Backoff;
-use super::node::{BACKOFF_FIRST, BACKOFF_MAX, Health, Kubelet};
+use super::node::{Health, Kubelet, crash_backoff};
 use super::processes::signal_named;
 use super::runtime_status::State;
 use super::worker::{PodVersion, Work, Worker};
@@ -207,8 +206,8 @@ impl Kubelet {
     /// results are forgotten.
     fn start_process_again(&mut self, w: &mut World) {
         self.started_at = Some(w.now);
-        self.crash_backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_MAX);
-        self.puller.forget(BACKOFF_FIRST, BACKOFF_MAX);
+        self.crash_backoff = crash_backoff(w);
+        self.puller.forget();
         self.relist_planned = false;
         self.changed.clear();
         let mut known: BTreeMap<Arc<str>, Worker> = std::mem::take(&mut self.pods);

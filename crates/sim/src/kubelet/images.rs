@@ -13,6 +13,7 @@ use crate::latency;
 use crate::runtime::catalogue::{Catalogue, Lookup, Reference, Repository};
 use crate::time::{SimDuration, SimTime};
 use crate::trace::{RuntimeEvent, What};
+use crate::version::{Change, Gate};
 use crate::world::World;
 
 /// A node's images and its queue of pulls.
@@ -54,8 +55,8 @@ impl Puller {
     }
 
     /// After a restart of the kubelet its back-off is forgotten; the images are still there.
-    pub(super) fn forget(&mut self, initial: SimDuration, max: SimDuration) {
-        self.backoff = Backoff::new(initial, max);
+    pub(super) fn forget(&mut self) {
+        self.backoff.clear();
         self.errors.clear();
         self.queue.clear();
         self.active = None;
@@ -135,8 +136,10 @@ impl Kubelet {
         };
         let policy = container.image_pull_policy.as_deref().unwrap_or("IfNotPresent");
         if policy != "Always" && self.puller.has(&w.catalogue, &reference) {
-            let message =
-                format!("Container image \"{image}\" already present on machine and can be accessed by the pod");
+            let mut message = format!("Container image \"{image}\" already present on machine");
+            if w.version.enabled(Gate::KubeletEnsureSecretPulledImages) {
+                message += " and can be accessed by the pod";
+            }
             self.pod_event(w, worker, field, "Normal", "Pulled", message);
             Self::first(worker, [Step::CreateContainer { group, index }]);
             return;
@@ -275,12 +278,16 @@ impl Kubelet {
             Outcome::Pulled { size } => {
                 self.puller.pulled.insert(full_name(&pull.reference));
                 let millis = |span: SimDuration| SimDuration(span.0 / 1_000_000 * 1_000_000);
-                Ok(format!(
-                    "Successfully pulled image \"{}\" in {} ({} including waiting). Image size: {size} bytes.",
+                let mut message = format!(
+                    "Successfully pulled image \"{}\" in {} ({} including waiting)",
                     pull.image,
                     millis(w.now.since(pull.began)),
                     millis(w.now.since(pull.asked)),
-                ))
+                );
+                if w.version.has(Change::PulledEventWithSize) {
+                    message += &format!(". Image size: {size} bytes.");
+                }
+                Ok(message)
             }
             Outcome::Failed { error } => {
                 let now = w.now;

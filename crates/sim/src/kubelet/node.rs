@@ -19,6 +19,7 @@ use crate::objects::{Key, Kind, is_terminal};
 use crate::runtime::files::Tree;
 use crate::time::{SimDuration, SimTime};
 use crate::trace::RecordId;
+use crate::version::Gate;
 use crate::world::{Actor, World};
 
 /// Whether a kubelet works.
@@ -70,8 +71,8 @@ pub struct Kubelet {
 /// The period of the PLEG's relist and of the sync loop's tick.
 const TICK: SimDuration = SimDuration::from_secs(1);
 /// First and longest wait of the back-off of restarts and of image pulls.
-pub(super) const BACKOFF_FIRST: SimDuration = SimDuration::from_secs(10);
-pub(super) const BACKOFF_MAX: SimDuration = SimDuration::from_secs(300);
+const BACKOFF_FIRST: SimDuration = SimDuration::from_secs(10);
+const BACKOFF_MAX: SimDuration = SimDuration::from_secs(300);
 
 impl Kubelet {
     /// The kubelet of the node with that index.
@@ -88,7 +89,7 @@ impl Kubelet {
             tick_phase: w.rng.between(SimDuration::ZERO, TICK),
             relist_planned: false,
             changed: BTreeSet::new(),
-            crash_backoff: Backoff::new(BACKOFF_FIRST, BACKOFF_MAX),
+            crash_backoff: crash_backoff(w),
             puller: Puller::new(BACKOFF_FIRST, BACKOFF_MAX),
             files: Tree::default(),
             started_at: None,
@@ -395,6 +396,14 @@ impl Kubelet {
     pub(crate) fn actor(&self) -> Actor {
         Actor::Kubelet(self.node)
     }
+}
+
+/// The table of waits before containers are restarted (`newCrashLoopBackOff`).
+pub(super) fn crash_backoff(w: &World) -> Backoff {
+    if w.version.enabled(Gate::ReduceDefaultCrashLoopBackOffDecay) {
+        return Backoff::new(SimDuration::from_secs(1), SimDuration::from_secs(60));
+    }
+    Backoff::new(BACKOFF_FIRST, BACKOFF_MAX)
 }
 
 /// Conditions that are not the kubelet's (readiness gates and the like).

@@ -11,6 +11,7 @@ use crate::latency;
 use crate::resources::is_sidecar;
 use crate::runtime::catalogue::Reference;
 use crate::trace::{RuntimeEvent, What};
+use crate::version::{Change, Gate};
 use crate::world::{PodAddress, World};
 
 impl Kubelet {
@@ -171,7 +172,14 @@ impl Kubelet {
             None => logged.map_or(0, |highest| highest + 1),
         };
         worker.restarts_logged.insert(container.name.clone(), restart_count);
-        self.pod_event(w, worker, field, "Normal", "Created", "Container created".to_owned());
+        let created = if w.version.has(Change::EventsWithoutContainerName) {
+            "Container created".to_owned()
+        } else if w.version.has(Change::CreatedEventWithColon) {
+            format!("Created container: {}", container.name)
+        } else {
+            format!("Created container {}", container.name)
+        };
+        self.pod_event(w, worker, field, "Normal", "Created", created);
         let sandbox = worker
             .sandboxes
             .last()
@@ -190,6 +198,12 @@ impl Kubelet {
         if let Some(resources) = worker.allocated.get(&container.name).cloned() {
             worker.actual.insert(container.name.clone(), resources);
         }
+        // What an older object still has when the gate is off again has no effect.
+        let own_signal = container
+            .lifecycle
+            .as_ref()
+            .and_then(|lifecycle| lifecycle.stop_signal.clone())
+            .filter(|_| w.version.enabled(Gate::ContainerStopSignals));
         worker.prune(&container.name);
         worker.instances.push(Instance {
             record: ContainerRecord {
@@ -208,7 +222,8 @@ impl Kubelet {
             index,
             processes: None,
             spec: Some(spec),
-            stop_signal: Some(repository.stop_signal.clone())
+            stop_signal: own_signal
+                .or_else(|| Some(repository.stop_signal.clone()))
                 .filter(|signal| !signal.is_empty())
                 .unwrap_or_else(|| "SIGTERM".to_owned()),
             wake: 0,
@@ -273,7 +288,12 @@ impl Kubelet {
         let record = w.record(Some(worker.reference()), Some(&name), What::Runtime { event });
         worker.runtime_causes.push(record);
         self.runtime_changed(w, worker);
-        self.pod_event(w, worker, field, "Normal", "Started", "Container started".to_owned());
+        let started = if w.version.has(Change::EventsWithoutContainerName) {
+            "Container started".to_owned()
+        } else {
+            format!("Started container {name}")
+        };
+        self.pod_event(w, worker, field, "Normal", "Started", started);
         let saved = std::mem::replace(&mut w.causes, vec![record]);
         self.run_processes(w, worker, &id);
         w.causes = saved;

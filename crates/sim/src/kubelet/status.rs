@@ -20,6 +20,7 @@ use super::{conditions, qos};
 use crate::latency;
 use crate::resources::is_sidecar;
 use crate::time::{SimDuration, SimTime};
+use crate::version::{Change, Gate};
 use crate::world::World;
 
 /// How often the kubelet compares what it says with what the API shows.
@@ -191,7 +192,7 @@ impl Kubelet {
         }
         status.phase = Some(phase.to_owned());
         self.update_probed(w, worker, &mut status);
-        self.add_conditions(worker, &mut status, before_verdict);
+        self.add_conditions(w, worker, &mut status, before_verdict);
         status
     }
 
@@ -199,6 +200,7 @@ impl Kubelet {
         let spec = worker.spec();
         let old = worker.status.as_ref().or(worker.pod.status.as_ref());
         let none = Vec::new();
+        let resizable = w.version.enabled(Gate::InPlacePodVerticalScaling);
         let time = |at: SimTime| w.time_of(at);
         let conversion = Conversion {
             pod: &worker.pod,
@@ -223,6 +225,11 @@ impl Kubelet {
             for status in statuses {
                 if let Some(container) = containers.iter().find(|container| container.name == status.name) {
                     describe(container, status);
+                    if !resizable {
+                        // What a container has been given is told since it can change.
+                        status.allocated_resources = None;
+                        status.resources = None;
+                    }
                 }
             }
         }
@@ -241,12 +248,15 @@ impl Kubelet {
             .map(str::to_owned)
             .or_else(|| host_network.then(|| self.ip.clone()));
         core::PodStatus {
-            observed_generation: worker.pod.metadata.generation,
+            observed_generation: w.observed(&worker.pod.metadata),
             container_statuses: Some(regular),
             init_container_statuses: has_init.then_some(init_statuses),
             ephemeral_container_statuses: (!ephemeral.is_empty()).then_some(ephemeral_statuses),
             host_ip: Some(self.ip.clone()),
-            host_ips: Some(vec![core::HostIP { ip: self.ip.clone() }]),
+            host_ips: w
+                .version
+                .enabled(Gate::PodHostIPs)
+                .then(|| vec![core::HostIP { ip: self.ip.clone() }]),
             pod_ips: ip.as_ref().map(|ip| vec![core::PodIP { ip: ip.clone() }]),
             pod_ip: ip,
             start_time: worker.start_time.map(|at| w.time_of(at)),
@@ -302,9 +312,12 @@ impl Kubelet {
                 );
                 status.started = Some(flags.started);
                 status.ready = flags.ready;
-                // Since 1.35 a restart of the kubelet does not take readiness from a container that has it.
+                // A restart of the kubelet once took readiness from a container that had it.
                 if flags.trigger {
-                    if worker.restored && was.is_some_and(|was| was.ready) {
+                    if worker.restored
+                        && !w.version.enabled(Gate::ChangeContainerStatusOnKubeletRestart)
+                        && was.is_some_and(|was| was.ready)
+                    {
                         status.ready = true;
                     }
                     triggered.push(status.name.clone());
@@ -316,7 +329,7 @@ impl Kubelet {
         }
     }
 
-    fn add_conditions(&self, worker: &Worker, status: &mut core::PodStatus, phase: &'static str) {
+    fn add_conditions(&self, w: &World, worker: &Worker, status: &mut core::PodStatus, phase: &'static str) {
         let spec = worker.spec();
         let old = worker.status.as_ref().or(worker.pod.status.as_ref());
         let old_conditions = old.and_then(|old| old.conditions.as_deref()).unwrap_or_default();
@@ -352,6 +365,9 @@ impl Kubelet {
             conditions::containers_ready(spec, statuses, phase),
             conditions::pod_scheduled(),
         ];
+        if !w.version.enabled(Gate::PodReadyToStartContainersCondition) {
+            own.remove(0);
+        }
         if has_restart_all_rule(spec) {
             let anything_left = spec
                 .init_containers
@@ -363,7 +379,7 @@ impl Kubelet {
             own.push(conditions::all_containers_restarting(restarting, phase));
         }
         for condition in &mut own {
-            condition.observed_generation = worker.pod.metadata.generation;
+            condition.observed_generation = w.observed(&worker.pod.metadata);
         }
         all.extend(own);
         status.conditions = Some(all);
@@ -371,10 +387,12 @@ impl Kubelet {
 
     /// Tells the API at once that the sandbox is up; everything else stays as it was (`kubelet.go OnPodSandboxReady`).
     pub(super) fn announce_sandbox(&mut self, w: &mut World, worker: &mut Worker) {
-        let Some(mut status) = worker.status.clone() else {
+        let announced =
+            w.version.has(Change::SandboxAnnounced) && w.version.enabled(Gate::PodReadyToStartContainersCondition);
+        let Some(mut status) = worker.status.clone().filter(|_| announced) else {
             return;
         };
-        let generation = worker.pod.metadata.generation;
+        let generation = w.observed(&worker.pod.metadata);
         for condition in status.conditions.iter_mut().flatten() {
             if condition.type_ == "PodReadyToStartContainers" {
                 condition.status = "True".to_owned();
@@ -530,7 +548,7 @@ impl Kubelet {
             conditions::containers_ready(spec, Some(&statuses), &phase),
         ];
         for mut condition in fresh {
-            condition.observed_generation = worker.pod.metadata.generation;
+            condition.observed_generation = w.observed(&worker.pod.metadata);
             if let Some(known) = status
                 .conditions
                 .iter_mut()
@@ -562,7 +580,7 @@ impl Kubelet {
         worker.terminated_done = true;
         worker.last_phase = "Failed";
         worker.status = Some(core::PodStatus {
-            observed_generation: worker.pod.metadata.generation,
+            observed_generation: w.observed(&worker.pod.metadata),
             phase: Some("Failed".to_owned()),
             reason: Some(reason.to_owned()),
             message: Some(format!("Pod was rejected: {message}")),

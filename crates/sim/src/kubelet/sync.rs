@@ -11,6 +11,7 @@ use crate::latency;
 use crate::registry::DeleteOptions;
 use crate::time::{SimDuration, SimTime};
 use crate::trace::{RuntimeEvent, What};
+use crate::version::{Change, Gate};
 use crate::world::World;
 
 /// A pod is synced again after this, stretched.
@@ -351,10 +352,13 @@ impl Kubelet {
         }
         let delay = match sync.error {
             None => RESYNC,
-            Some(SyncError::CrashLoopBackOff(expiry)) => SimDuration(expiry.since(now).0.min(RESYNC.0)),
+            Some(SyncError::CrashLoopBackOff(expiry)) if w.version.has(Change::RequeueAtBackOffEnd) => {
+                SimDuration(expiry.since(now).0.min(RESYNC.0))
+            }
+            Some(SyncError::CrashLoopBackOff(_)) => ERROR_RETRY,
             Some(SyncError::Other) => ERROR_RETRY,
         };
-        if sync.did_something && sync.error.is_none() {
+        if sync.did_something && sync.error.is_none() && w.version.enabled(Gate::PLEGOnDemandRelist) {
             self.plan(w, now + latency::RELIST_ON_DEMAND, worker, PodEvent::Relist);
         }
         if sync.reset {

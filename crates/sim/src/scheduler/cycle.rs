@@ -15,10 +15,13 @@ use super::plugins::{
     node_resources_fit, node_unschedulable, pod_topology_spread, taint_toleration, volume_binding, volume_restrictions,
 };
 use super::pod::{Labels, PodInfo};
+use crate::version::Profile;
 
 /// What plugins look up beside nodes and pods.
 #[derive(Clone, Debug, Default)]
 pub struct Listers {
+    /// What is switched on.
+    pub version: Profile,
     /// Labels of the namespaces.
     pub namespaces: BTreeMap<String, Labels>,
     /// What selects the pods of the Service or controller that the pod belongs to.
@@ -98,7 +101,7 @@ impl<'a> Cycle<'a> {
     pub fn filter(&self, state: &FilterState, node: &NodeInfo) -> Option<Rejection> {
         node_unschedulable::filter(self.pod, node)
             .or_else(|| node_name::filter(self.pod, node))
-            .or_else(|| taint_toleration::filter(self.pod, node))
+            .or_else(|| taint_toleration::filter(self.listers.version, self.pod, node))
             .or_else(|| node_affinity::filter(self.pod, node))
             .or_else(|| node_ports::filter(self.info, node))
             .or_else(|| node_resources_fit::filter(self.info, node))
@@ -239,8 +242,8 @@ impl<'a> Cycle<'a> {
         if let Some(scores) = inter_pod_affinity::scores(self.cache, self.info, nodes, &self.listers.namespaces) {
             give(Plugin::InterPodAffinity, 2, scores);
         }
-        if node_resources_balanced_allocation::applies(self.info) {
-            let scores = each(&|node| node_resources_balanced_allocation::score(self.info, node));
+        if node_resources_balanced_allocation::applies(self.listers.version, self.info) {
+            let scores = each(&|node| node_resources_balanced_allocation::score(self.listers.version, self.info, node));
             give(Plugin::NodeResourcesBalancedAllocation, 1, scores);
         }
         give(

@@ -84,6 +84,21 @@ pub fn helps(
     }
 }
 
+/// Whether the change is one of those that a plugin registered for, which is all that counts without queueing hints
+/// (`EventsToRegister`).
+pub fn concerns(plugin: Plugin, change: Change<'_>) -> bool {
+    let node = matches!(change, Change::NodeAdded(_) | Change::NodeUpdated(..));
+    match plugin {
+        Plugin::NodeUnschedulable | Plugin::NodeName | Plugin::TaintToleration | Plugin::NodeAffinity => node,
+        Plugin::NodePorts | Plugin::NodeResourcesFit => node || matches!(change, Change::PodDeleted(_)),
+        Plugin::VolumeBinding => node || matches!(change, Change::ClaimAdded),
+        Plugin::VolumeRestrictions => matches!(change, Change::PodDeleted(_) | Change::ClaimAdded),
+        Plugin::PodTopologySpread => !matches!(change, Change::ClaimAdded),
+        Plugin::InterPodAffinity => !matches!(change, Change::ClaimAdded | Change::NodeDeleted(_)),
+        Plugin::NodeResourcesBalancedAllocation | Plugin::ImageLocality => false,
+    }
+}
+
 fn resources(change: Change<'_>, info: &PodInfo) -> bool {
     let wanted = &info.requests;
     let fits = |node: &NodeInfo| {

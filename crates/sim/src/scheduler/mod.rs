@@ -35,10 +35,13 @@ use crate::objects::{Key, Kind, Object, controller_of, is_terminal, selects};
 use crate::registry::DeleteOptions;
 use crate::time::{SimDuration, SimTime};
 use crate::trace::RecordId;
+use crate::version::{self, Gate};
 use crate::world::World;
 
 /// Every node that exists is named in the decision's record up to this many nodes; beyond, reasons are only counted.
 const MAX_NODES_IN_RECORD: usize = 20;
+/// How often pods are looked for whose back-off is over (`flushBackoffQCompleted`).
+const BACKOFF_PERIOD: SimDuration = SimDuration::from_secs(1);
 /// How often pods are looked for that have waited too long (`flushUnschedulablePodsLeftover`).
 const LEFTOVER_PERIOD: SimDuration = SimDuration::from_secs(30);
 
@@ -82,6 +85,13 @@ pub struct Scheduler {
     next_start: usize,
     cycle_planned: bool,
     leftover_planned: bool,
+    /// When pods that back off are looked at next.
+    flush_planned: Option<SimTime>,
+}
+
+/// Whether a pod that backs off is tried early when nothing else is due.
+fn impatient(w: &World) -> bool {
+    w.version.enabled(Gate::SchedulerPopFromBackoffQ)
 }
 
 impl Scheduler {
@@ -102,7 +112,7 @@ impl Scheduler {
         match event {
             SchedulerEvent::Cycle => {
                 self.cycle_planned = false;
-                if let Some(queued) = self.queue.pop() {
+                if let Some(queued) = self.queue.pop(impatient(w)) {
                     self.schedule_one(w, queued);
                 }
             }
@@ -119,7 +129,21 @@ impl Scheduler {
     }
 
     fn plan_cycle(&mut self, w: &mut World) {
-        if self.queue.has_due() && !self.cycle_planned {
+        if let Some(until) = self.queue.backoff_ends().filter(|_| !impatient(w)) {
+            // The queue looks once a second for pods whose back-off is over.
+            let next = SimTime(until.0.max(w.now.0 + 1).div_ceil(BACKOFF_PERIOD.0) * BACKOFF_PERIOD.0);
+            if self.flush_planned != Some(next) {
+                self.flush_planned = Some(next);
+                w.schedule(
+                    next,
+                    Event::Scheduler {
+                        event: SchedulerEvent::FlushBackoff,
+                        causes: Vec::new(),
+                    },
+                );
+            }
+        }
+        if self.queue.has_due(impatient(w)) && !self.cycle_planned {
             self.cycle_planned = true;
             w.after(
                 latency::SCHEDULING_CYCLE,
@@ -286,13 +310,17 @@ impl Scheduler {
             return;
         }
         let namespaces = namespaces(w);
+        let hinted = w.version.enabled(Gate::SchedulerQueueingHints);
         self.queue.move_where(w.now, &w.causes, aligner(w), |queued| {
             let key = &queued.info.key;
             w.pod(&key.namespace, &key.name).is_some_and(|pod| {
-                queued
-                    .rejectors
-                    .iter()
-                    .any(|plugin| hints::helps(*plugin, change, pod, &queued.info, &namespaces))
+                queued.rejectors.iter().any(|plugin| {
+                    if hinted {
+                        hints::helps(*plugin, change, pod, &queued.info, &namespaces)
+                    } else {
+                        hints::concerns(*plugin, change)
+                    }
+                })
             })
         });
     }
@@ -416,6 +444,8 @@ impl Scheduler {
             } => {
                 let message = if found.pre_filter.is_some() {
                     message
+                } else if !w.version.enabled(Gate::DynamicResourceAllocation) {
+                    format!("preemption: {message}")
                 } else {
                     format!("no new claims to deallocate, preemption: {message}")
                 };
@@ -517,7 +547,11 @@ impl Scheduler {
             ..DeleteOptions::default()
         };
         if w.delete(&victim.key, &options).is_ok() {
-            let message = format!("Preempted by pod {} on node {node}", preemptor.uid);
+            let message = if w.version.has(version::Change::PreemptedEventWithUid) {
+                format!("Preempted by pod {} on node {node}", preemptor.uid)
+            } else {
+                format!("Preempted by a pod on node {node}")
+            };
             emit(w, &stored.object, "Normal", "Preempted", message);
         }
     }
@@ -587,6 +621,7 @@ fn listers(w: &World, pod: &core::Pod) -> Listers {
             _ => None,
         });
     Listers {
+        version: w.version,
         namespaces: namespaces(w),
         owners: owner_selector(w, pod),
         budgets: budgets.collect(),

@@ -77,9 +77,14 @@ impl SchedulingQueue {
         self.pods.get(key)
     }
 
-    /// Whether a pod could be taken out now.
-    pub fn has_due(&self) -> bool {
-        !self.active.is_empty() || !self.backoff.is_empty()
+    /// Whether a pod could be taken out now; `impatient` as for [`SchedulingQueue::pop`].
+    pub fn has_due(&self, impatient: bool) -> bool {
+        !self.active.is_empty() || impatient && !self.backoff.is_empty()
+    }
+
+    /// When the first pod that backs off is due.
+    pub fn backoff_ends(&self) -> Option<SimTime> {
+        self.backoff.keys().next().map(|(until, _)| *until)
     }
 
     /// Whether some pod waits for the cluster to change.
@@ -169,14 +174,14 @@ impl SchedulingQueue {
         self.pods.remove(key)
     }
 
-    /// The next pod: of those that are due, or else the first of those that back off, which need not wait while the
-    /// scheduler is idle (`SchedulerPopFromBackoffQ`).
-    pub fn pop(&mut self) -> Option<Queued> {
+    /// The next pod: of those that are due, or else, if the scheduler is `impatient` (`SchedulerPopFromBackoffQ`), the first of
+    /// those that back off, which need not wait while the scheduler is idle.
+    pub fn pop(&mut self, impatient: bool) -> Option<Queued> {
         let key = self
             .active
             .values()
             .next()
-            .or_else(|| self.backoff.values().next())?
+            .or_else(|| self.backoff.values().next().filter(|_| impatient))?
             .clone();
         self.remove(&key)
     }
@@ -257,7 +262,7 @@ mod tests {
     }
 
     fn names(queue: &mut SchedulingQueue) -> Vec<String> {
-        std::iter::from_fn(|| queue.pop())
+        std::iter::from_fn(|| queue.pop(true))
             .map(|queued| queued.info.key.name.to_string())
             .collect()
     }
@@ -282,15 +287,18 @@ mod tests {
     fn a_pod_that_backs_off_is_taken_when_nothing_else_is_due() {
         let mut queue = SchedulingQueue::default();
         queue.add(SimTime(0), pod("a", 0), false, Vec::new());
-        let queued = queue.pop().expect("a pod is due");
+        let queued = queue.pop(true).expect("a pod is due");
         queue.put_back(SimTime(0), queued, BTreeSet::from([Plugin::NodeResourcesFit]));
-        assert!(!queue.has_due());
+        assert!(!queue.has_due(true));
         queue.move_where(
             SimTime(1),
             &[],
             |at| at,
             |queued| queued.rejectors.contains(&Plugin::NodeResourcesFit),
         );
+        assert!(queue.has_due(true));
+        assert!(!queue.has_due(false));
+        assert!(queue.pop(false).is_none());
         queue.add(SimTime(2), pod("b", 0), false, Vec::new());
         assert_eq!(names(&mut queue), ["b", "a"]);
     }

@@ -81,6 +81,8 @@ pub struct Profile {
     version: Version,
     /// One bit a [`Gate`], in the order of [`Gate::ALL`].
     enabled: u128,
+    /// The gates that the version has.
+    known: u128,
 }
 
 impl Default for Profile {
@@ -92,10 +94,16 @@ impl Default for Profile {
 impl Profile {
     /// A version as it comes.
     pub fn of(version: Version) -> Self {
-        let mut profile = Self { version, enabled: 0 };
+        let mut profile = Self {
+            version,
+            enabled: 0,
+            known: 0,
+        };
         for gate in Gate::ALL {
-            let on = entries(gate.name()).is_some_and(|entries| state(entries, version).is_some_and(|entry| entry.on));
-            profile.set(*gate, on);
+            if let Some(entry) = entries(gate.name()).and_then(|entries| state(entries, version)) {
+                profile.known |= bit(*gate);
+                profile.set(*gate, entry.on);
+            }
         }
         profile
     }
@@ -118,6 +126,11 @@ impl Profile {
     /// Whether a feature is on.
     pub fn enabled(self, gate: Gate) -> bool {
         self.enabled & bit(gate) != 0
+    }
+
+    /// Whether the version has the gate at all, on or off: the fields behind it are in its types.
+    pub fn knows(self, gate: Gate) -> bool {
+        self.known & bit(gate) != 0
     }
 
     /// Whether a change that has no gate is in this version.

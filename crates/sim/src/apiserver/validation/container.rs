@@ -12,6 +12,7 @@ use super::volume::descending_path;
 use crate::apiserver::field::{Errors, Path, shown};
 use crate::apiserver::names;
 use crate::quantity::{self, Quantity};
+use crate::version::Gate;
 
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 
@@ -29,7 +30,11 @@ pub(super) fn containers(e: &mut Errors, list: &[core::Container], path: &Path<'
         }
         lifecycle(e, container, &at, context);
         probes(e, container, &at, context);
-        restart_policy(e, container, &at);
+        if e.version.enabled(Gate::ContainerRestartRules) {
+            restart_policy(e, container, &at);
+        } else if container.restart_policy.is_some() {
+            e.forbidden(&at.child("restartPolicy"), "may not be set for non-init containers");
+        }
     }
     let mut taken = BTreeSet::new();
     for (index, container) in list.iter().enumerate() {
@@ -49,7 +54,11 @@ pub(super) fn init_containers(
     for (index, container) in list.iter().enumerate() {
         let at = path.index(index);
         common(e, container, &at, context);
-        restart_policy(e, container, &at);
+        if e.version.enabled(Gate::ContainerRestartRules) {
+            restart_policy(e, container, &at);
+        } else if let Some(other) = container.restart_policy.as_deref().filter(|policy| *policy != "Always") {
+            e.unsupported(&at.child("restartPolicy"), other, &["Always"]);
+        }
         if !names.insert(container.name.as_str()) {
             e.duplicate(&at.child("name"), &container.name);
         }
@@ -175,7 +184,11 @@ fn env(e: &mut Errors, list: &[core::EnvVar], path: &Path<'_>) {
         if variable.name.is_empty() {
             e.required(&at.child("name"), "");
         } else {
-            e.invalid_for(&at.child("name"), &variable.name, names::env_name(&variable.name));
+            e.invalid_for(
+                &at.child("name"),
+                &variable.name,
+                names::env_name(e.version, &variable.name),
+            );
         }
         if let Some(source) = &variable.value_from {
             value_from(
@@ -311,7 +324,7 @@ fn env_from(e: &mut Errors, list: &[core::EnvFromSource], path: &Path<'_>) {
     for (index, source) in list.iter().enumerate() {
         let at = path.index(index);
         if let Some(prefix) = source.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
-            e.invalid_for(&at.child("prefix"), prefix, names::env_name(prefix));
+            e.invalid_for(&at.child("prefix"), prefix, names::env_name(e.version, prefix));
         }
         let maps = [
             (
@@ -522,9 +535,14 @@ fn handler(e: &mut Errors, handler: &Handler<'_>, path: &Path<'_>, context: &Con
     if let Some(sleep) = handler.sleep
         && first(e, path, "sleep")
         && let Some(grace) = context.grace
-        && !(0..=grace).contains(&sleep.seconds)
+        && let (least, must_be) = if e.version.enabled(Gate::PodLifecycleSleepActionAllowZero) {
+            (0, "non-negative")
+        } else {
+            (1, "greater than 0")
+        }
+        && !(least..=grace).contains(&sleep.seconds)
     {
-        let detail = format!("must be non-negative and less than terminationGracePeriodSeconds ({grace})");
+        let detail = format!("must be {must_be} and less than terminationGracePeriodSeconds ({grace})");
         e.invalid(&path.child("sleep"), sleep.seconds, &detail);
     }
     if count == 0 {
@@ -638,8 +656,13 @@ fn restart_policy(e: &mut Errors, container: &core::Container, path: &Path<'_>) 
     }
     for (index, rule) in rules.iter().enumerate() {
         let at = rules_path.index(index);
-        if !matches!(rule.action.as_str(), "Restart" | "RestartAllContainers") {
-            e.unsupported(&at.child("action"), &rule.action, &["Restart", "RestartAllContainers"]);
+        let actions: &[&str] = if e.version.enabled(Gate::RestartAllContainersOnContainerExits) {
+            &["Restart", "RestartAllContainers"]
+        } else {
+            &["Restart"]
+        };
+        if !actions.contains(&rule.action.as_str()) {
+            e.unsupported(&at.child("action"), &rule.action, actions);
         }
         let codes = at.child("exitCodes");
         match &rule.exit_codes {

@@ -205,7 +205,7 @@ fn failure_policy(e: &mut Errors, spec: &batch::JobSpec, policy: &batch::PodFail
             (false, false) => "specifying one of OnExitCodes and OnPodConditions is required",
             _ => continue,
         };
-        e.0.push(crate::apiserver::field::FieldError {
+        e.list.push(crate::apiserver::field::FieldError {
             field: at.to_string(),
             reason: "FieldValueInvalid",
             message: format!("Invalid value: {detail}"),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::apiserver::field::{Errors, Path, quoted, shown};
 use crate::apiserver::names;
 use crate::objects::{Kind, Object};
+use crate::version::{Gate, Profile};
 
 /// Annotations of an object, all together (`TotalAnnotationSizeLimitB`).
 const ANNOTATIONS: usize = 256 << 10;
@@ -25,13 +26,13 @@ pub(super) fn object(e: &mut Errors, object: &Object) {
         } else {
             prefix.to_owned()
         };
-        let mut reasons = name(kind, &whole);
+        let mut reasons = name(e.version, kind, &whole);
         reasons.truncate(if whole == prefix { usize::MAX } else { reasons.len() });
         e.invalid_for(&path.child("generateName"), prefix, reasons);
     }
     match meta.name.as_deref().unwrap_or_default() {
         "" => e.required(&path.child("name"), "name or generateName is required"),
-        given => e.invalid_for(&path.child("name"), given, name(kind, given)),
+        given => e.invalid_for(&path.child("name"), given, name(e.version, kind, given)),
     }
     common(e, meta, &path);
 }
@@ -137,9 +138,10 @@ pub(super) fn update(e: &mut Errors, old: &ObjectMeta, new: &ObjectMeta) {
 }
 
 /// What the name of a kind may not be.
-fn name(kind: Kind, name: &str) -> Vec<String> {
+fn name(version: Profile, kind: Kind, name: &str) -> Vec<String> {
     match kind {
         Kind::Namespace => names::dns1123_label(name),
+        Kind::Service if version.enabled(Gate::RelaxedServiceNameValidation) => names::dns1123_label(name),
         Kind::Service => names::dns1035_label(name),
         Kind::CronJob => {
             let mut reasons = names::dns1123_subdomain(name);

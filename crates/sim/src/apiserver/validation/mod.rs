@@ -16,12 +16,13 @@ mod workload;
 pub(crate) use update::update;
 
 use crate::objects::Object;
+use crate::version::Profile;
 
 use super::field::Errors;
 
 /// What is wrong with a new object.
-pub(crate) fn create(object: &Object) -> Errors {
-    let mut errors = Errors::default();
+pub(crate) fn create(version: Profile, object: &Object) -> Errors {
+    let mut errors = Errors::of(version);
     let e = &mut errors;
     meta::object(e, object);
     match object {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{job, meta, pod, rest, service, workload};
 use crate::apiserver::field::{Errors, Path, quoted, shown};
 use crate::objects::Object;
+use crate::version::Profile;
 
 const IMMUTABLE: &str = "field is immutable";
 const POD_FIELDS: &str = "pod updates may not change fields other than `spec.containers[*].image`,\
@@ -17,8 +18,8 @@ const CLAIM_FIELDS: &str =
     "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
 
 /// What is wrong with the new state of an object.
-pub(crate) fn update(old: &Object, new: &Object) -> Errors {
-    let mut errors = Errors::default();
+pub(crate) fn update(version: Profile, old: &Object, new: &Object) -> Errors {
+    let mut errors = Errors::of(version);
     let e = &mut errors;
     meta::update(e, old.meta(), new.meta());
     match (old, new) {

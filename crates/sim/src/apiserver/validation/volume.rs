@@ -33,7 +33,7 @@ const HOST_PATH_TYPES: [&str; 8] = [
 pub(super) fn volumes<'a>(e: &mut Errors, list: &'a [core::Volume], path: &Path<'_>, context: &mut Context<'a>) {
     for (index, volume) in list.iter().enumerate() {
         let at = path.index(index);
-        let before = e.0.len();
+        let before = e.list.len();
         source(e, volume, &at, context.pod_name);
         let name = at.child("name");
         if volume.name.is_empty() {
@@ -44,7 +44,7 @@ pub(super) fn volumes<'a>(e: &mut Errors, list: &'a [core::Volume], path: &Path<
         if context.volumes.contains(volume.name.as_str()) {
             e.duplicate(&name, &volume.name);
         }
-        if e.0.len() == before {
+        if e.list.len() == before {
             context.volumes.insert(&volume.name);
         }
     }

@@ -141,7 +141,7 @@ fn deployment_strategy(e: &mut Errors, strategy: &apps::DeploymentStrategy, path
                 .map(|update| json!({ "MaxUnavailable": update.max_unavailable, "MaxSurge": update.max_surge }));
             let value = json!({ "Type": other, "RollingUpdate": update }).to_string();
             let message = format!("{value}: supported values: \"Recreate\", \"RollingUpdate\"");
-            e.0.push(crate::apiserver::field::FieldError {
+            e.list.push(crate::apiserver::field::FieldError {
                 field: path.to_string(),
                 reason: "FieldValueNotSupported",
                 message: format!("Unsupported value: {message}"),

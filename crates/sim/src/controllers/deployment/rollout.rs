@@ -15,6 +15,7 @@ use crate::controllers::template_hash::compute_hash;
 use crate::objects::{Key, Kind, Object, controller_of, controller_reference, is_terminal};
 use crate::registry::DeleteOptions;
 use crate::time::SimDuration;
+use crate::version::Gate;
 use crate::world::World;
 
 /// A Deployment and its ReplicaSets while one sync works on them.
@@ -102,8 +103,17 @@ impl Rollout {
         Ok(())
     }
 
+    /// What the ReplicaSets come to (`calculateStatus`).
+    fn calculate(&self, w: &World, sets: &Sets) -> apps::DeploymentStatus {
+        let mut status = status::calculate(&w.time(), &self.deployment, &sets.all(), sets.new.as_ref());
+        if !w.version.enabled(Gate::DeploymentReplicaSetTerminatingReplicas) {
+            status.terminating_replicas = None;
+        }
+        status
+    }
+
     fn sync_status(&mut self, w: &mut World, sets: &Sets) {
-        let new = status::calculate(&w.time(), &self.deployment, &sets.all(), sets.new.as_ref());
+        let new = self.calculate(w, sets);
         self.deployment.status = Some(new);
         self.write_status(w);
     }
@@ -582,7 +592,7 @@ impl Rollout {
     /// (`syncRolloutStatus`, `requeueStuckDeployment`).
     fn sync_rollout_status(&mut self, w: &mut World, sets: &Sets) -> Option<SimDuration> {
         let now = w.time();
-        let mut new = status::calculate(&now, &self.deployment, &sets.all(), sets.new.as_ref());
+        let mut new = self.calculate(w, sets);
         let subject = match &sets.new {
             Some(set) => format!("ReplicaSet \"{}\"", name(set)),
             None => format!("Deployment \"{}\"", self.key.name),

@@ -12,9 +12,12 @@ use super::indexes::{Indexes, index_of};
 use crate::controllers::pods;
 use crate::objects::{is_terminal, phase};
 use crate::store::Stored;
+use crate::version::{Change, Gate, Profile};
 
 /// What one sync knows (`syncJobCtx`).
 pub(super) struct Context {
+    /// What is switched on.
+    pub version: Profile,
     /// The Job as it will be written.
     pub job: batch::Job,
     /// The pods that it controls.
@@ -48,7 +51,7 @@ pub(super) fn pod(stored: &Stored) -> Option<&core::Pod> {
 
 impl Context {
     /// Sorts the pods of a Job out.
-    pub(super) fn new(job: batch::Job, pods: Vec<Arc<Stored>>) -> Self {
+    pub(super) fn new(version: Profile, job: batch::Job, pods: Vec<Arc<Stored>>) -> Self {
         let active: Vec<Arc<Stored>> = pods
             .iter()
             .filter(|stored| pod(stored).is_some_and(pods::is_active))
@@ -61,6 +64,7 @@ impl Context {
         let leaving = |pod: &core::Pod| pod.metadata.deletion_timestamp.is_some() && !is_terminal(pod);
         let terminating = pods.iter().filter(|stored| pod(stored).is_some_and(leaving)).count();
         Self {
+            version,
             job,
             pods,
             active,
@@ -108,6 +112,12 @@ impl Context {
     /// The limit of failures of one index.
     pub(super) fn limit_per_index(&self) -> Option<i32> {
         self.job.spec.as_ref()?.backoff_limit_per_index
+    }
+
+    /// Whether the last condition waits for the pods, behind one that says what it will be (`delayTerminalCondition`).
+    pub(super) fn delays_end(&self) -> bool {
+        self.version.has(Change::JobDelaysTerminalCondition)
+            && (self.version.enabled(Gate::JobManagedBy) || self.version.enabled(Gate::JobPodReplacementPolicy))
     }
 
     /// Whether the Job is suspended.

@@ -11,6 +11,7 @@ use crate::controllers::{int32, nonzero, pods};
 use crate::objects::{Key, Kind, Object, phase};
 use crate::request::Status;
 use crate::time::SimDuration;
+use crate::version::Gate;
 use crate::world::World;
 
 impl Jobs {
@@ -32,7 +33,7 @@ impl Jobs {
         }
         let selector = spec.selector.clone().unwrap_or_default();
         let claimed = pods::claim(w, &stored.object, Kind::Pod, &selector, |_| true);
-        let mut c = Context::new(job.clone(), claimed);
+        let mut c = Context::new(w.version, job.clone(), claimed);
         c.status().uncounted_terminated_pods.get_or_insert_default();
         let (new_succeeded, new_failed) = new_finished(&c);
         let uncounted = c.uncounted();
@@ -81,29 +82,27 @@ impl Jobs {
                 };
             if complete {
                 let text = "Reached expected number of succeeded pods";
-                c.finished = Some(condition(
-                    &time,
-                    "SuccessCriteriaMet",
-                    "True",
-                    "CompletionsReached",
-                    text,
-                ));
+                c.finished = Some(if c.delays_end() {
+                    condition(&time, "SuccessCriteriaMet", "True", "CompletionsReached", text)
+                } else {
+                    condition(&time, "Complete", "True", "", "")
+                });
                 self.record_end(w, &c);
             } else if managed {
                 suspend_changed = note_suspension(w, &mut c);
             }
         }
         let ready = c.ready;
-        let terminating = c.terminating;
+        let terminating = Some(c.terminating).filter(|_| c.version.enabled(Gate::JobPodReplacementPolicy));
         let old = c.job.status.clone().unwrap_or_default();
         let flush = suspend_changed
             || active != old.active.unwrap_or(0)
             || old.ready != Some(ready)
-            || old.terminating != Some(terminating);
+            || old.terminating != terminating;
         let status = c.status();
         status.active = nonzero(active);
         status.ready = Some(ready);
-        status.terminating = Some(terminating);
+        status.terminating = terminating;
         self.track(w, key, &mut c, record, flush);
         outcome
     }
@@ -139,9 +138,10 @@ impl Jobs {
             c.finished = Some(condition(&now, "Failed", "True", &reason, &message));
             return;
         }
-        let fail = |reason: &str, message: &str| Some(condition(&now, "FailureTarget", "True", reason, message));
+        let kind = failure(c);
+        let fail = |reason: &str, message: &str| Some(condition(&now, kind, "True", reason, message));
         if let Some(message) = fail_job_message(c) {
-            c.finished = fail("PodFailurePolicy", &message);
+            c.finished = Some(condition(&now, "FailureTarget", "True", "PodFailurePolicy", &message));
             return;
         }
         if c.failed > spec.backoff_limit.unwrap_or(6) || past_backoff_limit_on_failure(c) {
@@ -176,7 +176,8 @@ impl Jobs {
             .map(|limit| tracked(&|pod| is_index_failed(c, pod, limit)));
         c.succeeded_indexes.extend(succeeded);
         c.succeeded = int32(c.succeeded_indexes.total());
-        let fail = |reason: &str, message: &str| Some(condition(&now, "FailureTarget", "True", reason, message));
+        let kind = failure(c);
+        let fail = |reason: &str, message: &str| Some(condition(&now, kind, "True", reason, message));
         if let Some(failed) = failed {
             let mut indexes = Indexes::parse(status.failed_indexes.as_deref().unwrap_or_default(), completions);
             indexes.extend(failed);
@@ -198,6 +199,11 @@ impl Jobs {
             c.finished = Some(condition(&now, "SuccessCriteriaMet", "True", "SuccessPolicy", &text));
         }
     }
+}
+
+/// The condition that a Job which has failed gets next (`newFailureCondition`).
+fn failure(c: &Context) -> &'static str {
+    if c.delays_end() { "FailureTarget" } else { "Failed" }
 }
 
 /// Pods that have succeeded and pods that have failed since they were counted last (`getNewFinishedPods`).

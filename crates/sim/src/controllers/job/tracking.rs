@@ -84,7 +84,7 @@ impl Jobs {
         let failing = c
             .finished
             .as_ref()
-            .is_some_and(|finished| finished.type_ != "SuccessCriteriaMet");
+            .is_some_and(|finished| !matches!(finished.type_.as_str(), "SuccessCriteriaMet" | "Complete"));
         let mut pods: Vec<Arc<Stored>> = c.pods.clone();
         if c.is_indexed() {
             pods.sort_by_key(|stored| pod(stored).and_then(index_of));
@@ -182,7 +182,7 @@ fn end(w: &World, c: &mut Context) -> bool {
         return false;
     };
     let uncounted = c.uncounted();
-    if uncounted.succeeded.is_some() || uncounted.failed.is_some() || c.terminating > 0 {
+    if uncounted.succeeded.is_some() || uncounted.failed.is_some() || c.delays_end() && c.terminating > 0 {
         return false;
     }
     let now = w.time();

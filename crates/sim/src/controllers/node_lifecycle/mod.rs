@@ -18,14 +18,13 @@ use crate::objects::{Key, Kind, Object};
 use crate::store::Stored;
 use crate::time::{SimDuration, SimTime};
 use crate::trace::ObjectRef;
+use crate::version::Change;
 use crate::world::{Controller, Jitter, World};
 
 /// The name under which it reports events.
 const COMPONENT: &str = "node-controller";
 /// How often nodes are looked at (`--node-monitor-period`).
 const MONITOR_PERIOD: SimDuration = SimDuration::from_secs(5);
-/// How long a node may be silent (`--node-monitor-grace-period`).
-const GRACE: SimDuration = SimDuration::from_secs(50);
 /// How long a node may take until its kubelet first reports (`--node-startup-grace-period`).
 const STARTUP_GRACE: SimDuration = SimDuration::from_secs(60);
 /// How often the queues of nodes to taint are worked (`nodeEvictionPeriod`).
@@ -268,7 +267,7 @@ impl NodeLifecycle {
             health.lease = lease;
         }
         let grace = if ready.is_some() {
-            setting(w, "nodeMonitorGracePeriod").unwrap_or(GRACE)
+            setting(w, "nodeMonitorGracePeriod").unwrap_or_else(|| grace_period(w))
         } else {
             STARTUP_GRACE
         };
@@ -386,6 +385,15 @@ impl NodeLifecycle {
             }
         }
     }
+}
+
+/// How long a node may be silent (`--node-monitor-grace-period`).
+fn grace_period(w: &World) -> SimDuration {
+    SimDuration::from_secs(if w.version.has(Change::LongerNodeMonitorGrace) {
+        50
+    } else {
+        40
+    })
 }
 
 /// The first monitor round that is not before an instant.

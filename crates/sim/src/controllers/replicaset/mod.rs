@@ -16,6 +16,7 @@ use crate::objects::{Key, Kind, Object, controller_of, is_terminal, selects};
 use crate::request::Status;
 use crate::store::Stored;
 use crate::trace::RecordId;
+use crate::version::Gate;
 use crate::world::{Controller, World};
 
 /// The name under which it reports events.
@@ -276,7 +277,10 @@ fn status(
         fully_labeled_replicas: count(&labelled),
         ready_replicas: count(&pods::is_ready),
         available_replicas: count(&available),
-        terminating_replicas: Some(int32(terminating)),
+        terminating_replicas: w
+            .version
+            .enabled(Gate::DeploymentReplicaSetTerminatingReplicas)
+            .then(|| int32(terminating)),
         observed_generation: set.metadata.generation,
         conditions: (!conditions.is_empty()).then_some(conditions),
     }

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1 as core;
 
 use crate::scheduler::cache::NodeInfo;
 use crate::scheduler::framework::{Plugin, Rejection};
+use crate::version::{Change, Profile};
 
 /// Whether a toleration tolerates a taint (`component-helpers/scheduling/corev1/helpers.go ToleratesTaint`). An empty
 /// effect or key stands for all of them; the comparing operators `Gt` and `Lt` are behind a gate that is off.
@@ -40,9 +41,14 @@ pub fn tolerations(pod: &core::Pod) -> &[core::Toleration] {
 }
 
 /// Refuses a node with a taint that the pod does not tolerate.
-pub fn filter(pod: &core::Pod, node: &NodeInfo) -> Option<Rejection> {
-    untolerated(&node.taints, tolerations(pod), &["NoSchedule", "NoExecute"])
-        .map(|_| Rejection::unresolvable(Plugin::TaintToleration, "node(s) had untolerated taint(s)"))
+pub fn filter(version: Profile, pod: &core::Pod, node: &NodeInfo) -> Option<Rejection> {
+    let taint = untolerated(&node.taints, tolerations(pod), &["NoSchedule", "NoExecute"])?;
+    let mut rejection = Rejection::unresolvable(Plugin::TaintToleration, "node(s) had untolerated taint(s)");
+    if !version.has(Change::TaintReasonWithoutTaint) {
+        let value = taint.value.as_deref().unwrap_or_default();
+        rejection.reasons = vec![format!("node(s) had untolerated taint {{{}: {value}}}", taint.key).into()];
+    }
+    Some(rejection)
 }
 
 /// How many of the node's soft taints the pod does not tolerate; fewer is better.
