@@ -1,4 +1,5 @@
-//! `peapod golden DIR… [--emit OUT]`: replays recorded cases against the simulator.
+//! `peapod golden DIR… [--emit OUT]`: replays recorded cases against the simulator: what their Pods showed, the Event
+//! objects at the end, the lines of `kubectl get pods -w`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ pub struct Golden {
     /// Folders that hold cases, or cases themselves.
     #[arg(required = true)]
     directories: Vec<PathBuf>,
-    /// Write the simulated trace-SEED.json of each case for seeds 1 to 5 here.
+    /// Write the simulated trace-SEED.json and events-SEED.json of each case for seeds 1 to 5 here.
     #[arg(long, value_name = "OUT")]
     emit: Option<PathBuf>,
     /// Only cases with this tag.
@@ -24,10 +25,40 @@ pub struct Golden {
     verbose: bool,
 }
 
+/// How many agree, of how many.
+#[derive(Default)]
+struct Count {
+    agree: usize,
+    all: usize,
+    unstable_agree: usize,
+    unstable: usize,
+}
+
+impl Count {
+    fn add(&mut self, agrees: bool, unstable: bool) {
+        let (agree, all) = if unstable {
+            (&mut self.unstable_agree, &mut self.unstable)
+        } else {
+            (&mut self.agree, &mut self.all)
+        };
+        *agree += usize::from(agrees);
+        *all += 1;
+    }
+
+    fn print(&self, what: &str) {
+        if self.unstable > 0 {
+            let (agree, all) = (self.unstable_agree, self.unstable);
+            println!("{what}of the unstable ones, {agree} of {all} agree");
+        }
+        if self.all + self.unstable > 0 {
+            println!("{what}{} of {} agree", self.agree, self.all);
+        }
+    }
+}
+
 /// Runs it.
 pub fn run(arguments: &Golden) -> ExitCode {
-    let (mut agree, mut all) = (0, 0);
-    let (mut unstable_agree, mut unstable) = (0, 0);
+    let (mut traces, mut events, mut watch) = (Count::default(), Count::default(), Count::default());
     for directory in &arguments.directories {
         let folders = match golden::folders(directory) {
             Ok(folders) => folders,
@@ -41,7 +72,7 @@ pub fn run(arguments: &Golden) -> ExitCode {
                 Ok(case) => case,
                 Err(error) => {
                     println!("{}: {error}", folder.display());
-                    all += 1;
+                    traces.add(false, false);
                     continue;
                 }
             };
@@ -54,37 +85,44 @@ pub fn run(arguments: &Golden) -> ExitCode {
                 eprintln!("{error}");
                 return ExitCode::from(2);
             }
-            let verdict = golden::judge(&case);
-            let (good, total) = if case.unstable {
-                (&mut unstable_agree, &mut unstable)
-            } else {
-                (&mut agree, &mut all)
-            };
-            *total += 1;
-            *good += usize::from(verdict == Verdict::Agrees);
+            let judgement = golden::judge(&case);
             let mark = if case.unstable { " (unstable)" } else { "" };
-            match verdict {
-                Verdict::Agrees => println!("{}: agrees{mark}", case.name),
-                Verdict::CannotReplay(why) => println!("{}: not simulated: {why}{mark}", case.name),
-                Verdict::Disagrees(problems) => {
-                    println!("{}: {}{mark}", case.name, problems.first().map_or("", String::as_str));
-                    if arguments.verbose {
-                        for problem in problems.iter().skip(1) {
-                            println!("    {problem}");
-                        }
-                    }
+            traces.add(judgement.traces == Verdict::Agrees, case.unstable);
+            tell(&case.name, &judgement.traces, mark, arguments.verbose);
+            for (what, verdict, count) in [
+                ("events", &judgement.events, &mut events),
+                ("watch", &judgement.watch, &mut watch),
+            ] {
+                let Some(verdict) = verdict else { continue };
+                count.add(*verdict == Verdict::Agrees, case.unstable);
+                if *verdict != Verdict::Agrees {
+                    tell(&format!("    {what}"), verdict, mark, arguments.verbose);
                 }
             }
         }
     }
-    if unstable > 0 {
-        println!("of the unstable ones, {unstable_agree} of {unstable} agree");
-    }
-    println!("{agree} of {all} agree");
-    if agree == all {
+    events.print("events: ");
+    watch.print("watch lines: ");
+    traces.print("");
+    if traces.agree == traces.all {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+fn tell(what: &str, verdict: &Verdict, mark: &str, verbose: bool) {
+    match verdict {
+        Verdict::Agrees => println!("{what}: agrees{mark}"),
+        Verdict::CannotReplay(why) => println!("{what}: not simulated: {why}{mark}"),
+        Verdict::Disagrees(problems) => {
+            println!("{what}: {}{mark}", problems.first().map_or("", String::as_str));
+            if verbose {
+                for problem in problems.iter().skip(1) {
+                    println!("        {problem}");
+                }
+            }
+        }
     }
 }
 
@@ -94,19 +132,21 @@ fn emit(case: &Case, out: &Path) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     std::fs::create_dir_all(&folder).map_err(failed)?;
     for seed in SEEDS {
-        let Ok(digests) = golden::replay::replay(case, seed) else {
+        let Ok(cluster) = golden::replay::run(case, seed) else {
             return Ok(());
         };
-        let lines: Vec<String> = digests
-            .iter()
-            .map(|digest| serde_json::to_string(digest).map(|line| format!(" {line}")))
-            .collect::<Result<_, _>>()
-            .map_err(|error| error.to_string())?;
-        std::fs::write(
-            folder.join(format!("trace-{seed}.json")),
-            format!("[\n{}\n]\n", lines.join(",\n")),
-        )
-        .map_err(failed)?;
+        let write = |file: String, lines: Result<Vec<String>, serde_json::Error>| {
+            let lines = lines.map_err(|error| error.to_string())?;
+            std::fs::write(folder.join(file), format!("[\n{}\n]\n", lines.join(",\n"))).map_err(failed)
+        };
+        let digests = golden::replay::shown(&cluster);
+        write(format!("trace-{seed}.json"), digests.iter().map(line).collect())?;
+        let events = golden::events::simulated(&cluster, golden::replay::namespace(case));
+        write(format!("events-{seed}.json"), events.iter().map(line).collect())?;
     }
     Ok(())
+}
+
+fn line(value: &impl serde::Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string(value).map(|line| format!(" {line}"))
 }

@@ -8,6 +8,8 @@ use peapod_sim::fault::Fault;
 use peapod_yaml::{Dialect, Node};
 
 use super::digest::Digest;
+use super::events::Event;
+use super::watch::{self, Row};
 
 /// One case.
 #[derive(Clone, Debug)]
@@ -34,6 +36,10 @@ pub struct Case {
     pub manifests: BTreeMap<String, String>,
     /// Recorded digests, one list a recording.
     pub recordings: Vec<Vec<Digest>>,
+    /// The Event objects at the end.
+    pub events: Option<Vec<Event>>,
+    /// What `kubectl get pods -o wide -w` printed.
+    pub watch: Option<Vec<Row>>,
 }
 
 /// One thing that was done.
@@ -89,6 +95,7 @@ impl Case {
         let about = documents.first().ok_or_else(|| format!("{name}/case.yaml is empty"))?;
         let mut manifests = BTreeMap::new();
         let mut recordings = Vec::new();
+        let (mut events, mut watch) = (None, None);
         let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         files.sort();
@@ -103,6 +110,12 @@ impl Case {
                 let digests = serde_json::from_str(&read_text(&path)?)
                     .map_err(|error| format!("{name}/{file} is no list of digests: {error}"))?;
                 recordings.push(digests);
+            } else if file == "events.json" {
+                let recorded = serde_json::from_str(&read_text(&path)?)
+                    .map_err(|error| format!("{name}/{file} is no list of events: {error}"))?;
+                events = Some(recorded);
+            } else if file == "kubectl.txt" {
+                watch = Some(watch::recorded(&read_text(&path)?));
             }
         }
         let number = |key: &str| about.get(key).and_then(Node::as_f64);
@@ -144,6 +157,8 @@ impl Case {
                 .collect(),
             manifests,
             recordings,
+            events,
+            watch,
             name,
         })
     }

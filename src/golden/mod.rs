@@ -7,7 +7,11 @@
 pub mod case;
 pub mod compare;
 pub mod digest;
+pub mod events;
+mod mask;
 pub mod replay;
+mod sequence;
+pub mod watch;
 
 use std::path::Path;
 
@@ -29,27 +33,80 @@ pub enum Verdict {
     CannotReplay(String),
 }
 
-/// Replays a case with every seed until one agrees.
-pub fn judge(case: &Case) -> Verdict {
-    let mut best: Option<Vec<String>> = None;
-    for seed in SEEDS {
-        let simulated = match replay::replay(case, seed) {
-            Ok(simulated) => simulated,
-            Err(why) => return Verdict::CannotReplay(why),
-        };
-        for recorded in &case.recordings {
-            let problems = compare::compare(recorded, &simulated, case.duration);
-            if problems.is_empty() {
-                return Verdict::Agrees;
-            }
-            if best.as_ref().is_none_or(|best| problems.len() < best.len()) {
-                best = Some(problems);
-            }
+/// How each recording of a case fared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The digests of the Pods.
+    pub traces: Verdict,
+    /// The Event objects at the end, where they were recorded.
+    pub events: Option<Verdict>,
+    /// The lines of `kubectl get pods -w`, where they were recorded.
+    pub watch: Option<Verdict>,
+}
+
+/// The fewest problems that any seed had so far.
+#[derive(Default)]
+struct Best(Option<Vec<String>>);
+
+impl Best {
+    fn agrees(&self) -> bool {
+        self.0.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    fn add(&mut self, problems: impl FnOnce() -> Vec<String>) {
+        if self.agrees() {
+            return;
+        }
+        let problems = problems();
+        if self.0.as_ref().is_none_or(|best| problems.len() < best.len()) {
+            self.0 = Some(problems);
         }
     }
-    match best {
-        Some(problems) => Verdict::Disagrees(problems),
-        None => Verdict::CannotReplay("it has no recording".to_owned()),
+
+    fn verdict(self) -> Verdict {
+        match self.0 {
+            Some(problems) if problems.is_empty() => Verdict::Agrees,
+            Some(problems) => Verdict::Disagrees(problems),
+            None => Verdict::CannotReplay("it has no recording".to_owned()),
+        }
+    }
+}
+
+/// Replays a case with every seed until each of its recordings agrees with one.
+pub fn judge(case: &Case) -> Judgement {
+    let (mut traces, mut events, mut watch) = (Best::default(), Best::default(), Best::default());
+    for seed in SEEDS {
+        let cluster = match replay::run(case, seed) {
+            Ok(cluster) => cluster,
+            Err(why) => {
+                let verdict = Verdict::CannotReplay(why);
+                return Judgement {
+                    events: case.events.as_ref().map(|_| verdict.clone()),
+                    watch: case.watch.as_ref().map(|_| verdict.clone()),
+                    traces: verdict,
+                };
+            }
+        };
+        let namespace = replay::namespace(case);
+        let digests = replay::shown(&cluster);
+        for recorded in &case.recordings {
+            traces.add(|| compare::compare(recorded, &digests, case.duration));
+        }
+        if let Some(recorded) = &case.events {
+            events.add(|| events::compare(recorded, &events::simulated(&cluster, namespace), case.duration));
+        }
+        if let Some(recorded) = &case.watch {
+            watch.add(|| watch::compare(recorded, &watch::simulated(&cluster, namespace), case.duration));
+        }
+        let settled = |best: &Best, recorded: bool| best.agrees() || !recorded;
+        if settled(&traces, true) && settled(&events, case.events.is_some()) && settled(&watch, case.watch.is_some()) {
+            break;
+        }
+    }
+    Judgement {
+        traces: traces.verdict(),
+        events: case.events.as_ref().map(|_| events.verdict()),
+        watch: case.watch.as_ref().map(|_| watch.verdict()),
     }
 }
 

@@ -21,9 +21,18 @@ const KUBECTL: f64 = 0.1;
 /// # Errors
 /// A sentence that says which step cannot be done.
 pub fn replay(case: &Case, seed: u64) -> Result<Vec<Digest>, String> {
-    let cluster = run(case, seed)?;
+    Ok(shown(&run(case, seed)?))
+}
+
+/// The digests that a cluster has shown.
+pub fn shown(cluster: &Cluster) -> Vec<Digest> {
     let start: Timestamp = cluster.wall_at(SimTime::ZERO);
-    Ok(digests(&cluster, start))
+    digests(cluster, start)
+}
+
+/// The namespace in which a case takes place.
+pub fn namespace(case: &Case) -> &'static str {
+    own_namespace(case).unwrap_or("default")
 }
 
 /// The cluster at the end of the case.

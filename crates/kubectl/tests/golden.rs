@@ -30,7 +30,7 @@ fn recordings() -> (Vec<Recording>, bool) {
     let mut folders: Vec<PathBuf> = std::fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.join("kubectl.txt").is_file())
+        .filter(|path| path.join("kubectl.txt").is_file() && path.join("watch.jsonl").is_file())
         .collect();
     folders.sort();
     (folders.iter().map(|folder| read(folder)).collect(), other.is_some())

@@ -69,6 +69,10 @@ pub enum Event {
         /// Why.
         causes: Vec<RecordId>,
     },
+    /// Event objects have been kept for as long as the API server keeps them.
+    EventsExpire,
+    /// Series of the scheduler's events are ended or written again.
+    EventSeries,
 }
 
 /// How a cluster is built.
@@ -262,6 +266,7 @@ impl Cluster {
                 .get(*node)
                 .is_none_or(|kubelet| kubelet.is_idle(uid, event)),
             Event::Notify { .. } => false,
+            Event::EventsExpire | Event::EventSeries => true,
         }
     }
 
@@ -350,7 +355,10 @@ impl Cluster {
             return Ok(());
         }
         let actors: Vec<Actor> = match component {
-            "kube-scheduler" => vec![Actor::Scheduler],
+            "kube-scheduler" => {
+                self.world.forget_events_of_scheduler();
+                vec![Actor::Scheduler]
+            }
             "kube-apiserver" => {
                 // Nobody hears of anything, and what the kubelets have to say waits.
                 for kubelet in &mut self.kubelets {
@@ -359,7 +367,10 @@ impl Cluster {
                 let controllers = Controller::ALL.iter().map(|one| Actor::Controller(*one));
                 std::iter::once(Actor::Scheduler).chain(controllers).collect()
             }
-            "kube-controller-manager" => Controller::ALL.iter().map(|one| Actor::Controller(*one)).collect(),
+            "kube-controller-manager" => {
+                self.world.forget_events_of_controllers();
+                Controller::ALL.iter().map(|one| Actor::Controller(*one)).collect()
+            }
             _ => {
                 let known = "kube-scheduler, kube-controller-manager, kube-apiserver and kube-proxy";
                 return Err(format!("component {component} cannot be stopped: {known} can"));
@@ -455,6 +466,16 @@ impl Cluster {
                 }
                 w.causes = causes;
                 self.scheduler.on_event(w, event);
+            }
+            Event::EventsExpire => {
+                w.actor = Actor::ApiServer;
+                w.causes = Vec::new();
+                w.expire_events();
+            }
+            Event::EventSeries => {
+                w.actor = Actor::Scheduler;
+                w.causes = Vec::new();
+                w.finish_series();
             }
             Event::Controller {
                 controller,

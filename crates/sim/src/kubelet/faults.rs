@@ -206,6 +206,7 @@ impl Kubelet {
     /// results are forgotten.
     fn start_process_again(&mut self, w: &mut World) {
         self.started_at = Some(w.now);
+        w.forget_events("kubelet", &self.name);
         self.crash_backoff = crash_backoff(w);
         self.puller.forget();
         self.relist_planned = false;

@@ -34,7 +34,7 @@ use crate::latency;
 use crate::objects::{Key, Kind, Object, controller_of, is_terminal, selects};
 use crate::registry::DeleteOptions;
 use crate::time::{SimDuration, SimTime};
-use crate::trace::RecordId;
+use crate::trace::{ObjectRef, RecordId};
 use crate::version::{self, Gate};
 use crate::world::World;
 
@@ -332,7 +332,13 @@ impl Scheduler {
         let Some(pod) = stored.object.as_pod() else { return };
         if pod.metadata.deletion_timestamp.is_some() {
             let message = format!("skip schedule deleting pod: {}/{}", key.namespace, key.name);
-            emit(w, &stored.object, "Warning", "FailedScheduling", message);
+            emit(
+                w,
+                &stored.object,
+                "Warning",
+                ("FailedScheduling", "Scheduling"),
+                message,
+            );
             return;
         }
         let listers = listers(w, pod);
@@ -420,7 +426,7 @@ impl Scheduler {
         match w.bind(key, uid, node) {
             Ok(stored) => {
                 let message = format!("Successfully assigned {}/{} to {node}", key.namespace, key.name);
-                emit(w, &stored.object, "Normal", "Scheduled", message);
+                emit(w, &stored.object, "Normal", ("Scheduled", "Binding"), message);
             }
             Err(_) => {
                 // The pod is gone or was bound by another hand: the room is free again.
@@ -485,7 +491,7 @@ impl Scheduler {
             w,
             pod,
             "Warning",
-            "FailedScheduling",
+            ("FailedScheduling", "Scheduling"),
             message::truncated(&message).into_owned(),
         );
         match nominated {
@@ -552,7 +558,9 @@ impl Scheduler {
             } else {
                 format!("Preempted by a pod on node {node}")
             };
-            emit(w, &stored.object, "Normal", "Preempted", message);
+            let related = w.get(&preemptor.key).map(|stored| stored.object.reference());
+            let named = ("Preempted", "Preempting");
+            emit_about(w, &stored.object, "Normal", named, message, related);
         }
     }
 }
@@ -694,8 +702,20 @@ fn decide(w: &mut World, object: &Object, rule: &str, code: &str, values: &[(Str
     w.decide(object.reference(), None, rule, code, &values)
 }
 
-fn emit(w: &mut World, about: &Object, kind: &str, reason: &str, message: String) {
-    w.emit(NewEvent {
+fn emit(w: &mut World, about: &Object, kind: &str, (reason, action): (&str, &str), message: String) {
+    emit_about(w, about, kind, (reason, action), message, None);
+}
+
+/// The same with another object that has to do with it.
+fn emit_about(
+    w: &mut World,
+    about: &Object,
+    kind: &str,
+    (reason, action): (&str, &str),
+    message: String,
+    related: Option<ObjectRef>,
+) {
+    let event = NewEvent {
         about: about.reference(),
         field_path: String::new(),
         kind,
@@ -703,5 +723,6 @@ fn emit(w: &mut World, about: &Object, kind: &str, reason: &str, message: String
         message,
         component: "default-scheduler",
         host: None,
-    });
+    };
+    w.emit_in_series(event, action, related);
 }
