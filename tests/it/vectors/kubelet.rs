@@ -10,13 +10,17 @@ use peapod_sim::kubelet::actions::{KillReason, ProbeResult, ProbeResults, comput
 use peapod_sim::kubelet::admission::{HostPort, admit, ports_conflict};
 use peapod_sim::kubelet::backoff::Backoff;
 use peapod_sim::kubelet::event::ProbeKind;
+use peapod_sim::kubelet::eviction::rank::{Candidate, ContainerUse, message, offenders, order};
+use peapod_sim::kubelet::eviction::threshold::{
+    Observation, Pressure, Signal, Threshold, amount_shown, parse_thresholds,
+};
 use peapod_sim::kubelet::probe_worker::{ProbeState, Sight, Tick};
 use peapod_sim::kubelet::restart;
 use peapod_sim::kubelet::runtime_status::{ContainerRecord, RuntimeStatus, SandboxStatus, State};
 use peapod_sim::kubelet::status::started_ready;
 use peapod_sim::kubelet::statuses::{Conversion, ReasonCache};
 use peapod_sim::kubelet::{self, kill, merge, phase};
-use peapod_sim::resources::{milli_value, pod_requests};
+use peapod_sim::resources::{ResourceOptions, limits, milli_value, requests};
 use peapod_sim::time::{SimDuration, SimTime};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -376,20 +380,131 @@ pub fn pod_actions(row: &Value, out: &Value) -> Result<(), String> {
 }
 
 pub fn pod_resources(row: &Value, out: &Value) -> Result<(), String> {
-    let options = row["options"].as_object().is_some_and(|options| !options.is_empty());
-    if text(row, "function") != "PodRequests" || options {
-        // Limits and options are the scheduler's and the resize's business.
-        return Ok(());
+    let mut options = ResourceOptions::default();
+    for (name, value) in row["options"].as_object().into_iter().flatten() {
+        match name.as_str() {
+            "useStatusResources" => options.use_status = true,
+            "inPlacePodLevelResourcesVerticalScalingEnabled" => options.use_pod_level_status = true,
+            "excludeOverhead" => options.exclude_overhead = true,
+            "skipPodLevelResources" => options.skip_pod_level = true,
+            "nonMissingContainerRequests" => options.non_missing = read(value),
+            "useDRANodeAllocatableResourceClaimStatus" => {
+                let claims = &row["pod"]["status"]["nodeAllocatableResourceClaimStatuses"];
+                let claims = claims.as_array().into_iter().flatten();
+                options.claimed = claims.map(|claim| read(&claim["resources"])).collect();
+            }
+            other => return Err(format!("the option {other} is not known")),
+        }
     }
     let theirs: BTreeMap<String, Quantity> = read(out);
     let theirs: BTreeMap<String, i128> = theirs
         .into_iter()
         .map(|(name, amount)| (name, milli_value(&amount)))
-        .filter(|(_, amount)| *amount != 0)
         .collect();
-    let mut ours = pod_requests(&pod(&row["pod"]).spec.unwrap_or_default());
-    ours.retain(|_, amount| *amount != 0);
-    equal(ours, theirs)
+    let pod = pod(&row["pod"]);
+    let spec = pod.spec.unwrap_or_default();
+    let function = match text(row, "function") {
+        "PodRequests" => requests,
+        "PodLimits" => limits,
+        other => return Err(format!("the function {other} is not known")),
+    };
+    equal(function(&spec, pod.status.as_ref(), &options), theirs)
+}
+
+/// The only threshold of a row about one signal.
+fn threshold(signal: &str, value: &str, reclaim: &str) -> Result<Threshold, String> {
+    let of = |text: &str| BTreeMap::from([(signal.to_owned(), text.to_owned())]);
+    let reclaim = if reclaim.is_empty() {
+        BTreeMap::new()
+    } else {
+        of(reclaim)
+    };
+    let thresholds = parse_thresholds(&of(value), &BTreeMap::new(), &BTreeMap::new(), &reclaim)?;
+    thresholds
+        .first()
+        .copied()
+        .ok_or_else(|| format!("{value} is no threshold"))
+}
+
+fn units(text: &str) -> i128 {
+    peapod_sim::resources::value(&Quantity(text.to_owned()))
+}
+
+pub fn eviction_threshold(row: &Value, out: &Value) -> Result<(), String> {
+    let threshold = threshold("memory.available", text(row, "evictionHard"), text(row, "minReclaim"))?;
+    let seen = Observation {
+        available: units(text(row, "available")),
+        capacity: units(text(row, "capacity")),
+    };
+    let ours = json!({
+        "met": threshold.is_met(seen, false),
+        "stillMetWithMinReclaim": threshold.is_met(seen, true),
+    });
+    equal(&ours, out)
+}
+
+pub fn eviction_rank(row: &Value, out: &Value) -> Result<(), String> {
+    let pressure = match text(row, "pressure") {
+        "memory" => Pressure::Memory,
+        "disk" => Pressure::Disk,
+        _ => Pressure::Pid,
+    };
+    let number = |pod: &Value, key: &str| i128::from(pod[key].as_i64().unwrap_or(0));
+    let mut pods: Vec<(&str, Candidate)> = Vec::new();
+    for pod in row["pods"].as_array().into_iter().flatten() {
+        let request = number(pod, "requestMi") << 20;
+        let usage = match pressure {
+            Pressure::Pid => number(pod, "processes"),
+            _ => number(pod, "usageMi") << 20,
+        };
+        let candidate = Candidate {
+            priority: i32::try_from(number(pod, "priority")).unwrap_or(0),
+            request,
+            deducted: request,
+            usage: (pod["noStats"] != json!(true)).then_some(usage),
+        };
+        pods.push((text(pod, "name"), candidate));
+    }
+    pods.sort_by(|(_, a), (_, b)| order(pressure, a, b));
+    let ours: Vec<&str> = pods.iter().map(|(name, _)| *name).collect();
+    equal(&json!(ours), &out["evictionOrder"])
+}
+
+pub fn eviction_message(row: &Value, out: &Value) -> Result<(), String> {
+    let value = match row["threshold"]["percentage"].as_f64() {
+        Some(part) => format!("{}%", part * 100.0),
+        None => text(&row["threshold"], "quantity").to_owned(),
+    };
+    let threshold = threshold(text(row, "signal"), &value, "")?;
+    let quantity = threshold.value.shown(units(text(row, "capacity")));
+    let resource = text(row, "resource");
+    let available = amount_shown(threshold.signal, units(text(row, "available")));
+    let containers: Vec<ContainerUse> = row["containers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|container| ContainerUse {
+            name: text(container, "name").to_owned(),
+            request: text(container, "request").to_owned(),
+            requested: units(text(container, "request")),
+            used: units(text(container, "usage")),
+        })
+        .collect();
+    let offenders = offenders(resource, &containers);
+    let names: Vec<&str> = offenders.iter().map(|container| container.name.as_str()).collect();
+    let usage: Vec<String> = offenders
+        .iter()
+        .map(|container| amount_shown(Signal::MemoryAvailable, container.used))
+        .collect();
+    let ours = json!({
+        "message": message(resource, Some((&quantity, &available)), None, &containers),
+        "annotations": {
+            "offending_containers": names.join(","),
+            "offending_containers_usage": usage.join(","),
+            "starved_resource": resource,
+        },
+    });
+    equal(&ours, out)
 }
 
 pub fn probe_worker(row: &Value, out: &Value) -> Result<(), String> {

@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod conditions;
 mod environment;
 pub mod event;
+pub mod eviction;
 pub(crate) mod faults;
 mod hooks;
 mod images;
