@@ -31,7 +31,7 @@ pub struct Case {
     /// Whether the real cluster itself did not repeat it.
     pub unstable: bool,
     /// Settings of the kubelet that were not the default.
-    pub kubelet: Vec<String>,
+    pub kubelet: Vec<(String, Setting)>,
     /// Manifests by file name.
     pub manifests: BTreeMap<String, String>,
     /// Recorded digests, one list a recording.
@@ -40,6 +40,15 @@ pub struct Case {
     pub events: Option<Vec<Event>>,
     /// What `kubectl get pods -o wide -w` printed.
     pub watch: Option<Vec<Row>>,
+}
+
+/// The value of a setting.
+#[derive(Clone, Debug)]
+pub enum Setting {
+    /// A text or a number.
+    One(String),
+    /// Texts by key.
+    Map(Vec<(String, String)>),
 }
 
 /// One thing that was done.
@@ -153,7 +162,7 @@ impl Case {
                 .map(Node::entries)
                 .unwrap_or_default()
                 .iter()
-                .map(|(key, _)| key.name.clone())
+                .map(|(key, value)| (key.name.clone(), setting(value)))
                 .collect(),
             manifests,
             recordings,
@@ -166,6 +175,23 @@ impl Case {
 
 fn read_text(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn setting(node: &Node) -> Setting {
+    let text = |node: &Node| {
+        let number = node.as_i64().map(|number| number.to_string());
+        let flag = node.as_bool().map(|flag| flag.to_string());
+        node.as_str().map(str::to_owned).or(number).or(flag).unwrap_or_default()
+    };
+    match node.entries() {
+        [] => Setting::One(text(node)),
+        entries => Setting::Map(
+            entries
+                .iter()
+                .map(|(key, value)| (key.name.clone(), text(value)))
+                .collect(),
+        ),
+    }
 }
 
 fn step(node: &Node) -> Step {

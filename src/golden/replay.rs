@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 use peapod_kubectl::{Command, Files};
-use peapod_sim::cluster::{Cluster, Config, NodeConfig};
+use peapod_sim::cluster::{Cluster, Config, NodeConfig, setting_names};
 use peapod_sim::fault::Fault;
 use peapod_sim::request::{Request, Verb};
 use peapod_sim::runtime::catalogue::Catalogue;
 use peapod_sim::time::SimTime;
 use serde_json::{Value, json};
 
-use super::case::{Action, Case};
+use super::case::{Action, Case, Setting};
 use super::digest::{Digest, digests};
 use crate::cluster_api::{self, ClusterApi};
 
@@ -40,28 +40,24 @@ pub fn namespace(case: &Case) -> &'static str {
 /// # Errors
 /// A sentence that says which step cannot be done.
 pub fn run(case: &Case, seed: u64) -> Result<Cluster, String> {
-    if let Some(setting) = case.kubelet.first() {
-        return Err(format!("the kubelet setting {setting} is not simulated"));
+    let bare = Cluster::new(config(case, seed, Vec::new()))?;
+    let mut settings = Vec::new();
+    for (name, value) in &case.kubelet {
+        if !setting_names().any(|known| known == name) {
+            return Err(format!("the kubelet setting {name} is not simulated"));
+        }
+        let value = match value {
+            Setting::One(text) => measured(&bare, text)?,
+            Setting::Map(pairs) => {
+                let pairs = pairs
+                    .iter()
+                    .map(|(key, text)| Ok(format!("{key}={}", measured(&bare, text)?)));
+                pairs.collect::<Result<Vec<_>, String>>()?.join(",")
+            }
+        };
+        settings.push((name.clone(), value));
     }
-    let nodes = (1..=case.nodes)
-        .map(|number| NodeConfig {
-            name: format!("node-{number}"),
-            labels: labels(case, &format!("node-{number}")),
-            cpu: "2".to_owned(),
-            memory: "24581684Ki".to_owned(),
-            ..NodeConfig::default()
-        })
-        .collect();
-    let config = Config {
-        seed,
-        start: case.start.unwrap_or(Config::default().start),
-        nodes,
-        catalogue: Catalogue::recording(),
-        // The recordings come from nodes with cgroup v1.
-        settings: vec![("cgroupVersion".to_owned(), "1".to_owned())],
-        ..Config::default()
-    };
-    let mut cluster = Cluster::new(config)?;
+    let mut cluster = Cluster::new(config(case, seed, settings))?;
     if let Some(namespace) = own_namespace(case) {
         cluster_api::kubectl(&mut cluster, &format!("create namespace {namespace}"), &Manifests(case));
     }
@@ -83,6 +79,67 @@ pub fn run(case: &Case, seed: u64) -> Result<Cluster, String> {
         Some(problem) => Err(problem),
         None => Ok(cluster),
     }
+}
+
+/// The cluster of a case, with these settings of its kubelets.
+fn config(case: &Case, seed: u64, kubelet: Vec<(String, String)>) -> Config {
+    let nodes = (1..=case.nodes)
+        .map(|number| NodeConfig {
+            name: format!("node-{number}"),
+            labels: labels(case, &format!("node-{number}")),
+            cpu: "2".to_owned(),
+            memory: "24684084Ki".to_owned(),
+            disk: "264212084Ki".to_owned(),
+            ..NodeConfig::default()
+        })
+        .collect();
+    // The recordings come from nodes with cgroup v1; what a case does not say of thresholds was as it is by default.
+    let common = [("cgroupVersion", "1"), ("mergeDefaultEvictionSettings", "true")];
+    let common = common.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Config {
+        seed,
+        start: case.start.unwrap_or(Config::default().start),
+        nodes,
+        catalogue: Catalogue::recording(),
+        settings: common.into_iter().chain(kubelet).collect(),
+        ..Config::default()
+    }
+}
+
+/// A value that a recording gives by what its machine had, such as `<free memory at start - 2500Mi>`, as it is here.
+fn measured(cluster: &Cluster, text: &str) -> Result<String, String> {
+    let Some(inner) = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')) else {
+        return Ok(text.to_owned());
+    };
+    let unknown = || format!("the value {text} is not known");
+    let (what, rest) = inner
+        .strip_prefix("free ")
+        .and_then(|text| text.split_once(" at start"))
+        .ok_or_else(unknown)?;
+    let signal = match what {
+        "memory" => "memory.available",
+        "disk" => "nodefs.available",
+        "pids" | "processes" => "pid.available",
+        "inodes" => "nodefs.inodesFree",
+        _ => return Err(unknown()),
+    };
+    let last = cluster.objects("Node").len();
+    let free = cluster.available(&format!("node-{last}"), signal).ok_or_else(unknown)?;
+    let less = match rest.trim() {
+        "" => 0,
+        rest => {
+            let amount = rest.strip_prefix('-').ok_or_else(unknown)?.trim();
+            let amount = peapod_sim::quantity::parse(amount).map_err(|error| format!("{text}: {error}"))?;
+            amount.value()
+        }
+    };
+    // Whole mebibytes, as the recordings have it.
+    let left = (free - less).max(0);
+    Ok(if what == "memory" || what == "disk" {
+        format!("{}Mi", left >> 20)
+    } else {
+        left.to_string()
+    })
 }
 
 /// The namespace of a case that deletes its own: the recordings show all of theirs as `default`, which cannot be deleted.

@@ -232,6 +232,7 @@ texts! {
     WhyEvent: "이벤트 {reason}: {message}", "Event {reason}: {message}";
     WhyPullStarted: "이미지를 받기 시작했다: {image}", "Began to pull {image}";
     WhyPulled: "이미지를 받았다: {image}", "Pulled {image}";
+    WhyImageRemoved: "아무도 쓰지 않는 이미지를 지웠다: {image}", "Removed an image that nobody used: {image}";
     WhyPullFailed: "이미지를 받지 못했다: {image}: {error}", "Could not pull {image}: {error}";
     WhySandboxReady: "파드 샌드박스가 준비되었다 ({ip})", "The pod's sandbox is ready ({ip})";
     WhySandboxStopped: "파드 샌드박스가 멈췄다", "The pod's sandbox stopped";

@@ -182,6 +182,10 @@ pub struct ClusterSpec {
     pub feature_gates: IndexMap<String, bool>,
 }
 
+fn default_disk() -> String {
+    peapod_sim::cluster::NodeConfig::default().disk
+}
+
 /// One node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeSpec {
@@ -191,6 +195,9 @@ pub struct NodeSpec {
     pub cpu: String,
     /// Memory quantity, such as `8Gi`.
     pub memory: String,
+    /// Quantity of the disk that pods, their logs and images share, such as `100Gi`.
+    #[serde(default = "default_disk")]
+    pub disk: String,
     /// Most pods.
     pub pods: u32,
     /// Labels.

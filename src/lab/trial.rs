@@ -113,6 +113,7 @@ fn config(experiment: &Experiment, trial: &Trial) -> Config {
                 name: node.name.clone(),
                 cpu: node.cpu.clone(),
                 memory: node.memory.clone(),
+                disk: node.disk.clone(),
                 pods: node.pods,
                 labels: node
                     .labels

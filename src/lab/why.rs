@@ -117,6 +117,30 @@ const MEANINGS: &[Meaning] = &[
         page: "concepts/containers/images/#imagepullbackoff",
     },
     Meaning {
+        code: "eviction.pressure",
+        ko: "{signal}이 {available}로 문턱값 {threshold}보다 적으므로 노드에 {condition}이 생겼다",
+        en: "{signal} is {available}, less than the threshold of {threshold}, so the node has {condition}",
+        page: "concepts/scheduling-eviction/node-pressure-eviction/#node-conditions",
+    },
+    Meaning {
+        code: "eviction.pressure-over",
+        ko: "문턱값을 마지막으로 밑돈 뒤 evictionPressureTransitionPeriod가 지났으므로 {condition}이 걷혔다",
+        en: "evictionPressureTransitionPeriod has passed since the threshold was last met, so {condition} is over",
+        page: "concepts/scheduling-eviction/node-pressure-eviction/#node-condition-oscillation",
+    },
+    Meaning {
+        code: "eviction.pod",
+        ko: "노드에 {resource}이(가) 모자라(문턱값 {threshold}, 남은 양 {available}) 쫓아낼 순서의 맨 앞에 있는 파드를 쫓아냈다: {order}",
+        en: "the node is short of {resource} (threshold {threshold}, available {available}), so the first pod in the order of eviction had to go: {order}",
+        page: "concepts/scheduling-eviction/node-pressure-eviction/#pod-selection-for-kubelet-eviction",
+    },
+    Meaning {
+        code: "eviction.storage-limit",
+        ko: "파드가 쓸 수 있는 것보다 많이 썼으므로 kubelet이 쫓아냈다: {message}",
+        en: "the pod has written more than it may, so the kubelet evicted it: {message}",
+        page: "concepts/storage/ephemeral-storage/#resource-emphemeralstorage-consumption",
+    },
+    Meaning {
         code: "admission.refused",
         ko: "노드의 kubelet이 파드를 받지 않았다: {reason} ({message})",
         en: "the kubelet of the node refused the pod: {reason} ({message})",
@@ -294,7 +318,21 @@ mod tests {
                 "http",
             ];
             let tails = [
-                "io", "yaml", "com", "org", "go", "conf", "local", "html", "sh", "txt", "net", "apps", "batch", "core",
+                "available",
+                "io",
+                "yaml",
+                "com",
+                "org",
+                "go",
+                "conf",
+                "local",
+                "html",
+                "sh",
+                "txt",
+                "net",
+                "apps",
+                "batch",
+                "core",
             ];
             heads.contains(&head) || tails.contains(&tail)
         };

@@ -8,7 +8,9 @@ use serde_json::Value;
 use crate::apiserver;
 use crate::controllers::{ControllerEvent, Controllers};
 use crate::fault::Fault;
+use crate::kubelet::config::{self, KubeletConfig};
 use crate::kubelet::event::{NodeEvent, PodEvent};
+use crate::kubelet::eviction::threshold::Signal;
 use crate::kubelet::node::{Health, Kubelet};
 use crate::objects::{Key, Kind};
 use crate::request::{Request, Status};
@@ -121,6 +123,8 @@ pub struct NodeConfig {
     pub cpu: String,
     /// Memory quantity.
     pub memory: String,
+    /// Quantity of the disk that pods, their logs and images share.
+    pub disk: String,
     /// Most pods.
     pub pods: u32,
     /// Labels beside those that every node has.
@@ -135,6 +139,7 @@ impl Default for NodeConfig {
             name: "node-1".to_owned(),
             cpu: "4".to_owned(),
             memory: "8Gi".to_owned(),
+            disk: "100Gi".to_owned(),
             pods: 110,
             labels: Vec::new(),
             taints: Vec::new(),
@@ -173,6 +178,7 @@ impl Cluster {
         for (name, value) in &config.settings {
             setting(&mut world, name, value)?;
         }
+        world.kubelet = Arc::new(KubeletConfig::read(&world.settings)?);
         start::furnish(&mut world, &config.nodes)?;
         world.proxy.settle();
         let kubelets = (0..config.nodes.len())
@@ -258,7 +264,14 @@ impl Cluster {
     /// Whether an event is a periodic look at things, or stale.
     fn is_idle(&self, at: SimTime, event: &Event) -> bool {
         match event {
-            Event::Node { event, .. } => matches!(event, NodeEvent::Heartbeat),
+            Event::Node { node, event, .. } => match event {
+                NodeEvent::Heartbeat => true,
+                NodeEvent::Eviction => self
+                    .kubelets
+                    .get(*node)
+                    .is_none_or(|kubelet| kubelet.eviction.is_idle()),
+                _ => false,
+            },
             Event::Controller { controller, event, .. } => self.controllers.is_idle(at, *controller, event),
             Event::Scheduler { event, .. } => event.is_periodic(),
             Event::Pod { node, uid, event, .. } => self
@@ -397,6 +410,12 @@ impl Cluster {
         self.world
             .get(&Key::new(kind, namespace, name))
             .map(|stored| stored.json())
+    }
+
+    /// What is free now of what an eviction signal is about, such as `memory.available`, on a node: bytes, or a number.
+    pub fn available(&self, node: &str, signal: &str) -> Option<i128> {
+        let kubelet = self.kubelets.iter().find(|kubelet| &*kubelet.name == node)?;
+        kubelet.available(&self.world, Signal::named(signal)?)
     }
 
     /// All objects of a kind as the API shows them, by namespace and name.
@@ -570,12 +589,15 @@ const SETTINGS: &[&str] = &[
     "podEvictionTimeout",
 ];
 
+/// The names of all settings: those of the components and the fields of a kubelet's configuration.
+pub fn setting_names() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().chain(config::FIELDS).copied()
+}
+
 fn setting(w: &mut World, name: &str, value: &str) -> Result<(), String> {
-    if !SETTINGS.contains(&name) {
-        return Err(format!(
-            "setting {name} is not known; known are {}",
-            SETTINGS.join(", ")
-        ));
+    if !setting_names().any(|known| known == name) {
+        let known: Vec<&str> = setting_names().collect();
+        return Err(format!("setting {name} is not known; known are {}", known.join(", ")));
     }
     if name == "cgroupVersion" {
         w.oom_kills_group = match value {

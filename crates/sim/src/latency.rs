@@ -24,7 +24,9 @@ pub const START_FAILURE: (SimDuration, SimDuration) = (ms(40), ms(70));
 /// A process that ended until the runtime says so.
 pub const EXIT_SEEN: (SimDuration, SimDuration) = (ms(20), ms(60));
 /// A sandbox stopped until it is gone.
-pub const SANDBOX_STOP: (SimDuration, SimDuration) = (ms(60), ms(140));
+pub const SANDBOX_STOP: (SimDuration, SimDuration) = (ms(60), ms(400));
+/// A dead container that the kubelet wants to be rid of, until the runtime has forgotten it.
+pub const CONTAINER_REMOVE: SimDuration = ms(30);
 /// The relist that the kubelet asks for when a sync has done something.
 pub const RELIST_ON_DEMAND: SimDuration = ms(10);
 /// A request to the registry that fails.

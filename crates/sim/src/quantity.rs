@@ -186,6 +186,14 @@ impl Quantity {
         }
     }
 
+    /// What is left of it, in its own format, when so many thousandths of a unit are taken; never less than nothing.
+    pub fn milli_minus(self, milli: i128) -> Self {
+        Self {
+            nano: self.nano.saturating_sub(milli.saturating_mul(1_000_000)).max(0),
+            ..self
+        }
+    }
+
     /// Whether it is below zero.
     pub fn is_negative(self) -> bool {
         self.nano < 0

@@ -105,7 +105,7 @@ pub(crate) fn furnish(w: &mut World, nodes: &[NodeConfig]) -> Result<(), String>
         if nodes[..index].iter().any(|other| other.name == config.name) {
             return Err(format!("two nodes are called {}", config.name));
         }
-        let mut node = node_object(config, index, &kubelet_version, &born);
+        let mut node = node_object(config, index, &kubelet_version, &born, &w.kubelet);
         if !w.version.enabled(Gate::DisableNodeKubeProxyVersion)
             && let Some(info) = node.status.as_mut().and_then(|status| status.node_info.as_mut())
         {

@@ -124,6 +124,11 @@ pub enum RuntimeEvent {
         /// Error text, if it failed.
         error: Option<String>,
     },
+    /// An image that nobody used was removed from the node.
+    ImageRemoved {
+        /// Image reference.
+        image: String,
+    },
     /// The sandbox is up.
     SandboxReady {
         /// Pod IP.

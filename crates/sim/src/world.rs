@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use crate::cluster::Event;
 use crate::controllers;
 use crate::events::EventRecorder;
+use crate::kubelet::config::KubeletConfig;
 use crate::latency;
 use crate::network::proxy::Proxy;
 use crate::objects::{Key, Kind, Object};
@@ -161,6 +162,8 @@ pub struct World {
     pub settings: BTreeMap<String, String>,
     /// Whether want of memory kills all processes of a container (cgroup v2) or only one (`cgroupVersion: 1`).
     pub oom_kills_group: bool,
+    /// What the kubelets are told.
+    pub kubelet: Arc<KubeletConfig>,
     /// When each node was last heard of, by index; `None` while it is heard: renewals of leases are not written one by one.
     pub heartbeats: Vec<Option<SimTime>>,
     pub(crate) registries_down: BTreeMap<String, Option<SimTime>>,
@@ -199,6 +202,7 @@ impl World {
             notices: BTreeSet::new(),
             settings: BTreeMap::new(),
             oom_kills_group: true,
+            kubelet: Arc::default(),
             heartbeats,
             registries_down: BTreeMap::new(),
             events: EventRecorder::default(),

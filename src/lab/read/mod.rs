@@ -456,7 +456,7 @@ fn until(source: &mut Source<'_>, node: &Node) -> Until {
     }
 }
 
-const NODE_KEYS: &[&str] = &["name", "cpu", "memory", "pods", "labels", "taints"];
+const NODE_KEYS: &[&str] = &["name", "cpu", "memory", "disk", "pods", "labels", "taints"];
 const EFFECTS: &[&str] = &["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
 fn cluster(source: &mut Source<'_>, node: &Node, versions: &[Version]) -> ClusterSpec {
@@ -534,6 +534,7 @@ fn default_node(index: usize) -> NodeSpec {
         name: format!("node-{}", index + 1),
         cpu: defaults.cpu,
         memory: defaults.memory,
+        disk: defaults.disk,
         pods: defaults.pods,
         labels: IndexMap::new(),
         taints: Vec::new(),
@@ -546,7 +547,12 @@ fn node_spec(source: &mut Source<'_>, node: &Node, index: usize) -> NodeSpec {
     if let Some(name) = fields.get("name").and_then(|node| source.text(node, "name")) {
         spec.name = name;
     }
-    for (key, into) in [("cpu", &mut spec.cpu), ("memory", &mut spec.memory)] {
+    let amounts = [
+        ("cpu", &mut spec.cpu),
+        ("memory", &mut spec.memory),
+        ("disk", &mut spec.disk),
+    ];
+    for (key, into) in amounts {
         if let Some(value) = fields.get(key) {
             match source.scalar_text(value) {
                 Some(text) => *into = text,

@@ -165,6 +165,7 @@ fn runtime(lang: Lang, event: &RuntimeEvent, container: String) -> String {
             Text::WhyPullFailed,
             &[("image", image.clone()), ("error", error.clone())],
         ),
+        RuntimeEvent::ImageRemoved { image } => say(Text::WhyImageRemoved, &[("image", image.clone())]),
         RuntimeEvent::SandboxReady { ip } => say(Text::WhySandboxReady, &[("ip", ip.clone())]),
         RuntimeEvent::SandboxStopped => say(Text::WhySandboxStopped, &[]),
         RuntimeEvent::Started => say(Text::WhyStarted, &[("container", container)]),

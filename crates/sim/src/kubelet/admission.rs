@@ -3,6 +3,8 @@
 
 use k8s_openapi::api::core::v1 as core;
 
+use super::eviction::is_critical;
+use super::eviction::threshold::Pressure;
 use super::node::Kubelet;
 use super::worker::{Work, Worker};
 use crate::objects::is_terminal;
@@ -270,7 +272,8 @@ impl Kubelet {
         if is_terminal(&worker.pod) || worker.pod.metadata.deletion_timestamp.is_some() {
             return true;
         }
-        let Err(refusal) = self.room_for(w, worker) else {
+        let refused = self.refused_under_pressure(worker);
+        let Err(refusal) = refused.map_or_else(|| self.room_for(w, worker), Err) else {
             return true;
         };
         let rule = "pkg/kubelet/lifecycle/predicate.go Admit";
@@ -283,6 +286,29 @@ impl Kubelet {
         self.reject(w, worker, &refusal.reason, &refusal.message);
         worker.work = Work::Finished;
         false
+    }
+
+    /// While the node is short of something it takes no pods but critical ones; short of memory alone, all but those that ask for
+    /// nothing and do not tolerate it (`eviction_manager.go Admit`).
+    fn refused_under_pressure(&self, worker: &Worker) -> Option<Refusal> {
+        let conditions = &self.eviction.conditions;
+        if conditions.is_empty() || is_critical(worker) {
+            return None;
+        }
+        if conditions.iter().eq([&Pressure::Memory]) {
+            let taint = core::Taint {
+                key: "node.kubernetes.io/memory-pressure".to_owned(),
+                effect: "NoSchedule".to_owned(),
+                ..Default::default()
+            };
+            let mut tolerations = worker.spec().tolerations.iter().flatten();
+            if worker.qos != "BestEffort" || tolerations.any(|toleration| tolerates(toleration, &taint)) {
+                return None;
+            }
+        }
+        let conditions: Vec<String> = conditions.iter().map(ToString::to_string).collect();
+        let message = format!("The node had condition: [{}]. ", conditions.join(" "));
+        Some(refusal("Evicted", message))
     }
 
     /// Whether the node has room for the pod beside its other pods.

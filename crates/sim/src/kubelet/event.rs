@@ -126,8 +126,8 @@ pub enum PodEvent {
         /// The answer.
         answer: Result<Response, NetError>,
     },
-    /// What the pod has written to disk is looked at.
-    StorageCheck,
+    /// The dead containers of a pod that was evicted are removed.
+    RemoveDead,
     /// `activeDeadlineSeconds` may be over.
     ActiveDeadline,
 }
@@ -141,6 +141,10 @@ pub enum NodeEvent {
     Heartbeat,
     /// An image pull ended.
     Pulled,
+    /// The eviction manager looks.
+    Eviction,
+    /// Logs that are too large begin a new file.
+    RotateLogs,
 }
 
 /// A connection that a process or hook of the pod tries to make.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::eviction::Usage;
 use super::node::{Health, Kubelet, crash_backoff};
 use super::processes::signal_named;
 use super::runtime_status::State;
@@ -150,11 +151,16 @@ impl Kubelet {
 
     /// Ends a pod for a reason of the node's own (`killPodNow`): it fails with that reason, whatever its containers say.
     pub(super) fn evict(&mut self, w: &mut World, worker: &mut Worker, reason: &str, message: &str, grace: i64) {
-        if worker.work != Work::Sync {
+        if !matches!(worker.work, Work::Sync | Work::Terminating) {
             return;
         }
         self.pod_event(w, worker, String::new(), "Warning", reason, message.to_owned());
         worker.verdict = Some((reason.to_owned(), message.to_owned()));
+        if worker.work == Work::Terminating {
+            // It ends already, and what the runtime was told is not taken back: it only fails for this reason now.
+            worker.shrink_grace(Some(grace));
+            return;
+        }
         worker.work = Work::Terminating;
         worker.shrink_grace(Some(grace));
         let causes = w.causes.clone();
@@ -188,6 +194,7 @@ impl Kubelet {
                         ended.push(instance.record.name.clone());
                     }
                 }
+                worker.touched = true;
                 worker.ports.clear();
                 worker.serving.clear();
                 for name in ended {
@@ -210,7 +217,9 @@ impl Kubelet {
         self.crash_backoff = crash_backoff(w);
         self.puller.forget();
         self.relist_planned = false;
+        self.rotation_planned = false;
         self.changed.clear();
+        self.eviction.forget(w.now);
         let mut known: BTreeMap<Arc<str>, Worker> = std::mem::take(&mut self.pods);
         self.names.clear();
         let listed: Vec<_> = w
@@ -239,6 +248,8 @@ impl Kubelet {
                 continue;
             }
             worker.forget();
+            worker.usage = Usage::default();
+            worker.touched = true;
             *self.names.entry(worker.key.clone()).or_default() += 1;
             self.pods.insert(Arc::clone(&uid), worker);
             self.with_pod(w, &uid, |kubelet, w, worker| {
@@ -256,6 +267,7 @@ impl Worker {
     /// Takes what the runtime and the disk keep of a pod from the worker of a kubelet that is gone.
     fn take_over(&mut self, old: Self) {
         self.restored = true;
+        self.touched = true;
         // Tokens go on, so that timers of the old worker stay stale.
         self.token = old.token + 1;
         self.requeue = old.requeue + 1;

@@ -23,6 +23,8 @@ pub(crate) struct Puller {
     errors: BTreeMap<String, String>,
     /// Images that were pulled here, in full form.
     pulled: BTreeSet<String>,
+    /// Images that were on the node from the start and were removed.
+    removed: BTreeSet<String>,
     queue: VecDeque<Pull>,
     active: Option<(Pull, Outcome)>,
 }
@@ -49,6 +51,7 @@ impl Puller {
             backoff: Backoff::new(initial, max),
             errors: BTreeMap::new(),
             pulled: BTreeSet::new(),
+            removed: BTreeSet::new(),
             queue: VecDeque::new(),
             active: None,
         }
@@ -62,7 +65,39 @@ impl Puller {
         self.active = None;
     }
 
+    /// Bytes of the images that were pulled here.
+    pub(super) fn bytes(&self, catalogue: &Catalogue) -> u64 {
+        self.pulled.iter().map(|name| size_of(catalogue, name)).sum()
+    }
+
+    /// Bytes of the images that were here from the start and are no longer.
+    pub(super) fn freed(&self, catalogue: &Catalogue) -> u64 {
+        self.removed.iter().map(|name| size_of(catalogue, name)).sum()
+    }
+
+    /// Removes all images but those that are in use (`DeleteUnusedImages`); gives their names.
+    pub(super) fn remove_unused(&mut self, catalogue: &Catalogue, used: &[String]) -> Vec<String> {
+        let is_unused = |name: &String| !used.contains(name);
+        let mut gone: Vec<String> = self.pulled.iter().filter(|name| is_unused(name)).cloned().collect();
+        self.pulled.retain(|name| !is_unused(name));
+        let present = catalogue
+            .repositories
+            .iter()
+            .filter(|(_, repository)| repository.present);
+        let tags =
+            present.flat_map(|(name, repository)| repository.tags.iter().map(move |tag| format!("{name}:{tag}")));
+        let here: Vec<String> = tags
+            .filter(|name| is_unused(name) && !self.removed.contains(name))
+            .collect();
+        self.removed.extend(here.iter().cloned());
+        gone.extend(here);
+        gone
+    }
+
     fn has(&self, catalogue: &Catalogue, reference: &Reference) -> bool {
+        if self.removed.contains(&full_name(reference)) {
+            return false;
+        }
         if self.pulled.contains(&full_name(reference)) {
             return true;
         }
@@ -70,6 +105,17 @@ impl Puller {
             Lookup::Image(repository) => repository.present,
             Lookup::NotFound | Lookup::Assumed(_) => false,
         }
+    }
+}
+
+/// Bytes of an image by its full name.
+fn size_of(catalogue: &Catalogue, name: &str) -> u64 {
+    let found = Reference::parse(name)
+        .ok()
+        .map(|reference| catalogue.lookup(&reference));
+    match found {
+        Some(Lookup::Image(repository) | Lookup::Assumed(repository)) => repository.size,
+        _ => 0,
     }
 }
 
@@ -276,7 +322,11 @@ impl Kubelet {
         let key = format!("{}_{}", pull.uid, pull.image);
         let result = match &outcome {
             Outcome::Pulled { size } => {
-                self.puller.pulled.insert(full_name(&pull.reference));
+                let name = full_name(&pull.reference);
+                if !self.puller.removed.remove(&name) {
+                    self.puller.pulled.insert(name);
+                }
+                self.image_stored(w);
                 let millis = |span: SimDuration| SimDuration(span.0 / 1_000_000 * 1_000_000);
                 let mut message = format!(
                     "Successfully pulled image \"{}\" in {} ({} including waiting)",

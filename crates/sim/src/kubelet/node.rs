@@ -9,8 +9,10 @@ use k8s_openapi::api::core::v1 as core;
 
 use super::backoff::Backoff;
 use super::event::{NodeEvent, PodEvent};
+use super::eviction::Eviction;
 use super::images::Puller;
 use super::node_status::node_ip;
+use super::runtime_status::State;
 use super::status::active_deadline;
 use super::worker::{PodVersion, Work, Worker};
 use crate::cluster::Event;
@@ -65,6 +67,11 @@ pub struct Kubelet {
     pub(super) unready_until: Option<SimTime>,
     /// Since when the container runtime does not answer.
     pub(super) runtime_down_since: Option<SimTime>,
+    /// Whether pods must go for want of something.
+    pub(crate) eviction: Eviction,
+    /// How many pods are taken out of the table now.
+    depth: u32,
+    pub(super) rotation_planned: bool,
     deferred: Vec<Event>,
 }
 
@@ -77,6 +84,10 @@ const BACKOFF_MAX: SimDuration = SimDuration::from_secs(300);
 impl Kubelet {
     /// The kubelet of the node with that index.
     pub(crate) fn new(node: usize, name: Arc<str>, w: &mut World) -> Self {
+        let pleg_phase = w.rng.between(SimDuration::ZERO, TICK);
+        let tick_phase = w.rng.between(SimDuration::ZERO, TICK);
+        // Its loop of ten seconds began at some instant of its own, too.
+        let eviction = Eviction::new(w.node(&name), SimDuration(pleg_phase.0 * 10));
         Self {
             node,
             name,
@@ -85,8 +96,8 @@ impl Kubelet {
             connected: true,
             pods: BTreeMap::new(),
             names: BTreeMap::new(),
-            pleg_phase: w.rng.between(SimDuration::ZERO, TICK),
-            tick_phase: w.rng.between(SimDuration::ZERO, TICK),
+            pleg_phase,
+            tick_phase,
             relist_planned: false,
             changed: BTreeSet::new(),
             crash_backoff: crash_backoff(w),
@@ -96,6 +107,9 @@ impl Kubelet {
             silent_since: SimTime::ZERO,
             unready_until: None,
             runtime_down_since: None,
+            eviction,
+            depth: 0,
+            rotation_planned: false,
             deferred: Vec::new(),
         }
     }
@@ -166,7 +180,6 @@ impl Kubelet {
                 return;
             }
             self.plan_deadline(w, worker);
-            self.plan_storage_check(w, worker);
             self.wake_worker(w, worker, causes);
             return;
         }
@@ -241,7 +254,13 @@ impl Kubelet {
             } => {
                 kubelet.probe_timeout(w, worker, &container, kind, run, exec);
             }
-            PodEvent::StorageCheck => kubelet.storage_check(w, worker),
+            PodEvent::RemoveDead => {
+                worker
+                    .instances
+                    .retain(|instance| instance.record.state != State::Exited);
+                worker.touched = true;
+                kubelet.runtime_changed(w, worker);
+            }
             PodEvent::ActiveDeadline => {
                 let causes = w.causes.clone();
                 kubelet.wake_worker(w, worker, &causes);
@@ -256,6 +275,8 @@ impl Kubelet {
             NodeEvent::Relist => self.relist(w),
             NodeEvent::Heartbeat => self.heartbeat(w),
             NodeEvent::Pulled => self.pulled(w),
+            NodeEvent::Eviction => self.eviction_due(w),
+            NodeEvent::RotateLogs => self.rotate_logs(w),
         }
     }
 
@@ -267,11 +288,15 @@ impl Kubelet {
         react: impl FnOnce(&mut Self, &mut World, &mut Worker) -> R,
     ) -> Option<R> {
         let mut worker = self.pods.remove(uid)?;
+        self.depth += 1;
         let result = react(self, w, &mut worker);
+        self.count_usage(w, &mut worker);
+        self.depth -= 1;
         if worker.work == Work::Finished && worker.removed {
             if let Some(ip) = worker.sandboxes.iter().find_map(|sandbox| sandbox.ip.as_ref()) {
                 w.pod_ips.remove(ip);
             }
+            self.forget_usage(&mut worker);
             if let Some(count) = self.names.get_mut(&worker.key) {
                 *count -= 1;
                 if *count == 0 {
@@ -280,6 +305,9 @@ impl Kubelet {
             }
         } else {
             self.pods.insert(Arc::clone(uid), worker);
+        }
+        if self.depth == 0 {
+            self.look_at_usage(w);
         }
         Some(result)
     }
@@ -383,10 +411,7 @@ impl Kubelet {
                 .instance(container)
                 .and_then(|instance| instance.kill.as_ref())
                 .is_none_or(|kill| kill.token != *token),
-            PodEvent::Probe { .. }
-            | PodEvent::ProbeExec { .. }
-            | PodEvent::ProbeTimeout { .. }
-            | PodEvent::StorageCheck => true,
+            PodEvent::Probe { .. } | PodEvent::ProbeExec { .. } | PodEvent::ProbeTimeout { .. } => true,
             PodEvent::ActiveDeadline => worker.work != Work::Sync,
             _ => false,
         }

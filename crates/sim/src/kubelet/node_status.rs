@@ -1,18 +1,21 @@
 //! The node's own object and its lease (`pkg/kubelet/kubelet_node_status.go`). While nothing changes a kubelet writes nothing that
 //! anyone sees: it only notes that it is alive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
+use super::config::KubeletConfig;
 use super::event::NodeEvent;
+use super::eviction::threshold::{Pressure, Signal};
 use super::node::{Health, Kubelet};
 use crate::cluster::{Event, NodeConfig};
 use crate::controllers::ControllerEvent;
 use crate::events::NewEvent;
 use crate::objects::{Key, Kind, Object};
+use crate::quantity;
 use crate::time::{SimDuration, SimTime};
 use crate::world::{Controller, World};
 
@@ -24,7 +27,13 @@ const RUNTIME_SILENCE: SimDuration = SimDuration::from_secs(30);
 const SETTLE: SimDuration = SimDuration::from_secs(10);
 
 /// The Node object of a node that has been up for a while.
-pub(crate) fn node_object(config: &NodeConfig, index: usize, version: &str, now: &Time) -> core::Node {
+pub(crate) fn node_object(
+    config: &NodeConfig,
+    index: usize,
+    version: &str,
+    now: &Time,
+    kubelet: &KubeletConfig,
+) -> core::Node {
     let mut labels: BTreeMap<String, String> = [
         ("beta.kubernetes.io/arch", "amd64"),
         ("beta.kubernetes.io/os", "linux"),
@@ -48,7 +57,7 @@ pub(crate) fn node_object(config: &NodeConfig, index: usize, version: &str, now:
         .collect();
     let amounts: BTreeMap<String, Quantity> = [
         ("cpu", config.cpu.clone()),
-        ("ephemeral-storage", "100Gi".to_owned()),
+        ("ephemeral-storage", config.disk.clone()),
         ("hugepages-1Gi", "0".to_owned()),
         ("hugepages-2Mi", "0".to_owned()),
         ("memory", config.memory.clone()),
@@ -82,8 +91,13 @@ pub(crate) fn node_object(config: &NodeConfig, index: usize, version: &str, now:
         }),
         status: Some(core::NodeStatus {
             capacity: Some(amounts.clone()),
-            allocatable: Some(amounts),
-            conditions: Some(healthy_conditions(now)),
+            allocatable: Some(allocatable(&amounts, kubelet)),
+            conditions: Some(
+                pressure_conditions(&BTreeSet::new(), now)
+                    .into_iter()
+                    .chain([ready(now)])
+                    .collect(),
+            ),
             addresses: Some(vec![
                 address("InternalIP", node_ip(index)),
                 address("Hostname", config.name.clone()),
@@ -125,19 +139,66 @@ fn condition(kind: &str, status: bool, reason: &str, message: &str, now: &Time) 
     }
 }
 
-fn healthy_conditions(now: &Time) -> Vec<core::NodeCondition> {
-    let none =
-        |kind: &str, reason: &str, what: &str| condition(kind, false, reason, &format!("kubelet has {what}"), now);
-    vec![
-        none(
-            "MemoryPressure",
-            "KubeletHasSufficientMemory",
-            "sufficient memory available",
-        ),
-        none("DiskPressure", "KubeletHasNoDiskPressure", "no disk pressure"),
-        none("PIDPressure", "KubeletHasSufficientPID", "sufficient PID available"),
-        condition("Ready", true, "KubeletReady", "kubelet is posting ready status", now),
-    ]
+/// What pods may ask for: the capacity without what is reserved and what a hard threshold keeps free
+/// (`pkg/kubelet/cm/node_container_manager_linux.go GetNodeAllocatableReservation`).
+fn allocatable(capacity: &BTreeMap<String, Quantity>, kubelet: &KubeletConfig) -> BTreeMap<String, Quantity> {
+    let mut allocatable = capacity.clone();
+    for (name, amount) in &mut allocatable {
+        let Ok(whole) = quantity::parse(&amount.0) else {
+            continue;
+        };
+        let signal = match name.as_str() {
+            "memory" => Some(Signal::MemoryAvailable),
+            "ephemeral-storage" => Some(Signal::NodeFsAvailable),
+            _ => None,
+        };
+        let hard = kubelet
+            .thresholds
+            .iter()
+            .find(|threshold| threshold.is_hard() && Some(threshold.signal) == signal);
+        let kept = hard.map_or(0, |threshold| threshold.value.of(whole.value()));
+        let reserved = kubelet.reserved.get(name).copied().unwrap_or(0);
+        if kept == 0 && reserved == 0 {
+            continue;
+        }
+        let left = whole.milli_minus(kept * 1000 + reserved);
+        *amount = Quantity(left.to_string());
+    }
+    allocatable
+}
+
+/// The conditions that eviction sets.
+fn pressure_conditions(pressures: &BTreeSet<Pressure>, now: &Time) -> Vec<core::NodeCondition> {
+    const MEMORY: [[&str; 2]; 2] = [
+        ["KubeletHasSufficientMemory", "sufficient memory available"],
+        ["KubeletHasInsufficientMemory", "insufficient memory available"],
+    ];
+    const DISK: [[&str; 2]; 2] = [
+        ["KubeletHasNoDiskPressure", "no disk pressure"],
+        ["KubeletHasDiskPressure", "disk pressure"],
+    ];
+    const PID: [[&str; 2]; 2] = [
+        ["KubeletHasSufficientPID", "sufficient PID available"],
+        ["KubeletHasInsufficientPID", "insufficient PID available"],
+    ];
+    [(Pressure::Memory, MEMORY), (Pressure::Disk, DISK), (Pressure::Pid, PID)]
+        .into_iter()
+        .map(|(pressure, words)| {
+            let is_short = pressures.contains(&pressure);
+            let [reason, what] = words[usize::from(is_short)];
+            condition(
+                &pressure.to_string(),
+                is_short,
+                reason,
+                &format!("kubelet has {what}"),
+                now,
+            )
+        })
+        .collect()
+}
+
+fn ready(now: &Time) -> core::NodeCondition {
+    condition("Ready", true, "KubeletReady", "kubelet is posting ready status", now)
 }
 
 impl Kubelet {
@@ -219,8 +280,7 @@ impl Kubelet {
             return;
         };
         let mut node = node.clone();
-        let mut wanted = healthy_conditions(&now);
-        wanted.retain(|condition| condition.type_ != "Ready");
+        let mut wanted = pressure_conditions(&self.eviction.conditions, &now);
         wanted.push(condition("Ready", ready, reason, message, &now));
         let status = node.status.get_or_insert_default();
         let known = status.conditions.get_or_insert_default();

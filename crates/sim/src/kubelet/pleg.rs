@@ -3,10 +3,12 @@
 
 use super::event::{NodeEvent, PodEvent};
 use super::node::Kubelet;
+use super::runtime_status::State;
 use super::worker::{Sync, Wait, Work, Worker};
 use std::sync::Arc;
 
 use crate::cluster::Event;
+use crate::latency;
 use crate::time::SimTime;
 use crate::trace::RecordId;
 use crate::world::World;
@@ -57,7 +59,16 @@ impl Kubelet {
                 .find(|old| old.id == new.id)
                 .is_none_or(|old| old.state != new.state)
         });
+        let died = seen.containers.iter().any(|new| {
+            let known = known.containers.iter().find(|old| old.id == new.id);
+            new.state == State::Exited && known.is_some_and(|old| old.state != State::Exited)
+        });
         worker.cache = Arc::new(seen);
+        if died && worker.is_evicted() {
+            // What is left of a pod that was evicted is not kept (`cleanUpContainersInPod`): whoever asks the runtime after that
+            // does not find it any more.
+            self.plan(w, w.now + latency::CONTAINER_REMOVE, worker, PodEvent::RemoveDead);
+        }
         if changed {
             let causes = std::mem::take(&mut worker.runtime_causes);
             let causes = if causes.is_empty() { w.causes.clone() } else { causes };

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as core;
 
 use super::event::{PodEvent, Reply};
+use super::logs::ContainerLog;
 use super::node::Kubelet;
 use super::runtime_status::State;
 use super::worker::{ExecPurpose, Instance, Worker};
@@ -67,6 +68,7 @@ struct Machine<'a> {
     container: &'a str,
     id: &'a str,
     restarts: u32,
+    log: &'a mut ContainerLog,
     address: String,
     root: &'a mut Tree,
     tail: Option<&'a mut Vec<String>>,
@@ -96,6 +98,7 @@ impl Host for Machine<'_> {
             }
             tail.push(line.to_owned());
         }
+        self.log.line(line);
         self.w.log(LogLine {
             at: self.w.now,
             pod_uid: self.uid.to_string(),
@@ -175,12 +178,14 @@ impl Kubelet {
         act: impl FnOnce(&mut Option<Processes>, &mut dyn Host) -> R,
     ) -> Option<R> {
         let address = worker.current_address(&self.ip);
+        worker.touched = true;
         let instance = worker.instances.iter_mut().find(|instance| instance.record.id == id)?;
         let Instance {
             record,
             processes,
             root,
             tail,
+            log,
             ..
         } = instance;
         let mut machine = Machine {
@@ -190,6 +195,7 @@ impl Kubelet {
             container: &record.name,
             id,
             restarts: u32::try_from(record.restart_count).unwrap_or(0),
+            log,
             address,
             root,
             tail: tail.as_mut(),

@@ -192,7 +192,7 @@ impl Kubelet {
             .filter(|path| !path.is_empty());
         let id = w.rng.hex(64);
         let mut root = repository.files();
-        let image_size = root.size();
+        let image_size = root.blocks();
         let message_path = message_path.unwrap_or_else(|| "/dev/termination-log".to_owned());
         root.write(&message_path, b"", 0o666);
         if let Some(resources) = worker.allocated.get(&container.name).cloned() {
@@ -233,6 +233,7 @@ impl Kubelet {
             execs: Default::default(),
             root,
             image_size,
+            log: Default::default(),
             tail: fallback.then(Vec::new),
             message_path,
             created_from: image,

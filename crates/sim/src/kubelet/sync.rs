@@ -148,6 +148,7 @@ impl Kubelet {
                 for sandbox in &mut worker.sandboxes {
                     if sandbox.ready {
                         sandbox.ready = false;
+                        worker.touched = true;
                         if let Some(ip) = &sandbox.ip {
                             w.pod_ips.remove(ip);
                         }
@@ -165,6 +166,7 @@ impl Kubelet {
             }
             Step::Remove { ids } => {
                 worker.instances.retain(|instance| !ids.contains(&instance.record.id));
+                worker.touched = true;
                 self.runtime_changed(w, worker);
             }
             Step::CreateSandbox { attempt } => {
@@ -396,6 +398,7 @@ impl Kubelet {
         worker.work = Work::Finished;
         worker.sync = None;
         worker.volumes.clear();
+        worker.touched = true;
         self.write_status(w, worker);
         self.finish_deletion(w, worker);
     }

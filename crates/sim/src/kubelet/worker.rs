@@ -8,6 +8,8 @@ use k8s_openapi::api::core::v1 as core;
 
 use super::actions::{KillReason, ProbeResult, ProbeResults};
 use super::event::{ProbeKind, Reply};
+use super::eviction::{Usage, is_limited};
+use super::logs::ContainerLog;
 use super::probes::ProbeWorker;
 use super::resize::{Resize, Resources, desired};
 use super::runtime_status::{ContainerRecord, RuntimeStatus, SandboxStatus};
@@ -162,8 +164,10 @@ pub(crate) struct Instance {
     pub exit: Option<(Exit, SimTime)>,
     pub execs: BTreeMap<ExecId, ExecPurpose>,
     pub root: Tree,
-    /// Bytes of the image's own files.
+    /// Bytes of the disk that the image's own files take.
     pub image_size: u64,
+    /// The files of its log.
+    pub log: ContainerLog,
     /// The last lines of its log, where they may become its termination message.
     pub tail: Option<Vec<String>>,
     pub message_path: String,
@@ -268,6 +272,14 @@ pub(crate) struct Worker {
     pub actual: Resources,
     pub resize: Option<Resize>,
     pub node_ip: String,
+    /// What the pod uses of its node, as counted last, and whether it may use something else by now.
+    pub usage: Usage,
+    pub touched: bool,
+    /// Whether anything limits what it may write, when its volumes are measured next, and when the kubelet notices that it has
+    /// written too much.
+    pub limited: bool,
+    pub measured: Option<SimTime>,
+    pub over_limit: Option<SimTime>,
 }
 
 /// A version of a pod as the store holds it, shared with it.
@@ -296,6 +308,7 @@ impl Worker {
         let qos = super::status::qos_of(&pod);
         let allocated = pod.spec.as_ref().map(desired).unwrap_or_default();
         let requests = pod.spec.as_ref().map(pod_requests).unwrap_or_default();
+        let limited = pod.spec.as_ref().is_some_and(is_limited);
         Self {
             key,
             uid,
@@ -345,6 +358,11 @@ impl Worker {
             allocated,
             resize: None,
             node_ip: node_ip.to_owned(),
+            usage: Usage::default(),
+            touched: false,
+            limited,
+            measured: None,
+            over_limit: None,
         }
     }
 
@@ -479,6 +497,12 @@ impl Worker {
     /// Whether containers may still run, as far as the status manager may tell the API.
     pub(crate) fn could_have_running_containers(&self) -> bool {
         !self.terminated_done
+    }
+
+    /// Whether the node has ended the pod so that others may have what it used.
+    pub(crate) fn is_evicted(&self) -> bool {
+        let reason = self.verdict.as_ref().map(|(reason, _)| reason.as_str());
+        matches!(reason, Some("Evicted" | "Preempting"))
     }
 
     /// The grace period in the spec.

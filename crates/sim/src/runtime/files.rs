@@ -69,6 +69,9 @@ pub enum Content {
     Device(Device),
 }
 
+/// Bytes of a block of the disk.
+const BLOCK: u64 = 4096;
+
 /// The devices of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
@@ -469,6 +472,24 @@ impl Tree {
                 _ => 0,
             })
             .sum()
+    }
+
+    /// Bytes of the disk that they take, with the directories: whole blocks, as `du` counts them.
+    pub fn blocks(&self) -> u64 {
+        self.changed
+            .values()
+            .filter(|node| node.links > 0)
+            .map(|node| match &node.content {
+                Content::File { length, .. } => length.div_ceil(BLOCK).saturating_mul(BLOCK),
+                Content::Directory { .. } => BLOCK,
+                _ => 0,
+            })
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Files that were added or changed since the tree was frozen.
+    pub fn files(&self) -> u64 {
+        self.changed.values().filter(|node| node.links > 0).count() as u64
     }
 
     /// Makes everything in the tree the shared base of its clones: what an image build does.

@@ -521,4 +521,30 @@ impl Processes {
     pub fn memory(&self) -> u64 {
         self.kernel.memory()
     }
+
+    /// How many processes there are.
+    pub fn count(&self) -> u64 {
+        self.kernel.procs.len() as u64
+    }
+
+    /// The process that uses the most memory, and how much.
+    pub fn largest(&self) -> Option<(u32, u64)> {
+        let all = self.kernel.procs.iter();
+        all.map(|(pid, proc)| (*pid, proc.memory))
+            .max_by_key(|(pid, memory)| (*memory, *pid))
+    }
+
+    /// The kernel kills a process because the node has no memory left; with `group` all of the container, which then counts
+    /// as killed for want of memory. Gives the name of the victim; call [`Processes::run`] next.
+    pub fn kill_for_memory(&mut self, pid: u32, group: bool) -> String {
+        let argv = self.kernel.procs.get(&pid).map(|proc| Arc::clone(&proc.argv));
+        let path = argv.as_deref().and_then(|argv| argv.first().cloned()).unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        self.kernel.oom |= group;
+        let all: Vec<u32> = self.kernel.procs.keys().copied().collect();
+        for victim in all.into_iter().filter(|one| group || *one == pid) {
+            self.kernel.end(victim, Status::signalled(Signal::KILL));
+        }
+        name
+    }
 }

@@ -388,7 +388,7 @@ mod tests {
             grace: SimDuration::from_secs(20),
             min_reclaim: None,
         };
-        let at = |seconds| SimTime(seconds * 1_000_000_000);
+        let at = |seconds: u64| SimTime(seconds * 1_000_000_000);
         let first = first_observed(&[soft], &[], at(10));
         assert_eq!(grace_over(&first, at(29)), []);
         let still = first_observed(&[soft], &first, at(30));
