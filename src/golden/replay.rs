@@ -93,8 +93,13 @@ fn config(case: &Case, seed: u64, kubelet: Vec<(String, String)>) -> Config {
             ..NodeConfig::default()
         })
         .collect();
-    // The recordings come from nodes with cgroup v1; what a case does not say of thresholds was as it is by default.
-    let common = [("cgroupVersion", "1"), ("mergeDefaultEvictionSettings", "true")];
+    // The recordings come from nodes with cgroup v1, in a cluster without storage; what a case does not say of thresholds was
+    // as it is by default.
+    let common = [
+        ("cgroupVersion", "1"),
+        ("storageClass", "none"),
+        ("mergeDefaultEvictionSettings", "true"),
+    ];
     let common = common.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Config {
         seed,

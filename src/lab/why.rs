@@ -159,6 +159,25 @@ const MEANINGS: &[Meaning] = &[
         en: "no node takes the pod: {message}",
         page: "concepts/scheduling-eviction/kube-scheduler/#kube-scheduler-implementation",
     },
+    // Storage.
+    Meaning {
+        code: "volume.bound",
+        ko: "클레임과 볼륨 {volume:이/가} 서로 짝이 되었다",
+        en: "the claim and the volume {volume} were bound to each other",
+        page: "concepts/storage/persistent-volumes/#binding",
+    },
+    Meaning {
+        code: "volume.node-chosen",
+        ko: "클레임은 첫 소비자를 기다렸고, 파드가 {node:으로/로} 정해졌으므로 이제 그 노드를 위한 볼륨을 만든다",
+        en: "the claim waited for its first consumer; the pod goes to {node}, so a volume is made for that node now",
+        page: "concepts/storage/storage-classes/#volume-binding-mode",
+    },
+    Meaning {
+        code: "volume.multi-attach",
+        ko: "볼륨 {volume:은/는} 한 노드에만 붙을 수 있는데 아직 {node}에 붙어 있다",
+        en: "the volume {volume} can be attached to one node only and is still attached to {node}",
+        page: "concepts/storage/persistent-volumes/#access-modes",
+    },
     // Workloads.
     Meaning {
         code: "deployment.scale",

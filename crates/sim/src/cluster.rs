@@ -583,6 +583,7 @@ fn place_of(w: &World, namespace: &str, name: &str) -> Result<(String, Arc<str>)
 /// Settings that the simulated components know.
 const SETTINGS: &[&str] = &[
     "cgroupVersion",
+    "storageClass",
     "nodeMonitorGracePeriod",
     "nodeMonitorPeriod",
     "nodeEvictionRate",
@@ -605,6 +606,9 @@ fn setting(w: &mut World, name: &str, value: &str) -> Result<(), String> {
             "2" | "v2" => true,
             _ => return Err(format!("setting cgroupVersion is 1 or 2, not {value}")),
         };
+    }
+    if name == "storageClass" && !matches!(value, "none" | "standard") {
+        return Err(format!("setting storageClass is standard or none, not {value}"));
     }
     w.settings.insert(name.to_owned(), value.to_owned());
     Ok(())

@@ -39,6 +39,14 @@ pub const EXEC_START: (SimDuration, SimDuration) = (ms(40), ms(70));
 pub const TEARDOWN: (SimDuration, SimDuration) = (ms(80), ms(250));
 /// A controller's reconciliation, from the watch event to its first write.
 pub const RECONCILE: (SimDuration, SimDuration) = (ms(2), ms(8));
+/// A disk asked for, or to be deleted, until the driver has done it.
+pub const PROVISION: (SimDuration, SimDuration) = (ms(900), ms(2400));
+/// A disk attached to a node or taken from it.
+pub const ATTACH: (SimDuration, SimDuration) = (ms(400), ms(1500));
+/// A disk that is mounted, once it is attached.
+pub const MOUNT: (SimDuration, SimDuration) = (ms(100), ms(400));
+/// A driver tries again what failed.
+pub const DRIVER_RETRY: SimDuration = ms(5000);
 /// One way through the pod network.
 pub const NETWORK: SimDuration = SimDuration::from_micros(200);
 /// kube-proxy's sync: until the kernel has the new rules.

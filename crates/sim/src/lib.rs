@@ -30,6 +30,7 @@ pub mod runtime;
 pub mod scheduler;
 pub mod shell;
 mod start;
+mod storage;
 pub mod store;
 pub mod time;
 pub mod trace;

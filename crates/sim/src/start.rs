@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::storage::v1 as storage;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
@@ -12,6 +13,8 @@ use serde_json::Value;
 use crate::cluster::NodeConfig;
 use crate::kubelet::node_status::node_object;
 use crate::objects::{Key, Object};
+use crate::rng::Rng;
+use crate::storage::{ANN_DEFAULT_CLASS, DEFAULT_CLASS, DRIVER};
 use crate::store::differences;
 use crate::trace::{Change, FieldChange, Trace, Version as ObjectVersion, What};
 use crate::version::Gate;
@@ -98,6 +101,9 @@ pub(crate) fn furnish(w: &mut World, nodes: &[NodeConfig]) -> Result<(), String>
         &born,
     );
     let kubelet_version = w.version.version().git_version();
+    if w.settings.get("storageClass").map(String::as_str) != Some("none") {
+        add_unseeded(w, default_class().into(), &born);
+    }
     for (index, config) in nodes.iter().enumerate() {
         if config.name.is_empty() {
             return Err("a node has no name".to_owned());
@@ -146,6 +152,30 @@ pub(crate) fn namespace_objects(namespace: &str) -> [Object; 2] {
         }
         .into(),
     ]
+}
+
+/// The class of the driver that every cluster has, which claims get that name none.
+fn default_class() -> storage::StorageClass {
+    let default = BTreeMap::from([(ANN_DEFAULT_CLASS.to_owned(), "true".to_owned())]);
+    storage::StorageClass {
+        metadata: ObjectMeta {
+            name: Some(DEFAULT_CLASS.to_owned()),
+            annotations: Some(default),
+            ..Default::default()
+        },
+        provisioner: DRIVER.to_owned(),
+        reclaim_policy: Some("Delete".to_owned()),
+        volume_binding_mode: Some("WaitForFirstConsumer".to_owned()),
+        ..Default::default()
+    }
+}
+
+/// Adds an object whose UID is not drawn from the cluster's chance, so that a cluster with it goes the same way as one
+/// without it.
+fn add_unseeded(w: &mut World, object: Object, born: &Time) {
+    let chance = std::mem::replace(&mut w.rng, Rng::new(0));
+    add(w, object, born);
+    w.rng = chance;
 }
 
 fn add(w: &mut World, mut object: Object, born: &Time) {

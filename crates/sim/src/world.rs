@@ -19,6 +19,7 @@ use crate::objects::{Key, Kind, Object};
 use crate::queue::Queue;
 use crate::rng::Rng;
 use crate::runtime::catalogue::Catalogue;
+use crate::runtime::files::Tree;
 use crate::store::{Store, Stored, Write};
 use crate::time::{SimDuration, SimTime};
 use crate::trace::{Change, LogLine, ObjectRef, Record, RecordId, What};
@@ -84,6 +85,14 @@ pub enum Controller {
     EndpointSlice,
     /// endpoints-controller
     Endpoints,
+    /// persistentvolume-binder-controller
+    PersistentVolume,
+    /// persistentvolume-protection-controller, persistentvolumeclaim-protection-controller
+    VolumeProtection,
+    /// persistentvolume-attach-detach-controller
+    AttachDetach,
+    /// The CSI driver's provisioner, a process of its own.
+    Provisioner,
 }
 
 impl Controller {
@@ -104,6 +113,9 @@ impl Controller {
         Self::Disruption,
         Self::EndpointSlice,
         Self::Endpoints,
+        Self::PersistentVolume,
+        Self::VolumeProtection,
+        Self::AttachDetach,
     ];
 }
 
@@ -125,6 +137,10 @@ impl fmt::Display for Controller {
             Self::Disruption => "disruption-controller",
             Self::EndpointSlice => "endpointslice-controller",
             Self::Endpoints => "endpoints-controller",
+            Self::PersistentVolume => "persistentvolume-controller",
+            Self::VolumeProtection => "volume-protection-controller",
+            Self::AttachDetach => "attachdetach-controller",
+            Self::Provisioner => crate::storage::DRIVER,
         })
     }
 }
@@ -166,7 +182,15 @@ pub struct World {
     pub kubelet: Arc<KubeletConfig>,
     /// When each node was last heard of, by index; `None` while it is heard: renewals of leases are not written one by one.
     pub heartbeats: Vec<Option<SimTime>>,
+    /// Counts the writes to what the files of volumes may come from.
+    pub(crate) configured: u64,
     pub(crate) registries_down: BTreeMap<String, Option<SimTime>>,
+    /// What is on the disks of persistent volumes, by the volume's name or the place that several volumes share.
+    pub(crate) disks: BTreeMap<String, Tree>,
+    /// The nodes that a disk is attached to, by the volume's name.
+    pub(crate) attachments: BTreeMap<String, BTreeSet<Arc<str>>>,
+    /// The pods (by UID) that have a disk mounted on a node.
+    pub(crate) mounted: BTreeMap<(String, Arc<str>), BTreeSet<Arc<str>>>,
     pub(crate) events: EventRecorder,
     pub(crate) pod_ips: BTreeMap<String, PodAddress>,
     pub(crate) proxy: Proxy,
@@ -204,7 +228,11 @@ impl World {
             oom_kills_group: true,
             kubelet: Arc::default(),
             heartbeats,
+            configured: 1,
             registries_down: BTreeMap::new(),
+            disks: BTreeMap::new(),
+            attachments: BTreeMap::new(),
+            mounted: BTreeMap::new(),
             events: EventRecorder::default(),
             pod_ips: BTreeMap::new(),
             proxy: Proxy::default(),
@@ -376,6 +404,9 @@ impl World {
             summary: Vec::new(),
         };
         let record = self.record(Some(reference), None, what);
+        if matches!(object.kind(), Kind::ConfigMap | Kind::Secret) {
+            self.configured += 1;
+        }
         let stored = self.store.write(self.now, change, object, record);
         self.notify(&stored, change, record);
         stored
@@ -424,7 +455,9 @@ impl World {
                 let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
                 watchers.extend(node.and_then(|node| self.kubelet_of(node)));
             }
-            Object::PersistentVolumeClaim(_) => watchers.push(Actor::Scheduler),
+            Object::PersistentVolumeClaim(_) | Object::PersistentVolume(_) | Object::StorageClass(_) => {
+                watchers.push(Actor::Scheduler);
+            }
             Object::Node(_) => {
                 watchers.push(Actor::Scheduler);
                 watchers.extend(self.kubelet_of(&key.name));
@@ -438,6 +471,9 @@ impl World {
             Controller::Job => self.store.count(Kind::Job) == 0,
             // Every cluster has the Service `kubernetes`, which selects nothing.
             Controller::EndpointSlice | Controller::Endpoints => self.store.count(Kind::Service) <= 1,
+            Controller::AttachDetach | Controller::VolumeProtection => {
+                self.store.count(Kind::PersistentVolumeClaim) == 0 && self.store.count(Kind::PersistentVolume) == 0
+            }
             _ => false,
         };
         let watching = controllers::watchers(&stored.object, change).into_iter();

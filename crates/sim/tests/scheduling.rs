@@ -12,6 +12,7 @@ use peapod_sim::scheduler::cache::Cache;
 use peapod_sim::scheduler::cycle::{Cycle, Listers};
 use peapod_sim::scheduler::message;
 use peapod_sim::scheduler::plugins::taint_toleration::tolerates;
+use peapod_sim::scheduler::plugins::volume_binding::PodStorage;
 use peapod_sim::scheduler::pod::PodInfo;
 use peapod_sim::scheduler::preemption::{Preemption, preempt};
 use peapod_sim::version::Profile;
@@ -33,12 +34,19 @@ fn decide(input: &Value) -> Value {
         cache.set_pod(Arc::new(PodInfo::new(&pod)), &node);
     }
     let budgets = input["pdbs"].as_array().into_iter().flatten().map(read).collect();
+    let pod: core::Pod = read(&input["pod"]);
+    // The rows have no claims: each that a pod names is missing.
+    let volumes = input["pod"]["spec"]["volumes"].as_array().into_iter().flatten();
+    let missing = volumes.filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str());
     let listers = Listers {
         version: Profile::default(),
         budgets,
+        storage: PodStorage {
+            claims: missing.map(|name| (name.to_owned(), None)).collect(),
+            ..PodStorage::default()
+        },
         ..Listers::default()
     };
-    let pod: core::Pod = read(&input["pod"]);
     let info = PodInfo::new(&pod);
     let nominated = BTreeMap::new();
     let cycle = Cycle::new(&cache, &listers, &nominated, &pod, &info);

@@ -2,12 +2,15 @@
 //! `pkg/kubeapiserver/options/plugins.go`).
 
 use k8s_openapi::api::{core::v1 as core, scheduling::v1 as scheduling};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
 use super::limits;
+use crate::controllers::volumes::protection::{CLAIM_FINALIZER, VOLUME_FINALIZER};
 use crate::objects::{Key, Kind, Object};
 use crate::registry::failure;
 use crate::request::Status;
+use crate::storage;
 use crate::world::World;
 
 /// Where service account tokens are mounted.
@@ -45,7 +48,42 @@ pub(crate) fn admit(w: &mut World, object: &mut Object) -> Result<(), Status> {
             taint_new_node(node);
             Ok(())
         }
+        Object::PersistentVolumeClaim(claim) => {
+            default_class(w, claim);
+            protect(&mut claim.metadata, CLAIM_FINALIZER);
+            Ok(())
+        }
+        Object::PersistentVolume(volume) => {
+            protect(&mut volume.metadata, VOLUME_FINALIZER);
+            Ok(())
+        }
         _ => Ok(()),
+    }
+}
+
+/// `DefaultStorageClass`: a claim that names no class gets the default one.
+fn default_class(w: &World, claim: &mut core::PersistentVolumeClaim) {
+    let named = claim
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.storage_class_name.is_some());
+    if named || !storage::class_of_claim(claim).is_empty() {
+        return;
+    }
+    if let Some(class) = storage::default_class(w) {
+        claim
+            .spec
+            .get_or_insert_default()
+            .storage_class_name
+            .clone_from(&class.metadata.name);
+    }
+}
+
+/// `StorageObjectInUseProtection`: what holds a claim or volume while it is in use.
+fn protect(meta: &mut ObjectMeta, finalizer: &str) {
+    let finalizers = meta.finalizers.get_or_insert_default();
+    if !finalizers.iter().any(|known| known == finalizer) {
+        finalizers.push(finalizer.to_owned());
     }
 }
 

@@ -29,6 +29,9 @@ const SIMULATED: &[Kind] = &[
     Kind::EndpointSlice,
     Kind::Endpoints,
     Kind::Lease,
+    Kind::PersistentVolume,
+    Kind::PersistentVolumeClaim,
+    Kind::StorageClass,
 ];
 
 /// Names what of an object has no effect.
@@ -84,7 +87,6 @@ fn spec(w: &mut World, spec: Option<&core::PodSpec>) {
             security.sysctls.as_ref().is_some_and(|list| !list.is_empty()),
             "sysctls",
         );
-        say(security.fs_group.is_some(), "fsGroup");
     }
     for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
         if let Some(security) = &container.security_context {
@@ -106,10 +108,12 @@ fn spec(w: &mut World, spec: Option<&core::PodSpec>) {
             || volume.secret.is_some()
             || volume.downward_api.is_some()
             || volume.projected.is_some()
+            || volume.ephemeral.is_some()
             || volume.persistent_volume_claim.is_some();
         say(
             !simulated,
-            "volumes other than emptyDir, hostPath, configMap, secret, downwardAPI and projected",
+            "volumes other than emptyDir, hostPath, configMap, secret, downwardAPI, projected, ephemeral and \
+             persistentVolumeClaim",
         );
     }
 }

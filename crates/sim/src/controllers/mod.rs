@@ -22,6 +22,7 @@ pub mod stateful_set;
 pub mod taint_eviction;
 pub mod template_hash;
 pub mod ttl_after_finished;
+pub mod volumes;
 pub mod workqueue;
 
 use crate::objects::{Key, Kind, Object, controller_of};
@@ -57,6 +58,12 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
     {
         found.push(Controller::TaintEviction);
     }
+    if object
+        .as_pod()
+        .is_some_and(|pod| crate::storage::claims_of(pod).next().is_some())
+    {
+        found.extend([Controller::AttachDetach, Controller::VolumeProtection]);
+    }
     if object.as_pod().is_some_and(|pod| pod.metadata.labels.is_some()) {
         found.push(Controller::Disruption);
     }
@@ -79,6 +86,7 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
             None => found.extend([Controller::ReplicaSet, Controller::Job]),
         },
         Object::Node(_) => found.extend([
+            Controller::AttachDetach,
             Controller::NodeLifecycle,
             Controller::TaintEviction,
             Controller::DaemonSet,
@@ -96,6 +104,12 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
         Object::PodDisruptionBudget(_) => found.push(Controller::Disruption),
         Object::Namespace(_) => found.push(Controller::Namespace),
         Object::StatefulSet(_) => found.push(Controller::StatefulSet),
+        Object::PersistentVolumeClaim(_) => found.extend([
+            Controller::PersistentVolume,
+            Controller::VolumeProtection,
+            Controller::Provisioner,
+        ]),
+        Object::PersistentVolume(_) => found.extend([Controller::PersistentVolume, Controller::VolumeProtection]),
         _ => {}
     }
     found
@@ -119,6 +133,10 @@ pub struct Controllers {
     disruptions: disruption::Disruptions,
     endpoint_slices: endpoints::ServiceEndpoints,
     endpoints: endpoints::ServiceEndpoints,
+    binder: volumes::binder::Binder,
+    protection: volumes::protection::Protection,
+    attach_detach: volumes::attach::AttachDetach,
+    provisioner: volumes::provisioner::Provisioner,
 }
 
 impl Default for Controllers {
@@ -139,6 +157,10 @@ impl Default for Controllers {
             disruptions: Default::default(),
             endpoint_slices: endpoints::ServiceEndpoints::slices(),
             endpoints: endpoints::ServiceEndpoints::legacy(),
+            binder: Default::default(),
+            protection: Default::default(),
+            attach_detach: Default::default(),
+            provisioner: Default::default(),
         }
     }
 }
@@ -167,6 +189,10 @@ impl Controllers {
             Controller::Disruption => self.disruptions.on_notify(w, key, record),
             Controller::EndpointSlice => self.endpoint_slices.on_notify(w, key, record),
             Controller::Endpoints => self.endpoints.on_notify(w, key, record),
+            Controller::PersistentVolume => self.binder.on_notify(w, key),
+            Controller::VolumeProtection => self.protection.on_notify(w, key),
+            Controller::AttachDetach => self.attach_detach.on_notify(w, key, record),
+            Controller::Provisioner => self.provisioner.on_notify(w, key),
             Controller::PodGc => {}
         }
     }
@@ -189,6 +215,10 @@ impl Controllers {
             Controller::Disruption => self.disruptions.on_event(w, event),
             Controller::EndpointSlice => self.endpoint_slices.on_event(w, event),
             Controller::Endpoints => self.endpoints.on_event(w, event),
+            Controller::PersistentVolume => self.binder.on_event(w, event),
+            Controller::VolumeProtection => self.protection.on_event(w, event),
+            Controller::AttachDetach => self.attach_detach.on_event(w, event),
+            Controller::Provisioner => self.provisioner.on_event(w, event),
         }
     }
 
@@ -212,7 +242,10 @@ impl Controllers {
                 Controller::Disruption => self.disruptions.queue.is_waiting(key, at),
                 Controller::EndpointSlice => self.endpoint_slices.queue.is_waiting(key, at),
                 Controller::Endpoints => self.endpoints.queue.is_waiting(key, at),
-                Controller::NodeLifecycle | Controller::PodGc => false,
+                Controller::PersistentVolume => self.binder.queue.is_waiting(key, at),
+                Controller::VolumeProtection => self.protection.queue.is_waiting(key, at),
+                Controller::AttachDetach => self.attach_detach.is_planned(key, at),
+                Controller::NodeLifecycle | Controller::PodGc | Controller::Provisioner => false,
             },
         }
     }

@@ -43,6 +43,7 @@ pub(super) fn container_spec(
         (None, None) => [image.entrypoint.clone(), image.cmd.clone()].concat(),
     };
     let user = user(worker, container, image)?;
+    let groups = groups(worker, container, user);
     let working_dir = container
         .working_dir
         .clone()
@@ -67,6 +68,7 @@ pub(super) fn container_spec(
         env,
         working_dir,
         user,
+        groups,
         hostname,
         memory_limit: limit.and_then(|limit| u64::try_from(value(limit)).ok()),
         oom_kills_group: w.oom_kills_group,
@@ -115,6 +117,29 @@ fn user(worker: &Worker, container: &core::Container, image: &Repository) -> Res
         .unwrap_or(0))
 }
 
+/// The groups of a container's processes: `runAsGroup`, else root's group, and those that are added
+/// (`kuberuntime/security_context.go`).
+fn groups(worker: &Worker, container: &core::Container, user: u32) -> Vec<u32> {
+    let pod = worker.spec().security_context.as_ref();
+    let own = container.security_context.as_ref().and_then(|own| own.run_as_group);
+    let number = |group: i64| u32::try_from(group).ok();
+    let primary = own.or_else(|| pod.and_then(|pod| pod.run_as_group)).and_then(number);
+    // Who is not in the image's list of users belongs to root's group.
+    let primary = primary.unwrap_or(if IMAGE_USERS.contains(&user) { user } else { 0 });
+    let mut groups = vec![primary];
+    let added = pod.and_then(|pod| pod.supplemental_groups.as_ref());
+    let added = added.into_iter().flatten().copied().filter_map(number);
+    for group in added.chain(worker.fs_group()) {
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    groups
+}
+
+/// Users whom the simulated images know, each with a group of the same number.
+const IMAGE_USERS: [u32; 4] = [1, 33, 101, 65534];
+
 fn mounts(worker: &Worker, container: &core::Container, env: &BTreeMap<&str, &str>) -> Result<Vec<Mount>, String> {
     let mut mounts = Vec::new();
     for mount in container.volume_mounts.iter().flatten() {
@@ -136,15 +161,21 @@ fn mounts(worker: &Worker, container: &core::Container, env: &BTreeMap<&str, &st
             ));
         }
         let host = volume.and_then(|volume| volume.host_path.as_ref());
-        let (volume, sub_path) = match host {
-            Some(host) => {
-                let path = host.path.trim_matches('/');
+        // What the kubelet writes, containers only read.
+        let written = worker.payloads.contains_key(&mount.name);
+        let persistent = worker.mounted.get(&mount.name);
+        let (volume, sub_path) = match host.map(|host| (NODE_FILES, host.path.as_str())).or_else(|| {
+            let mounted = persistent?;
+            Some((mounted.files.as_str(), mounted.path.as_str()))
+        }) {
+            Some((files, path)) => {
+                let path = path.trim_matches('/');
                 let joined = if sub_path.is_empty() {
                     path.to_owned()
                 } else {
                     format!("{path}/{sub_path}")
                 };
-                (NODE_FILES.to_owned(), joined)
+                (files.to_owned(), joined)
             }
             None => (mount.name.clone(), sub_path),
         };
@@ -152,7 +183,8 @@ fn mounts(worker: &Worker, container: &core::Container, env: &BTreeMap<&str, &st
             path: mount.mount_path.clone(),
             volume,
             sub_path,
-            read_only: mount.read_only == Some(true),
+            root: None,
+            read_only: mount.read_only == Some(true) || written || persistent.is_some_and(|mounted| mounted.read_only),
         });
     }
     Ok(mounts)
@@ -388,7 +420,7 @@ pub(super) fn pod_field(worker: &Worker, path: &str, address: &str, node: &str) 
     })
 }
 
-fn resource_field(
+pub(super) fn resource_field(
     w: &World,
     worker: &Worker,
     container: &core::Container,

@@ -275,6 +275,8 @@ impl Worker {
         self.sandboxes = old.sandboxes;
         self.instances = old.instances;
         self.volumes = old.volumes;
+        self.payloads = old.payloads;
+        self.mounted = old.mounted;
         self.ports = old.ports;
         self.serving = old.serving;
         self.restarts_logged = old.restarts_logged;

@@ -17,6 +17,8 @@ pub mod merge;
 mod network;
 pub(crate) mod node;
 pub(crate) mod node_status;
+mod payload;
+mod persistent;
 pub mod phase;
 mod pleg;
 pub mod probe_worker;

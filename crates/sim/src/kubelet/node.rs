@@ -14,6 +14,7 @@ use super::images::Puller;
 use super::node_status::node_ip;
 use super::runtime_status::State;
 use super::status::active_deadline;
+use super::volumes::node_files;
 use super::worker::{PodVersion, Work, Worker};
 use crate::cluster::Event;
 use crate::events::NewEvent;
@@ -90,7 +91,6 @@ impl Kubelet {
         let eviction = Eviction::new(w.node(&name), SimDuration(pleg_phase.0 * 10));
         Self {
             node,
-            name,
             ip: node_ip(node),
             health: Health::Running,
             connected: true,
@@ -102,7 +102,8 @@ impl Kubelet {
             changed: BTreeSet::new(),
             crash_backoff: crash_backoff(w),
             puller: Puller::new(BACKOFF_FIRST, BACKOFF_MAX),
-            files: Tree::default(),
+            files: node_files(&name),
+            name,
             started_at: None,
             silent_since: SimTime::ZERO,
             unready_until: None,
@@ -172,6 +173,12 @@ impl Kubelet {
         let deleting = pod.metadata.deletion_timestamp.is_some();
         let shortened = pod.metadata.deletion_grace_period_seconds != worker.pod.metadata.deletion_grace_period_seconds;
         let foreign = foreign_conditions(&pod) != foreign_conditions(&worker.pod);
+        if worker.pod.metadata.annotations != pod.metadata.annotations
+            || worker.pod.metadata.labels != pod.metadata.labels
+        {
+            // What the downward API shows may be another.
+            worker.configured = 0;
+        }
         worker.pod = pod;
         self.reconcile_status(w, worker);
         if !worker.admitted {
@@ -293,6 +300,7 @@ impl Kubelet {
         self.count_usage(w, &mut worker);
         self.depth -= 1;
         if worker.work == Work::Finished && worker.removed {
+            self.unmount(w, &mut worker);
             if let Some(ip) = worker.sandboxes.iter().find_map(|sandbox| sandbox.ip.as_ref()) {
                 w.pod_ips.remove(ip);
             }

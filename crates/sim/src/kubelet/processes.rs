@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1 as core;
 use super::event::{PodEvent, Reply};
 use super::logs::ContainerLog;
 use super::node::Kubelet;
+use super::persistent::DISK;
 use super::runtime_status::State;
 use super::worker::{ExecPurpose, Instance, Worker};
 use crate::latency;
@@ -116,6 +117,8 @@ impl Host for Machine<'_> {
     fn volume(&mut self, name: &str) -> Option<&mut Tree> {
         if name == NODE_FILES {
             Some(self.node_files)
+        } else if let Some(disk) = name.strip_prefix(DISK) {
+            self.w.disks.get_mut(disk)
         } else {
             self.volumes.get_mut(name)
         }

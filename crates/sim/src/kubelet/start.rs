@@ -137,7 +137,10 @@ impl Kubelet {
         }
         let address = worker.current_address(&self.ip);
         let spec = match container_spec(w, worker, &container, (&repository, assumed), &address, &self.name) {
-            Ok(spec) => spec,
+            Ok(mut spec) => {
+                self.prepare_mounts(w, worker, &mut spec.mounts);
+                spec
+            }
             Err(message) => {
                 fail(self, w, worker, "CreateContainerConfigError", message);
                 return;

@@ -6,6 +6,7 @@ use super::event::PodEvent;
 use super::node::Kubelet;
 use super::resize::resize_actions;
 use super::status::announced_restart;
+use super::volumes::Volumes;
 use super::worker::{Group, Step, Sync, SyncError, Target, Wait, Work, Worker};
 use crate::latency;
 use crate::registry::DeleteOptions;
@@ -212,8 +213,18 @@ impl Kubelet {
             }
             return;
         }
-        if self.mount_volumes(w, worker) {
-            return;
+        match self.mount_volumes(w, worker) {
+            Volumes::Mounted => return,
+            Volumes::Waiting => {}
+            Volumes::Unusable(why) => {
+                let message = format!("Unable to attach or mount volumes: {why}");
+                self.pod_event(w, worker, String::new(), "Warning", "FailedMount", message);
+                if let Some(sync) = &mut worker.sync {
+                    sync.steps.retain(|step| matches!(step, Step::FinishSync));
+                    sync.error = Some(SyncError::Other);
+                }
+                return;
+            }
         }
         if w.now.since(since) >= VOLUME_TIMEOUT {
             if let Some(sync) = &mut worker.sync {
@@ -397,7 +408,7 @@ impl Kubelet {
         }
         worker.work = Work::Finished;
         worker.sync = None;
-        worker.volumes.clear();
+        self.unmount(w, worker);
         worker.touched = true;
         self.write_status(w, worker);
         self.finish_deletion(w, worker);

@@ -10,6 +10,8 @@ use super::actions::{KillReason, ProbeResult, ProbeResults};
 use super::event::{ProbeKind, Reply};
 use super::eviction::{Usage, is_limited};
 use super::logs::ContainerLog;
+use super::payload::Payload;
+use super::persistent::Mounted;
 use super::probes::ProbeWorker;
 use super::resize::{Resize, Resources, desired};
 use super::runtime_status::{ContainerRecord, RuntimeStatus, SandboxStatus};
@@ -238,6 +240,12 @@ pub(crate) struct Worker {
     pub sandboxes: Vec<SandboxStatus>,
     pub instances: Vec<Instance>,
     pub volumes: BTreeMap<String, Tree>,
+    /// What the kubelet wrote into them.
+    pub payloads: BTreeMap<String, Arc<Payload>>,
+    /// The state of the cluster's configuration that this comes from.
+    pub configured: u64,
+    /// Volumes that a claim stands for.
+    pub mounted: BTreeMap<String, Mounted>,
     pub cache: Arc<RuntimeStatus>,
     pub reasons: ReasonCache,
     pub status: Option<core::PodStatus>,
@@ -331,6 +339,9 @@ impl Worker {
             sandboxes: Vec::new(),
             instances: Vec::new(),
             volumes: BTreeMap::new(),
+            payloads: BTreeMap::new(),
+            configured: 0,
+            mounted: BTreeMap::new(),
             cache: Arc::default(),
             reasons: ReasonCache::new(),
             status: None,
@@ -399,6 +410,12 @@ impl Worker {
                 serde_json::from_value(value).ok()
             }
         }
+    }
+
+    /// The group that the files of the pod's volumes belong to.
+    pub(crate) fn fs_group(&self) -> Option<u32> {
+        let group = self.spec().security_context.as_ref()?.fs_group?;
+        u32::try_from(group).ok()
     }
 
     /// The instance of that id.

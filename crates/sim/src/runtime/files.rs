@@ -83,6 +83,8 @@ pub enum Device {
     Full,
     /// `/dev/random`, `/dev/urandom`
     Random,
+    /// A socket, which nobody here connects to.
+    Socket,
 }
 
 /// Why a file operation fails, with the C library's words.
@@ -329,6 +331,19 @@ impl Tree {
             }
         }
         Some(at)
+    }
+
+    /// The names in a directory, in order; none when it is no directory.
+    pub fn names(&self, path: &str) -> Vec<String> {
+        match self.find(path).and_then(|ino| self.node(ino)).map(|node| &node.content) {
+            Some(Content::Directory { entries, .. }) => entries.keys().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The numbers of all files that were added or changed since the tree was frozen.
+    pub fn changed(&self) -> Vec<Ino> {
+        self.changed.keys().copied().collect()
     }
 
     /// Makes a directory and those on its way; gives its number. What is no directory on the way is replaced.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::files::Tree;
+use super::files::{Ino, Tree};
 use crate::time::SimTime;
 
 /// The machine around a container, for the length of one call.
@@ -211,6 +211,8 @@ pub struct Mount {
     pub volume: String,
     /// The part of the volume that is mounted; empty for all of it.
     pub sub_path: String,
+    /// The file or directory itself, once it is found: what takes its place later is not seen through the mount.
+    pub root: Option<Ino>,
     /// Whether writes fail with "Read-only file system".
     pub read_only: bool,
 }

@@ -214,6 +214,7 @@ impl Kernel {
             host,
             mounts: &self.spec.mounts,
             user,
+            groups: &self.spec.groups,
         }
     }
 

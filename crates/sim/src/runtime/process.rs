@@ -65,6 +65,8 @@ pub struct Spec {
     pub working_dir: String,
     /// Numeric user.
     pub user: u32,
+    /// Numeric groups, the primary one first.
+    pub groups: Vec<u32>,
     /// Host name.
     pub hostname: String,
     /// Memory limit in bytes.
@@ -183,6 +185,9 @@ impl Processes {
         }
         if !spec.working_dir.is_empty() && host.root().find(&spec.working_dir).is_none() {
             host.root().make_directories(&spec.working_dir);
+        }
+        if spec.groups.is_empty() {
+            spec.groups.push(spec.user);
         }
         let argv = spec.argv.clone();
         let kernel = Kernel::new(Arc::new(spec));

@@ -290,7 +290,7 @@ impl Ctx<'_> {
         }
         let (kind, offset) = (open.kind.clone(), open.offset);
         let data = match kind {
-            FileKind::Device(Device::Null)
+            FileKind::Device(Device::Null | Device::Socket)
             | FileKind::Log { .. }
             | FileKind::Capture { .. }
             | FileKind::PipeWrite(_) => Vec::new(),
@@ -436,7 +436,7 @@ impl Ctx<'_> {
         let user = self.proc().user;
         node.modified = self.now();
         node.user = user;
-        node.group = user;
+        node.group = self.kernel.spec.groups.first().copied().unwrap_or(user);
         if !matches!(node.content, Content::Symlink(_)) {
             node.mode &= !umask;
         }
@@ -444,6 +444,14 @@ impl Ctx<'_> {
         let mut vfs = self.vfs();
         vfs.writable(parent.mount)?;
         vfs.allowed(parent, 3)?;
+        let (mode, group) = vfs.node(parent).map(|node| (node.mode, node.group))?;
+        if mode & 0o2000 != 0 {
+            // What is made in such a directory belongs to its group.
+            node.group = group;
+            if node.is_directory() {
+                node.mode |= 0o2000;
+            }
+        }
         let ino = vfs.tree(parent.mount)?.add(parent.ino, &walk.name, node)?;
         Ok(Place {
             mount: parent.mount,

@@ -33,6 +33,7 @@ pub(crate) struct Vfs<'a> {
     pub host: &'a mut dyn Host,
     pub mounts: &'a [Mount],
     pub user: u32,
+    pub groups: &'a [u32],
 }
 
 impl Vfs<'_> {
@@ -62,7 +63,7 @@ impl Vfs<'_> {
 
     /// Whether this user may do `wanted` (4 read, 2 write, 1 execute) with a file.
     pub fn allowed(&mut self, place: Place, wanted: u32) -> Result<(), Errno> {
-        let user = self.user;
+        let (user, groups) = (self.user, self.groups);
         let node = self.node(place)?;
         let bits = if user == 0 {
             // root may read and write everything, and execute what anybody may.
@@ -73,6 +74,8 @@ impl Vfs<'_> {
             }
         } else if node.user == user {
             node.mode >> 6
+        } else if groups.contains(&node.group) {
+            node.mode >> 3
         } else {
             node.mode
         };
@@ -85,11 +88,14 @@ impl Vfs<'_> {
 
     /// The root of a mount's volume or of the part of it that is mounted.
     fn mount_root(&mut self, index: u16) -> Result<Place, Errno> {
-        let sub_path = self
-            .mounts
-            .get(usize::from(index))
-            .map(|mount| mount.sub_path.clone())
-            .unwrap_or_default();
+        let mount = self.mounts.get(usize::from(index)).ok_or(Errno::NoEntry)?;
+        if let Some(ino) = mount.root {
+            return Ok(Place {
+                mount: Some(index),
+                ino,
+            });
+        }
+        let sub_path = mount.sub_path.clone();
         let tree = self.tree(Some(index))?;
         let ino = if sub_path.is_empty() {
             ROOT

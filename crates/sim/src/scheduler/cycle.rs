@@ -28,8 +28,8 @@ pub struct Listers {
     pub owners: Option<LabelSelector>,
     /// The disruption budgets.
     pub budgets: Vec<policy::PodDisruptionBudget>,
-    /// Claims that exist in the pod's namespace, and whether each is bound to a volume.
-    pub claims: BTreeMap<String, bool>,
+    /// The pod's claims, and the volumes.
+    pub storage: volume_binding::PodStorage,
 }
 
 /// A cycle for one pod.
@@ -105,6 +105,8 @@ impl<'a> Cycle<'a> {
             .or_else(|| node_affinity::filter(self.pod, node))
             .or_else(|| node_ports::filter(self.info, node))
             .or_else(|| node_resources_fit::filter(self.info, node))
+            .or_else(|| volume_restrictions::filter(&self.listers.storage))
+            .or_else(|| volume_binding::filter(&self.listers.storage, node))
             .or_else(|| state.spread.as_ref()?.filter(self.info, node))
             .or_else(|| {
                 state
@@ -151,11 +153,11 @@ impl<'a> Cycle<'a> {
     /// (`findNodesThatFitPod`).
     pub fn find(&self, start: usize) -> Found {
         let mut found = Found::default();
-        if let Some(message) = volume_restrictions::pre_filter(self.pod, &self.listers.claims) {
+        if let Some(message) = volume_restrictions::pre_filter(&self.listers.storage) {
             found.pre_filter = Some((Plugin::VolumeRestrictions, message));
             return found;
         }
-        if let Some(message) = volume_binding::pre_filter(self.pod, &self.listers.claims) {
+        if let Some(message) = volume_binding::pre_filter(&self.listers.storage) {
             found.pre_filter = Some((Plugin::VolumeBinding, message));
             return found;
         }

@@ -26,8 +26,8 @@ pub enum Change<'a> {
     PodUpdated(&'a PodInfo, &'a PodInfo),
     /// An assigned pod went, or came to its end.
     PodDeleted(&'a PodInfo),
-    /// A claim came.
-    ClaimAdded,
+    /// A claim, a volume or a storage class came or changed.
+    StorageChanged,
 }
 
 /// Whether the change may help the pod, which `plugin` refused.
@@ -77,7 +77,12 @@ pub fn helps(
             _ => false,
         },
         Plugin::NodeResourcesFit => resources(change, info),
-        Plugin::VolumeRestrictions | Plugin::VolumeBinding => matches!(change, Change::ClaimAdded),
+        Plugin::VolumeRestrictions => matches!(change, Change::StorageChanged | Change::PodDeleted(_)),
+        // A node may have, or get, what a volume asks for.
+        Plugin::VolumeBinding => matches!(
+            change,
+            Change::StorageChanged | Change::NodeAdded(_) | Change::NodeUpdated(..)
+        ),
         Plugin::PodTopologySpread => spread(change, pod, info),
         Plugin::InterPodAffinity => affinity(change, info, namespaces),
         Plugin::NodeResourcesBalancedAllocation | Plugin::ImageLocality => false,
@@ -91,10 +96,10 @@ pub fn concerns(plugin: Plugin, change: Change<'_>) -> bool {
     match plugin {
         Plugin::NodeUnschedulable | Plugin::NodeName | Plugin::TaintToleration | Plugin::NodeAffinity => node,
         Plugin::NodePorts | Plugin::NodeResourcesFit => node || matches!(change, Change::PodDeleted(_)),
-        Plugin::VolumeBinding => node || matches!(change, Change::ClaimAdded),
-        Plugin::VolumeRestrictions => matches!(change, Change::PodDeleted(_) | Change::ClaimAdded),
-        Plugin::PodTopologySpread => !matches!(change, Change::ClaimAdded),
-        Plugin::InterPodAffinity => !matches!(change, Change::ClaimAdded | Change::NodeDeleted(_)),
+        Plugin::VolumeBinding => node || matches!(change, Change::StorageChanged),
+        Plugin::VolumeRestrictions => matches!(change, Change::PodDeleted(_) | Change::StorageChanged),
+        Plugin::PodTopologySpread => !matches!(change, Change::StorageChanged),
+        Plugin::InterPodAffinity => !matches!(change, Change::StorageChanged | Change::NodeDeleted(_)),
         Plugin::NodeResourcesBalancedAllocation | Plugin::ImageLocality => false,
     }
 }
@@ -130,7 +135,7 @@ fn resources(change: Change<'_>, info: &PodInfo) -> bool {
                     || wanted.ephemeral_storage > 0 && after.ephemeral_storage > before.ephemeral_storage
                     || wanted.scalar.iter().any(|(name, amount)| *amount > 0 && more(name)))
         }
-        Change::NodeDeleted(_) | Change::PodAdded(_) | Change::ClaimAdded => false,
+        Change::NodeDeleted(_) | Change::PodAdded(_) | Change::StorageChanged => false,
     }
 }
 
@@ -170,7 +175,7 @@ fn spread(change: Change<'_>, pod: &core::Pod, info: &PodInfo) -> bool {
                 .any(|constraint| old.labels.get(&constraint.topology_key) != new.labels.get(&constraint.topology_key));
             has_keys(old) != has_keys(new) || has_keys(new) && (moved || old.taints != new.taints)
         }
-        Change::ClaimAdded => false,
+        Change::StorageChanged => false,
     }
 }
 
@@ -197,6 +202,6 @@ fn affinity(change: Change<'_>, info: &PodInfo, namespaces: &BTreeMap<String, La
         }
         Change::NodeAdded(node) => keys().next().is_none() || keys().any(|key| node.labels.contains_key(key)),
         Change::NodeUpdated(old, new) => keys().any(|key| old.labels.get(key) != new.labels.get(key)),
-        Change::NodeDeleted(_) | Change::ClaimAdded => false,
+        Change::NodeDeleted(_) | Change::StorageChanged => false,
     }
 }

@@ -14,6 +14,7 @@ pub mod plugins;
 pub mod pod;
 pub mod preemption;
 pub mod queue;
+mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,9 +26,11 @@ use self::cache::{Cache, NodeId};
 use self::cycle::{Cycle, Found, Listers};
 use self::framework::Plugin;
 use self::hints::Change;
+use self::plugins::volume_binding::{self, PodStorage};
 use self::pod::PodInfo;
 use self::preemption::Preemption;
 use self::queue::{Queued, SchedulingQueue};
+use self::volumes::Binding;
 use crate::cluster::Event;
 use crate::events::NewEvent;
 use crate::latency;
@@ -59,6 +62,15 @@ pub enum SchedulerEvent {
         /// The node.
         node: Arc<str>,
     },
+    /// It is looked whether the claims of a pod that has a node are bound.
+    CheckVolumes {
+        /// The pod.
+        key: Key,
+        /// Its UID.
+        uid: Arc<str>,
+        /// The node.
+        node: Arc<str>,
+    },
     /// Pods whose back-off is over return to the active queue.
     FlushBackoff,
     /// Pods that have waited too long are tried again.
@@ -82,6 +94,8 @@ pub struct Scheduler {
     nominations: BTreeMap<Key, NodeId>,
     /// Pods that have a node here but not yet in the store.
     assumed: BTreeMap<Key, Arc<str>>,
+    /// Those of them whose claims are not bound yet.
+    binding: BTreeMap<Key, Binding>,
     next_start: usize,
     cycle_planned: bool,
     leftover_planned: bool,
@@ -101,7 +115,9 @@ impl Scheduler {
         match key.kind {
             Kind::Pod => self.pod_changed(w, key),
             Kind::Node => self.node_changed(w, key),
-            Kind::PersistentVolumeClaim => self.wake(w, Change::ClaimAdded),
+            Kind::PersistentVolumeClaim | Kind::PersistentVolume | Kind::StorageClass => {
+                self.wake(w, Change::StorageChanged);
+            }
             _ => {}
         }
         self.plan_cycle(w);
@@ -116,7 +132,11 @@ impl Scheduler {
                     self.schedule_one(w, queued);
                 }
             }
+            SchedulerEvent::Bind { key, uid, node } if self.binding.contains_key(&key) => {
+                self.begin_volumes(w, &key, &uid, &node);
+            }
             SchedulerEvent::Bind { key, uid, node } => self.bind(w, &key, &uid, &node),
+            SchedulerEvent::CheckVolumes { key, uid, node } => self.check_volumes(w, &key, &uid, &node),
             SchedulerEvent::FlushBackoff => self.queue.flush_backoff(w.now),
             SchedulerEvent::FlushLeftover => {
                 self.leftover_planned = false;
@@ -203,6 +223,7 @@ impl Scheduler {
         self.queue.remove(key);
         self.forget_nomination(key);
         self.assumed.remove(key);
+        self.binding.remove(key);
         if let Some((_, info)) = self.cache.remove_pod(key) {
             self.wake(w, Change::PodDeleted(&info));
         }
@@ -341,7 +362,9 @@ impl Scheduler {
             );
             return;
         }
-        let listers = listers(w, pod);
+        let promised = self.binding.values().flat_map(|binding| &binding.decision.bind);
+        let promised = promised.map(|(_, volume)| volume.clone()).collect();
+        let listers = listers(w, pod, promised);
         let cycle = Cycle::new(&self.cache, &listers, &self.nominated, pod, &queued.info);
         let found = cycle.find(self.next_start);
         if !self.cache.order().is_empty() {
@@ -365,6 +388,13 @@ impl Scheduler {
         self.forget_nomination(&key);
         self.cache.set_pod(Arc::clone(&queued.info), &name);
         self.assumed.insert(key.clone(), Arc::clone(&name));
+        let chosen = self.cache.node(node);
+        let volumes = volume_binding::decide(&listers.storage, &name, &chosen.labels).unwrap_or_default();
+        if volumes.is_empty() {
+            self.binding.remove(&key);
+        } else {
+            self.binding.insert(key.clone(), Binding::new(volumes, w.now));
+        }
         let span = w.latency(latency::SCHEDULING);
         let event = SchedulerEvent::Bind {
             key,
@@ -609,18 +639,7 @@ fn namespaces(w: &World) -> BTreeMap<String, pod::Labels> {
         .collect()
 }
 
-fn listers(w: &World, pod: &core::Pod) -> Listers {
-    let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
-    let claims = w
-        .store
-        .list(Kind::PersistentVolumeClaim, Some(namespace))
-        .filter_map(|stored| match &stored.object {
-            Object::PersistentVolumeClaim(claim) => {
-                let bound = claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound");
-                Some((stored.object.name().to_owned(), bound))
-            }
-            _ => None,
-        });
+fn listers(w: &World, pod: &core::Pod, promised: Vec<String>) -> Listers {
     let budgets = w
         .store
         .list(Kind::PodDisruptionBudget, None)
@@ -633,7 +652,7 @@ fn listers(w: &World, pod: &core::Pod) -> Listers {
         namespaces: namespaces(w),
         owners: owner_selector(w, pod),
         budgets: budgets.collect(),
-        claims: claims.collect(),
+        storage: PodStorage::new(w, pod, promised),
     }
 }
 

@@ -64,12 +64,15 @@ pub fn required_match(pod: &core::Pod, name: &str, labels: &Labels) -> bool {
         .into_iter()
         .flatten()
         .all(|(key, value)| labels.get(key) == Some(value))
-        && required(pod).is_none_or(|selector| {
-            selector
-                .node_selector_terms
-                .iter()
-                .any(|term| term_holds(term, name, labels))
-        })
+        && required(pod).is_none_or(|selector| selector_matches(selector, name, labels))
+}
+
+/// Whether a node satisfies one of a selector's terms; volumes have such selectors, too.
+pub(crate) fn selector_matches(selector: &core::NodeSelector, name: &str, labels: &Labels) -> bool {
+    selector
+        .node_selector_terms
+        .iter()
+        .any(|term| term_holds(term, name, labels))
 }
 
 /// The only nodes that can pass, when every required term names nodes by `metadata.name` (`PreFilter`).

@@ -238,22 +238,54 @@ pub(super) fn user_name(ctx: &mut Ctx<'_>, user: u32) -> Option<String> {
     found.or_else(|| (user == 0).then(|| "root".to_owned()))
 }
 
+/// A group's name from the container's `/etc/group`.
+fn group_name(ctx: &mut Ctx<'_>, group: u32) -> Option<String> {
+    let known = ctx.slurp("/etc/group").unwrap_or_default();
+    let known = String::from_utf8_lossy(&known).into_owned();
+    let found = known.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(group)).then(|| name.to_owned())
+    });
+    found.or_else(|| (group == 0).then(|| "root".to_owned()))
+}
+
 fn id(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
     let user = ctx.proc().user;
-    let name = user_name(ctx, user);
+    let groups = ctx.kernel.spec.groups.clone();
+    let primary = groups.first().copied().unwrap_or(user);
     let options = Options::parse("ugnGr", &[], arguments).unwrap_or_default();
-    let shown = |name: &Option<String>| name.as_ref().map(|name| format!("({name})")).unwrap_or_default();
-    let text = if options.has('u') || options.has('g') || options.has('G') {
-        match &name {
-            Some(name) if options.has('n') => name.clone(),
-            _ => user.to_string(),
-        }
+    let name = user_name(ctx, user);
+    let names: Vec<Option<String>> = groups.iter().map(|group| group_name(ctx, *group)).collect();
+    let plain = |number: u32, name: &Option<String>| match name {
+        Some(name) if options.has('n') => name.clone(),
+        _ => number.to_string(),
+    };
+    let full = |number: u32, name: &Option<String>| match name {
+        Some(name) => format!("{number}({name})"),
+        None => number.to_string(),
+    };
+    let first = names.first().cloned().flatten();
+    let list = |shown: &dyn Fn(u32, &Option<String>) -> String, between: &str| -> String {
+        let all: Vec<String> = groups
+            .iter()
+            .zip(&names)
+            .map(|(group, name)| shown(*group, name))
+            .collect();
+        all.join(between)
+    };
+    let text = if options.has('u') {
+        plain(user, &name)
+    } else if options.has('g') {
+        plain(primary, &first)
+    } else if options.has('G') {
+        list(&plain, " ")
     } else {
         format!(
-            "uid={user}{} gid={user}{} groups={user}{}",
-            shown(&name),
-            shown(&name),
-            shown(&name)
+            "uid={} gid={} groups={}",
+            full(user, &name),
+            full(primary, &first),
+            list(&full, ",")
         )
     };
     ctx.print(&format!("{text}\n"));
