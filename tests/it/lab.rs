@@ -410,7 +410,7 @@ fn the_command_line_shows_and_checks() {
         store.history("노트.md", "exit-by-policy").await.expect("a history")
     });
     assert_eq!(kept.len(), 2, "both runs are kept beside the note");
-    assert!(kept.iter().all(|run| run.status == peapod::lab::model::RunStatus::Finished));
+    assert!(kept.iter().all(|run| run.status == RunStatus::Finished));
     let (code, shown, said) = peapod(&["check", "."]);
     assert_eq!(code, Some(0), "{shown}{said}");
     assert!(shown.contains("1 cell, 9 trials, 4 claims: all as written"), "{shown}");
