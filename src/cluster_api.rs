@@ -287,7 +287,7 @@ fn logs(cluster: &Cluster, request: &LogRequest) -> Result<String, Status> {
         ));
     };
     let instance = log_instance(&pod, request)?;
-    let uid = pod.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+    let uid = peapod_sim::kubelet::mirror::source_uid(&pod).unwrap_or_default();
     let start = cluster.wall_now() - SignedDuration::from_nanos(i64::try_from(cluster.now().0).unwrap_or(i64::MAX));
     let wall = |line: &LogLine| start + SignedDuration::from_nanos(i64::try_from(line.at.0).unwrap_or(i64::MAX));
     let earliest = request.since_time.or_else(|| {

@@ -82,6 +82,15 @@ pub enum Action {
     KillSandbox,
     /// The oldest pod that is not being deleted is evicted through the API.
     Evict,
+    /// A manifest of the case is written into the directory of static pods, or a file removed from it.
+    StaticPod {
+        /// Node.
+        node: String,
+        /// File in the directory.
+        file: String,
+        /// The manifest that is its content; `None` removes the file.
+        from: Option<String>,
+    },
     /// A namespace is deleted.
     DeleteNamespace(String),
     /// Something that cannot be done yet, in words.
@@ -136,6 +145,14 @@ impl Case {
             .map(step)
             .collect();
         steps.sort_by(|a, b| a.at.total_cmp(&b.at));
+        for step in &steps {
+            if let Action::StaticPod { node, from: Some(file), .. } = &step.action
+                && !manifests.contains_key(file)
+                && let Ok(text) = super::recovered::manifest(folder, node, step.at)
+            {
+                manifests.insert(file.clone(), text);
+            }
+        }
         Ok(Self {
             title: about.get("title").and_then(Node::as_str).unwrap_or_default().to_owned(),
             nodes: about
@@ -239,6 +256,15 @@ fn fault(node: &Node) -> Action {
             None => Action::Other(format!("a fault of unknown form: {}", node.to_json())),
         };
     }
+    if let (Some(name), Some(change)) = (text("node"), node.get("staticPod")) {
+        let part = |key: &str| change.get(key).and_then(Node::as_str).map(str::to_owned);
+        let (file, from) = match (part("write"), part("from"), part("remove")) {
+            (Some(file), Some(from), None) => (file, Some(from)),
+            (None, None, Some(file)) => (file, None),
+            _ => return Action::Other(format!("a fault of unknown form: {}", node.to_json())),
+        };
+        return Action::StaticPod { node: name, file, from };
+    }
     let nodes: Vec<String> = match node.get("node") {
         Some(names) if names.as_str().is_none() => names
             .items()
@@ -259,7 +285,6 @@ fn fault(node: &Node) -> Action {
         .or_else(|| on_all("crash", |node, _| Fault::PowerOff { node }));
     match found {
         Some(faults) if !faults.is_empty() => Action::Faults(faults),
-        _ if node.get("staticPod").is_some() => Action::Other("static pods cannot be simulated yet".to_owned()),
         _ => Action::Other(format!("a fault of unknown form: {}", node.to_json())),
     }
 }

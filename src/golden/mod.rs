@@ -9,6 +9,7 @@ pub mod compare;
 pub mod digest;
 pub mod events;
 mod mask;
+pub mod recovered;
 pub mod replay;
 mod sequence;
 pub mod watch;

@@ -252,6 +252,18 @@ fn act(case: &Case, cluster: &mut Cluster, action: &Action) -> Result<(), String
                 Err(format!("the eviction of {name} was refused: {status}"))
             })
         }
+        Action::StaticPod { node, file, from } => {
+            let (node, file) = (node.clone(), file.clone());
+            let fault = match from {
+                Some(from) => Fault::WriteStaticPod {
+                    node,
+                    file,
+                    manifest: Manifests(case).text(from)?,
+                },
+                None => Fault::RemoveStaticPod { node, file },
+            };
+            cluster.fault(&fault)
+        }
         Action::DeleteNamespace(_) => kubectl(case, cluster, &format!("delete namespace {NAMESPACE}")),
         Action::Other(why) => Err(why.clone()),
     }

@@ -180,6 +180,22 @@ pub struct ClusterSpec {
     /// Feature gates that are not as they come with the version.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub feature_gates: IndexMap<String, bool>,
+    /// Files that lie in the nodes' directories of static pods at the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub static_pods: Vec<StaticPodFile>,
+}
+
+/// A file in a node's directory of static pods.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StaticPodFile {
+    /// Node name.
+    pub node: String,
+    /// File name.
+    pub file: String,
+    /// The manifest, a template over the variables.
+    pub text: String,
+    /// Where its first line stands in the note.
+    pub place: Place,
 }
 
 fn default_disk() -> String {
@@ -353,6 +369,22 @@ pub enum FaultSpec {
     RestoreNode {
         /// Node name.
         node: String,
+    },
+    /// A node is shut down in an orderly way, or its shutdown is called off.
+    ShutdownNode {
+        /// Node name.
+        node: String,
+        /// Shut down or called off.
+        on: bool,
+    },
+    /// A file is written into a node's directory of static pods.
+    WriteStaticPod(StaticPodFile),
+    /// A file is removed from a node's directory of static pods.
+    RemoveStaticPod {
+        /// Node name.
+        node: String,
+        /// File name.
+        file: String,
     },
     /// A signal to a container's main process.
     KillContainer {

@@ -7,7 +7,7 @@ use peapod_sim::manifest;
 
 use super::expr::{Compiled, Compiler, Names, Tracker, Trouble};
 use super::model::{
-    Action, Assignment, Condition, Diagnostic, Experiment, Expression, FaultSpec, OrElse, Place, Severity, Timing,
+    Action, Assignment, Condition, Diagnostic, Experiment, Expression, FaultSpec, OrElse, Place, Severity, StaticPodFile, Timing,
     Trial, Until,
 };
 use super::read::place_in;
@@ -18,6 +18,8 @@ use super::template::{Rendered, Template};
 pub struct Program {
     /// The experiment.
     pub experiment: Arc<Experiment>,
+    /// The manifests of static pods that are there at the start.
+    pub static_pods: Vec<Template>,
     /// One a step.
     pub steps: Vec<StepProgram>,
     /// One an observation.
@@ -68,6 +70,18 @@ pub fn compile(experiment: &Experiment) -> Result<Program, Vec<Diagnostic>> {
         }
     };
     let mut template_problems = Vec::new();
+    let mut template = |text: &str, place: Place, yaml: bool| match Template::parse(text, &names, yaml) {
+        Ok(template) => Some(template),
+        Err(troubles) => {
+            template_problems.extend(troubles.into_iter().map(|trouble| {
+                let place = place_in(text, place, trouble.start, trouble.end);
+                diagnostic("experiment.template", trouble, place)
+            }));
+            None
+        }
+    };
+    let files = experiment.cluster.static_pods.iter();
+    let static_pods = files.filter_map(|file| template(&file.text, file.place, true)).collect();
     let mut steps = Vec::new();
     for step in &experiment.steps {
         let when = step
@@ -78,16 +92,11 @@ pub fn compile(experiment: &Experiment) -> Result<Program, Vec<Diagnostic>> {
             Action::Wait { until, .. } => take(compiler.compile_condition(&until.text), until),
             _ => None,
         };
-        let mut templates = Vec::new();
-        for (text, place, yaml) in texts(&step.action, step.place) {
-            match Template::parse(text, &names, yaml) {
-                Ok(template) => templates.push(template),
-                Err(troubles) => template_problems.extend(troubles.into_iter().map(|trouble| {
-                    let place = place_in(text, place, trouble.start, trouble.end);
-                    diagnostic("experiment.template", trouble, place)
-                })),
-            }
-        }
+        let texts = texts(&step.action, step.place);
+        let templates = texts
+            .into_iter()
+            .filter_map(|(text, place, yaml)| template(text, place, yaml))
+            .collect();
         steps.push(StepProgram { when, templates, until });
     }
     let mut observe = Vec::new();
@@ -119,6 +128,7 @@ pub fn compile(experiment: &Experiment) -> Result<Program, Vec<Diagnostic>> {
         let experiment = Arc::new(experiment.clone());
         Ok(Program {
             experiment,
+            static_pods,
             steps,
             observe,
             expect,
@@ -141,6 +151,13 @@ fn texts(action: &Action, place: Place) -> Vec<(&str, Place, bool)> {
         Action::Apply { text, place } => vec![(text, *place, true)],
         Action::Kubectl { text, place } => vec![(text, *place, false)],
         Action::Wait { .. } | Action::Sleep { .. } => Vec::new(),
+        Action::Fault {
+            fault: FaultSpec::WriteStaticPod(file),
+        } => vec![
+            (&file.node, place, false),
+            (&file.file, place, false),
+            (&file.text, file.place, true),
+        ],
         Action::Fault { fault } => fault_texts(fault)
             .into_iter()
             .map(|text| (text, place, false))
@@ -156,7 +173,10 @@ fn fault_texts(fault: &FaultSpec) -> Vec<&str> {
         | FaultSpec::FreezeKubelet { node, .. }
         | FaultSpec::StopKubelet { node, .. }
         | FaultSpec::Partition { node, .. }
+        | FaultSpec::ShutdownNode { node, .. }
         | FaultSpec::RestoreNode { node } => vec![node],
+        FaultSpec::WriteStaticPod(StaticPodFile { node, file, text, .. }) => vec![node, file, text],
+        FaultSpec::RemoveStaticPod { node, file } => vec![node, file],
         FaultSpec::KillContainer {
             namespace,
             pod,
@@ -180,6 +200,16 @@ pub fn fault_with(fault: &FaultSpec, texts: &[String]) -> peapod_sim::fault::Fau
         FaultSpec::StopKubelet { on, .. } => Fault::StopKubelet { node: text(0), on: *on },
         FaultSpec::Partition { on, .. } => Fault::Partition { node: text(0), on: *on },
         FaultSpec::RestoreNode { .. } => Fault::RestoreNode { node: text(0) },
+        FaultSpec::ShutdownNode { on, .. } => Fault::ShutdownNode { node: text(0), on: *on },
+        FaultSpec::WriteStaticPod(_) => Fault::WriteStaticPod {
+            node: text(0),
+            file: text(1),
+            manifest: text(2),
+        },
+        FaultSpec::RemoveStaticPod { .. } => Fault::RemoveStaticPod {
+            node: text(0),
+            file: text(1),
+        },
         FaultSpec::KillContainer { .. } => Fault::KillContainer {
             namespace: text(0),
             pod: text(1),
@@ -211,15 +241,28 @@ pub fn check(experiment: &Experiment) -> Vec<Diagnostic> {
         return Vec::new();
     };
     let mut problems = Vec::new();
-    for (index, (step, compiled)) in experiment.steps.iter().zip(&program.steps).enumerate() {
+    for (file, template) in experiment.cluster.static_pods.iter().zip(&program.static_pods) {
+        problems.extend(check_manifest(template, None, &file.text, file.place, &trials, true));
+    }
+    for (step, compiled) in experiment.steps.iter().zip(&program.steps) {
         if let (Timing::At(at), Until::For(end)) = (step.timing, experiment.until)
             && at > end
         {
             let message = format!("this step comes at {at}, and the trial ends at {end}");
             problems.push(Diagnostic::error("experiment.step", message).at(step.place));
         }
-        if let Action::Apply { text, place } = &step.action {
-            problems.extend(check_manifest(&program, index, text, *place, &trials, step.or_else));
+        let manifest = match &step.action {
+            Action::Apply { text, place } => Some((0, text, *place, step.or_else == OrElse::Continue)),
+            Action::Fault {
+                fault: FaultSpec::WriteStaticPod(file),
+            } => Some((2, &file.text, file.place, true)),
+            _ => None,
+        };
+        if let Some((template, text, place, refusable)) = manifest
+            && let Some(template) = compiled.templates.get(template)
+        {
+            let when = compiled.when.as_ref();
+            problems.extend(check_manifest(template, when, text, place, &trials, refusable));
         }
         if let Action::Kubectl { text, place } = &step.action
             && compiled.templates.first().is_some_and(Template::is_plain)
@@ -240,24 +283,19 @@ fn first_line(text: &str) -> String {
         .to_owned()
 }
 
+/// What is wrong with a manifest for the values that the trials give it. `refusable`: that it is refused ends nothing.
 fn check_manifest(
-    program: &Program,
-    step: usize,
+    template: &Template,
+    when: Option<&Compiled>,
     text: &str,
     place: Place,
     trials: &[Trial],
-    or_else: OrElse,
+    refusable: bool,
 ) -> Vec<Diagnostic> {
-    let Some(compiled) = program.steps.get(step) else {
-        return Vec::new();
-    };
-    let Some(template) = compiled.templates.first() else {
-        return Vec::new();
-    };
     let (mut seen, mut renderings) = (BTreeSet::new(), Vec::new());
     for trial in trials
         .iter()
-        .filter(|trial| applies(compiled.when.as_ref(), &trial.variables))
+        .filter(|trial| applies(when, &trial.variables))
     {
         let rendered = template.render(&trial.variables);
         if seen.insert(rendered.text.clone()) {
@@ -280,7 +318,7 @@ fn check_manifest(
         .into_iter()
         .map(|(mut problem, count, variables)| {
             // What is wrong for some values, or what the note expects to be refused, does not keep the rest from running.
-            let meant = or_else == OrElse::Continue && problem.code == "manifest.invalid";
+            let meant = refusable && problem.code == "manifest.invalid";
             if count < renderings.len() || meant {
                 problem.severity = if meant { Severity::Notice } else { Severity::Warning };
                 if count < renderings.len() {

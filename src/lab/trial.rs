@@ -19,7 +19,7 @@ use super::expr::{Compiled, Deps, Op, Scope, Trackers, View};
 use super::expr::{Node, Val};
 use super::limit;
 use super::model::{
-    Action, Condition, Diagnostic, Ended, Expectation, ExpectationOutcome, Experiment, JitterMode, OrElse, Outcome,
+    Action, Condition, Diagnostic, Ended, Expectation, ExpectationOutcome, JitterMode, OrElse, Outcome,
     Place, Step, Timing, Trial, TrialResult, Until,
 };
 use super::program::{self, Program};
@@ -29,7 +29,7 @@ use super::temporal::{Bounds, End, Form, Watch, outcome};
 /// Runs one trial.
 pub fn run(program: &Program, trial: &Trial, cancel: &Cancel) -> (TrialResult, Trace, Vec<u8>) {
     let experiment = &*program.experiment;
-    let cluster = match Cluster::new(config(experiment, trial)) {
+    let cluster = match Cluster::new(config(program, trial)) {
         Ok(cluster) => cluster,
         Err(message) => {
             let place = Place {
@@ -82,7 +82,8 @@ pub fn failed(program: &Program, trial: &Trial, error: Diagnostic) -> (TrialResu
 }
 
 /// The cluster of a trial.
-fn config(experiment: &Experiment, trial: &Trial) -> Config {
+fn config(program: &Program, trial: &Trial) -> Config {
+    let experiment = &*program.experiment;
     let mut config = Config {
         version: Version::named(&trial.kubernetes).unwrap_or(Version::NEWEST),
         feature_gates: experiment
@@ -120,6 +121,7 @@ fn config(experiment: &Experiment, trial: &Trial) -> Config {
                     .iter()
                     .map(|(key, value)| (key.clone(), value.clone()))
                     .collect(),
+                static_pods: Vec::new(),
                 taints: node
                     .taints
                     .iter()
@@ -127,6 +129,12 @@ fn config(experiment: &Experiment, trial: &Trial) -> Config {
                     .collect(),
             })
             .collect();
+    }
+    for (file, template) in experiment.cluster.static_pods.iter().zip(&program.static_pods) {
+        if let Some(node) = config.nodes.iter_mut().find(|node| node.name == file.node) {
+            let text = template.render(&trial.variables).text;
+            node.static_pods.push((file.file.clone(), text));
+        }
     }
     config
 }

@@ -131,6 +131,8 @@ pub struct NodeConfig {
     pub labels: Vec<(String, String)>,
     /// Taints: key, value, effect.
     pub taints: Vec<(String, String, String)>,
+    /// Files in the directory of static pods at the start: name, text.
+    pub static_pods: Vec<(String, String)>,
 }
 
 impl Default for NodeConfig {
@@ -143,6 +145,7 @@ impl Default for NodeConfig {
             pods: 110,
             labels: Vec::new(),
             taints: Vec::new(),
+            static_pods: Vec::new(),
         }
     }
 }
@@ -181,12 +184,17 @@ impl Cluster {
         world.kubelet = Arc::new(KubeletConfig::read(&world.settings)?);
         start::furnish(&mut world, &config.nodes)?;
         world.proxy.settle();
-        let kubelets = (0..config.nodes.len())
+        let mut kubelets: Vec<Kubelet> = (0..config.nodes.len())
             .map(|index| {
                 let name = Arc::clone(&world.node_names[index]);
                 Kubelet::new(index, name, &mut world)
             })
             .collect();
+        for (kubelet, node) in kubelets.iter_mut().zip(&config.nodes) {
+            for (file, manifest) in &node.static_pods {
+                kubelet.write_manifest(&mut world, file, manifest);
+            }
+        }
         let mut controllers = Controllers::default();
         controllers.start(&mut world);
         Ok(Self {
@@ -335,11 +343,20 @@ impl Cluster {
                 signal,
             } => {
                 let (node, uid) = place_of(w, namespace, pod)?;
-                find_node(&mut self.kubelets, &node)?.kill_from_outside(w, &uid, container, signal)?;
+                let kubelet = find_node(&mut self.kubelets, &node)?;
+                kubelet.kill_from_outside(w, &kubelet.own_uid(&uid), container, signal)?;
             }
             Fault::KillSandbox { namespace, pod } => {
                 let (node, uid) = place_of(w, namespace, pod)?;
-                find_node(&mut self.kubelets, &node)?.kill_sandbox(w, &uid)?;
+                let kubelet = find_node(&mut self.kubelets, &node)?;
+                kubelet.kill_sandbox(w, &kubelet.own_uid(&uid))?;
+            }
+            Fault::ShutdownNode { node, on } => find_node(&mut self.kubelets, node)?.shut_down(w, *on),
+            Fault::WriteStaticPod { node, file, manifest } => {
+                find_node(&mut self.kubelets, node)?.write_manifest(w, file, manifest);
+            }
+            Fault::RemoveStaticPod { node, file } => {
+                find_node(&mut self.kubelets, node)?.remove_manifest(w, file)?;
             }
             Fault::ImageAvailable { image } => {
                 let reference = Reference::parse(image).map_err(|error| format!("image {image}: {error}"))?;
@@ -588,6 +605,7 @@ const SETTINGS: &[&str] = &[
     "nodeMonitorPeriod",
     "nodeEvictionRate",
     "podEvictionTimeout",
+    "staticPodPath",
 ];
 
 /// The names of all settings: those of the components and the fields of a kubelet's configuration.

@@ -43,6 +43,29 @@ pub enum Fault {
         /// Node name.
         node: String,
     },
+    /// The node is shut down in an orderly way (`systemctl poweroff`), or that is called off.
+    ShutdownNode {
+        /// Node name.
+        node: String,
+        /// Shut down, or called off.
+        on: bool,
+    },
+    /// A file is written into the node's directory of static pods.
+    WriteStaticPod {
+        /// Node name.
+        node: String,
+        /// File name, without a directory.
+        file: String,
+        /// Its text.
+        manifest: String,
+    },
+    /// A file is removed from the node's directory of static pods.
+    RemoveStaticPod {
+        /// Node name.
+        node: String,
+        /// File name, without a directory.
+        file: String,
+    },
     /// A container's main process gets a signal from outside.
     KillContainer {
         /// Namespace.
@@ -106,6 +129,10 @@ impl fmt::Display for Fault {
             Self::Partition { node, on: true } => write!(f, "{node} is cut off from the API server"),
             Self::Partition { node, on: false } => write!(f, "{node} reaches the API server again"),
             Self::RestoreNode { node } => write!(f, "{node} is restored"),
+            Self::ShutdownNode { node, on: true } => write!(f, "{node} is being shut down"),
+            Self::ShutdownNode { node, on: false } => write!(f, "the shutdown of {node} is called off"),
+            Self::WriteStaticPod { node, file, .. } => write!(f, "{node}: {file} is written among the static pods"),
+            Self::RemoveStaticPod { node, file } => write!(f, "{node}: {file} is removed from the static pods"),
             Self::KillContainer {
                 pod, container, signal, ..
             } => {

@@ -17,6 +17,8 @@ pub const SCHEDULING: (SimDuration, SimDuration) = (ms(2), ms(6));
 pub const STATUS_WRITE: SimDuration = ms(4);
 /// A sandbox asked for until it is ready.
 pub const SANDBOX_START: (SimDuration, SimDuration) = (ms(360), ms(440));
+/// A file written until the kubelet that watches its directory has read it.
+pub const INOTIFY: SimDuration = ms(5);
 /// A container asked for until its process runs.
 pub const CONTAINER_START: (SimDuration, SimDuration) = (ms(50), ms(80));
 /// A start that fails, until it has failed.

@@ -20,6 +20,15 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// An object that some actor keeps for itself, as a kubelet does with the pods of its files; no write made it.
+    pub(crate) fn apart(object: Object) -> Self {
+        Self {
+            object,
+            record: RecordId::MAX,
+            json: OnceLock::new(),
+        }
+    }
+
     /// The object as the API shows it; made once.
     pub fn json(&self) -> Arc<Value> {
         Arc::clone(self.json.get_or_init(|| Arc::new(self.object.to_json())))

@@ -257,7 +257,7 @@ impl<'a> Scope<'a> {
                 let Some(name) = name.as_ref().and_then(Val::text).or_else(first) else {
                     return Val::Missing;
                 };
-                let uid = pod.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+                let uid = peapod_sim::kubelet::mirror::source_uid(pod).unwrap_or_default();
                 Val::Text(Cow::Borrowed(self.view.log_of(uid, name)))
             }
             Source::Condition => {

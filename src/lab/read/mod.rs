@@ -11,10 +11,10 @@ use peapod_yaml::{Dialect, Node, Value};
 use serde_json::Value as Json;
 
 use super::model::{
-    ClusterSpec, Diagnostic, Experiment, Expression, JitterMode, NodeSpec, Observation, Predict, Severity, TaintSpec,
-    Until, Variable,
+    ClusterSpec, Diagnostic, Experiment, Expression, JitterMode, NodeSpec, Observation, Predict, Severity, StaticPodFile,
+    TaintSpec, Until, Variable,
 };
-use super::{limit, program};
+use super::{limit, nearest, program};
 pub use source::place_in;
 use source::{Fields, Source};
 pub use trials::trials;
@@ -460,7 +460,7 @@ const NODE_KEYS: &[&str] = &["name", "cpu", "memory", "disk", "pods", "labels", 
 const EFFECTS: &[&str] = &["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
 fn cluster(source: &mut Source<'_>, node: &Node, versions: &[Version]) -> ClusterSpec {
-    let fields = source.fields(node, "`cluster`", &["nodes", "settings", "featureGates"]);
+    let fields = source.fields(node, "`cluster`", &["nodes", "settings", "featureGates", "static"]);
     let mut cluster = ClusterSpec::default();
     if let Some(nodes) = fields.get("nodes") {
         match &nodes.value {
@@ -501,7 +501,32 @@ fn cluster(source: &mut Source<'_>, node: &Node, versions: &[Version]) -> Cluste
     if let Some(gates) = fields.get("featureGates") {
         cluster.feature_gates = feature_gates(source, gates, versions);
     }
+    if let Some(nodes) = fields.get("static") {
+        cluster.static_pods = static_pods(source, nodes, &cluster.nodes);
+    }
     cluster
+}
+
+/// The directories of static pods: node, file, manifest.
+fn static_pods(source: &mut Source<'_>, node: &Node, nodes: &[NodeSpec]) -> Vec<StaticPodFile> {
+    let known: Vec<String> = if nodes.is_empty() {
+        vec![default_node(0).name]
+    } else {
+        nodes.iter().map(|node| node.name.clone()).collect()
+    };
+    let mut all = Vec::new();
+    for (node, files) in source.mapping(node, "`static`") {
+        if !known.contains(&node.name) {
+            let hint = nearest::hint(&node.name, known.iter().map(String::as_str));
+            let message = format!("there is no node `{}`", node.name);
+            let said = source.error("experiment.cluster", message, node.span);
+            said.hint(hint.unwrap_or_else(|| format!("nodes are {}", known.join(", "))));
+        }
+        for (file, manifest) in source.mapping(files, &format!("`{}`", node.name)) {
+            all.extend(steps::static_pod_file(source, &node.name, &file.name, file.span, manifest));
+        }
+    }
+    all
 }
 
 /// Feature gates must be known to every version that the experiment runs, and not be locked there.

@@ -5,7 +5,7 @@ use peapod_yaml::{Node, Value};
 
 use super::source::{Fields, Source};
 use crate::lab::limit;
-use crate::lab::model::{Action, FaultSpec, OrElse, Step, Timing};
+use crate::lab::model::{Action, FaultSpec, OrElse, StaticPodFile, Step, Timing};
 use crate::lab::nearest;
 
 const KEYS: &[&str] = &["apply", "kubectl", "wait", "fault", "at", "after", "when", "orElse"];
@@ -153,6 +153,8 @@ const FAULTS: &[(&str, &[&str])] = &[
             "stopKubelet",
             "partition",
             "restoreNode",
+            "shutdown",
+            "staticPod",
         ],
     ),
     ("container", &["kill"]),
@@ -223,6 +225,11 @@ fn fault(source: &mut Source<'_>, node: &Node) -> Option<FaultSpec> {
             node: name,
             on: switch(source)?,
         },
+        ("node", "shutdown") => FaultSpec::ShutdownNode {
+            node: name,
+            on: switch(source)?,
+        },
+        ("node", "staticPod") => static_pod(source, &name, value)?,
         ("node", _) => {
             only_true(source, value, event)?;
             FaultSpec::RestoreNode { node: name }
@@ -279,6 +286,57 @@ fn fault(source: &mut Source<'_>, node: &Node) -> Option<FaultSpec> {
             only_true(source, value, event)?;
             FaultSpec::ImageAvailable { image: name }
         }
+    })
+}
+
+/// What is done to a node's directory of static pods.
+fn static_pod(source: &mut Source<'_>, node: &str, value: &Node) -> Option<FaultSpec> {
+    let fields = source.fields(value, "`staticPod`", &["write", "manifest", "remove"]);
+    match (fields.get("write"), fields.get("manifest"), fields.get("remove")) {
+        (Some(write), Some(manifest), None) => {
+            let file = source.text(write, "write")?;
+            static_pod_file(source, node, &file, write.span, manifest).map(FaultSpec::WriteStaticPod)
+        }
+        (None, None, Some(remove)) => Some(FaultSpec::RemoveStaticPod {
+            node: node.to_owned(),
+            file: source.text(remove, "remove")?,
+        }),
+        _ => {
+            if matches!(value.value, Value::Mapping(_)) {
+                let message = "a file is written with its manifest, or removed";
+                source
+                    .error("experiment.fault", message, value.span)
+                    .hint("`{write: web.yaml, manifest: …}` or `{remove: web.yaml}`");
+            }
+            None
+        }
+    }
+}
+
+/// A file of a node's directory of static pods.
+pub(super) fn static_pod_file(
+    source: &mut Source<'_>,
+    node: &str,
+    file: &str,
+    span: peapod_yaml::Span,
+    manifest: &Node,
+) -> Option<StaticPodFile> {
+    if file.is_empty() || file.contains('/') {
+        source.error("experiment.static", "a file name has no `/`: the directory has no others in it", span);
+        return None;
+    }
+    let Value::String(text) = &manifest.value else {
+        let message = format!("`{file}` needs a manifest as a text, not {}", manifest.kind());
+        source
+            .error("experiment.type", message, manifest.span)
+            .hint("write `|` and the manifest below it, further in");
+        return None;
+    };
+    Some(StaticPodFile {
+        node: node.to_owned(),
+        file: file.to_owned(),
+        text: text.clone(),
+        place: source.text_place(manifest, text),
     })
 }
 

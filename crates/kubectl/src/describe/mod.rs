@@ -57,7 +57,14 @@ pub(crate) fn needs(object: &Value, events: bool) -> Vec<Need> {
     }
     if events {
         // Kubelets write a node's name where its uid belongs, so a node's events are found by name alone.
-        let fields = match text(object, "/metadata/uid") {
+        // Those of a mirror pod are about the static pod that it mirrors.
+        let mirrored = text(object, "/metadata/annotations/kubernetes.io~1config.mirror");
+        let uid = if mirrored.is_empty() {
+            text(object, "/metadata/uid")
+        } else {
+            mirrored
+        };
+        let fields = match uid {
             uid if !uid.is_empty() && text(object, "/kind") != "Node" => {
                 format!("involvedObject.name={name},involvedObject.namespace={namespace},involvedObject.uid={uid}")
             }

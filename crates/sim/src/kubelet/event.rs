@@ -145,6 +145,15 @@ pub enum NodeEvent {
     Eviction,
     /// Logs that are too large begin a new file.
     RotateLogs,
+    /// A file of the static pods' directory has changed.
+    StaticFile {
+        /// Its name.
+        file: String,
+    },
+    /// The static pods' directory is read.
+    StaticScan,
+    /// Mirrors of nothing are removed.
+    Housekeeping,
 }
 
 /// A connection that a process or hook of the pod tries to make.

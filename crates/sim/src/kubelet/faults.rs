@@ -9,6 +9,7 @@ use super::processes::signal_named;
 use super::runtime_status::State;
 use super::worker::{PodVersion, Work, Worker};
 use crate::objects::{Kind, is_terminal};
+use super::static_pods::is_mirror;
 use crate::trace::{RuntimeEvent, What};
 use crate::world::World;
 
@@ -222,12 +223,15 @@ impl Kubelet {
         self.eviction.forget(w.now);
         let mut known: BTreeMap<Arc<str>, Worker> = std::mem::take(&mut self.pods);
         self.names.clear();
+        self.restart_static_pods(w, &mut known);
         let listed: Vec<_> = w
             .store
             .list(Kind::Pod, None)
             .filter_map(|stored| Some((stored.object.key(), PodVersion::new(stored)?)))
             .filter(|(_, pod)| {
-                pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(&*self.name) && !is_terminal(pod)
+                pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(&*self.name)
+                    && !is_terminal(pod)
+                    && !is_mirror(pod)
             })
             .collect();
         let causes = w.causes.clone();
@@ -263,9 +267,28 @@ impl Kubelet {
     }
 }
 
+impl Kubelet {
+    /// The directory of static pods is read anew; pods that ran go on, for their uid is the hash of what is in their file.
+    fn restart_static_pods(&mut self, w: &mut World, known: &mut BTreeMap<Arc<str>, Worker>) {
+        self.static_files.forget();
+        self.running_static.clear();
+        self.waiting.clear();
+        self.list_mirrors(w);
+        let causes = w.causes.clone();
+        for (uid, pod) in self.static_pods(w) {
+            let old = known.remove(&uid);
+            self.static_found(w, uid, pod, old, &causes);
+        }
+        if !self.mirrors.is_empty() {
+            self.housekeeping_planned = false;
+            self.plan_housekeeping(w);
+        }
+    }
+}
+
 impl Worker {
     /// Takes what the runtime and the disk keep of a pod from the worker of a kubelet that is gone.
-    fn take_over(&mut self, old: Self) {
+    pub(super) fn take_over(&mut self, old: Self) {
         self.restored = true;
         self.touched = true;
         // Tokens go on, so that timers of the old worker stay stale.

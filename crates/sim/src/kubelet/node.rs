@@ -10,7 +10,9 @@ use k8s_openapi::api::core::v1 as core;
 use super::backoff::Backoff;
 use super::event::{NodeEvent, PodEvent};
 use super::eviction::Eviction;
+use super::file_source::FileSource;
 use super::images::Puller;
+use super::mirror::Mirror;
 use super::node_status::node_ip;
 use super::runtime_status::State;
 use super::status::active_deadline;
@@ -58,6 +60,14 @@ pub struct Kubelet {
     pub(super) changed: BTreeSet<Arc<str>>,
     pub(super) crash_backoff: Backoff,
     pub(super) puller: Puller,
+    /// The files of static pods.
+    pub(super) static_files: FileSource,
+    /// The mirror pods of this node that the API has.
+    pub(super) mirrors: BTreeMap<Key, Mirror>,
+    /// Which static pod of a name has started, and which wait for their turn.
+    pub(super) running_static: BTreeMap<Key, Arc<str>>,
+    pub(super) waiting: BTreeMap<Key, Vec<Arc<str>>>,
+    pub(super) housekeeping_planned: bool,
     /// The node's own files, for `hostPath`.
     pub(super) files: Tree,
     /// When the kubelet's process started, if it was after the cluster did.
@@ -102,6 +112,11 @@ impl Kubelet {
             changed: BTreeSet::new(),
             crash_backoff: crash_backoff(w),
             puller: Puller::new(BACKOFF_FIRST, BACKOFF_MAX),
+            static_files: FileSource::default(),
+            mirrors: BTreeMap::new(),
+            running_static: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            housekeeping_planned: false,
             files: node_files(&name),
             name,
             started_at: None,
@@ -123,6 +138,9 @@ impl Kubelet {
         let newest = w.get(key).and_then(PodVersion::new);
         let ours =
             newest.filter(|pod| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(&*self.name));
+        if self.on_mirror(w, key, ours.as_ref(), causes) {
+            return;
+        }
         let uid: Option<Arc<str>> = ours
             .as_ref()
             .and_then(|pod| pod.metadata.uid.as_deref())
@@ -133,7 +151,9 @@ impl Kubelet {
             let gone: Vec<Arc<str>> = self
                 .pods
                 .iter()
-                .filter(|(known, worker)| worker.key == *key && !worker.removed && Some(*known) != uid.as_ref())
+                .filter(|(known, worker)| {
+                    worker.key == *key && !worker.removed && !worker.static_pod && Some(*known) != uid.as_ref()
+                })
                 .map(|(known, _)| Arc::clone(known))
                 .collect();
             for gone in gone {
@@ -154,7 +174,7 @@ impl Kubelet {
     }
 
     /// The pod's object is gone from the API while its containers may still run.
-    fn removed(&mut self, w: &mut World, worker: &mut Worker, causes: &[RecordId]) {
+    pub(super) fn removed(&mut self, w: &mut World, worker: &mut Worker, causes: &[RecordId]) {
         worker.removed = true;
         if worker.work == Work::Sync {
             let grace = worker
@@ -284,6 +304,9 @@ impl Kubelet {
             NodeEvent::Pulled => self.pulled(w),
             NodeEvent::Eviction => self.eviction_due(w),
             NodeEvent::RotateLogs => self.rotate_logs(w),
+            NodeEvent::StaticFile { file } => self.static_file(w, &file),
+            NodeEvent::StaticScan => self.static_scan(w),
+            NodeEvent::Housekeeping => self.housekeeping(w),
         }
     }
 
@@ -299,7 +322,7 @@ impl Kubelet {
         let result = react(self, w, &mut worker);
         self.count_usage(w, &mut worker);
         self.depth -= 1;
-        if worker.work == Work::Finished && worker.removed {
+        if worker.work == Work::Finished && worker.removed && worker.restart.is_none() {
             self.unmount(w, &mut worker);
             if let Some(ip) = worker.sandboxes.iter().find_map(|sandbox| sandbox.ip.as_ref()) {
                 w.pod_ips.remove(ip);

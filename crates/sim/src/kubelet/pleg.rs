@@ -119,6 +119,9 @@ impl Kubelet {
             worker.cache = Arc::new(worker.snapshot());
             worker.pending_causes.append(&mut worker.runtime_causes);
         }
+        if worker.static_pod && !worker.started && !self.may_start(w, worker) {
+            return;
+        }
         worker.pending = false;
         worker.requeue += 1;
         let causes = std::mem::take(&mut worker.pending_causes);

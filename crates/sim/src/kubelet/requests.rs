@@ -202,11 +202,11 @@ impl Cluster {
         }
         let status = statuses(pod).find(|status| status.name == container);
         let run = run_of(status, name, &container, previous).map_err(|message| bad_request(name, message))?;
-        let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+        let uid = kubelet.own_uid(pod.metadata.uid.as_deref().unwrap_or_default());
         let run = u32::try_from(run).unwrap_or(0);
         let lines = self.world.logs().iter();
         Ok(lines
-            .filter(|line| line.instance == run && line.container == container && line.pod_uid == uid)
+            .filter(|line| line.instance == run && line.container == container && line.pod_uid == *uid)
             .cloned()
             .collect())
     }
@@ -241,7 +241,7 @@ impl Cluster {
             );
             return Err(internal(name, message));
         }
-        let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
+        let uid = kubelet.own_uid(pod.metadata.uid.as_deref().unwrap_or_default());
         let w = &mut self.world;
         w.actor = Actor::User;
         let kubelet = &mut self.kubelets[node];

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::actions::{ProbeResult, is_restart_all_source, pod_sandbox_changed};
 use super::event::{PodEvent, ProbeKind};
+use super::file_source::after;
 use super::merge::{
     check_container_state_transition, cut_messages, keep_transition_times, merge_pod_status, owned_by_kubelet,
     same_for_kubelet,
@@ -55,10 +56,7 @@ impl Worker {
 
     /// Whether the pod comes from a file on the node.
     pub(super) fn is_static(&self) -> bool {
-        let annotations = self.pod.metadata.annotations.as_ref();
-        annotations
-            .and_then(|all| all.get("kubernetes.io/config.source"))
-            .is_some_and(|source| source != "api")
+        self.static_pod
     }
 }
 
@@ -405,7 +403,12 @@ impl Kubelet {
     /// Keeps a status, and plans its way to the API if it is another (`updateStatusInternal`).
     pub(super) fn set_status(&mut self, w: &mut World, worker: &mut Worker, mut status: core::PodStatus) {
         let spec = worker.spec();
-        let old = worker.status.as_ref().or(worker.pod.status.as_ref());
+        let mirror = worker.is_static().then(|| self.mirrors.get(&worker.key)).flatten();
+        let old = worker
+            .status
+            .as_ref()
+            .or_else(|| mirror?.pod.status.as_ref())
+            .or(worker.pod.status.as_ref());
         if let Some(old) = old {
             if check_container_state_transition(old, &status, spec).is_err() {
                 return;
@@ -450,14 +453,17 @@ impl Kubelet {
     /// If somebody else has changed what the kubelet says of a pod, it says it again at its next round
     /// (`needsReconcile`, every ten seconds).
     pub(super) fn reconcile_status(&mut self, w: &mut World, worker: &mut Worker) {
-        if worker.status_planned {
+        if worker.status_planned || worker.status_round {
             return;
         }
         let Some(mine) = worker.status.as_ref().and_then(|status| status.conditions.as_ref()) else {
             return;
         };
-        let api = worker
-            .pod
+        let shown = match self.mirrors.get(&worker.key).filter(|_| worker.is_static()) {
+            Some(mirror) => &mirror.pod,
+            None => &worker.pod,
+        };
+        let api = shown
             .status
             .as_ref()
             .and_then(|status| status.conditions.as_deref())
@@ -470,11 +476,15 @@ impl Kubelet {
                 known.is_none_or(|known| known.status != condition.status)
             });
         if differs {
-            worker.status_planned = true;
-            let rounds = w.now.0.saturating_sub(self.tick_phase.0) / RECONCILED.0 + 1;
-            let at = SimTime(self.tick_phase.0 + rounds * RECONCILED.0);
-            self.plan(w, at, worker, PodEvent::WriteStatus);
+            worker.status_round = true;
+            self.plan(w, self.status_round_after(w.now), worker, PodEvent::WriteStatus);
         }
+    }
+
+    /// The next round of the status manager after an instant.
+    pub(super) fn status_round_after(&self, at: SimTime) -> SimTime {
+        let phase = (self.pleg_phase.0 * 10 + self.tick_phase.0) % RECONCILED.0;
+        after(SimDuration(phase), RECONCILED, at)
     }
 
     /// Writes all statuses that differ from the API's: the first thing that a kubelet does when it goes on.
@@ -490,16 +500,27 @@ impl Kubelet {
         }
     }
 
-    /// Writes the kept status over the API's (`syncPod`).
+    /// Writes the kept status, and those of other pods that waited (`syncBatch`).
     pub(super) fn write_status(&mut self, w: &mut World, worker: &mut Worker) {
         if !self.connected {
             // It stays planned, and is written when the API server can be reached again.
             return;
         }
+        self.write_one_status(w, worker);
+        self.write_waiting(w);
+    }
+
+    /// Writes the kept status over the API's (`syncPod`).
+    pub(super) fn write_one_status(&mut self, w: &mut World, worker: &mut Worker) {
         worker.status_planned = false;
+        worker.status_round = false;
+        let target = self.status_uid(w, worker);
+        worker.status_waits = target.is_none() && worker.status.is_some();
+        let Some(target) = target else { return };
         let mut causes = std::mem::take(&mut worker.status_cause);
         let Some(status) = &worker.status else { return };
-        let could_run = worker.could_have_running_containers();
+        // The pod worker does not know a mirror's uid, so nothing of it can run.
+        let could_run = !worker.is_static() && worker.could_have_running_containers();
         let now = w.time();
         let empty = core::PodStatus::default();
         let api = w
@@ -518,7 +539,7 @@ impl Kubelet {
         } else {
             Some(std::mem::replace(&mut w.causes, causes))
         };
-        w.update_pod(&worker.key, &worker.uid, |pod| pod.status = Some(merged));
+        w.update_pod(&worker.key, &target, |pod| pod.status = Some(merged));
         if let Some(saved) = saved {
             w.causes = saved;
         }

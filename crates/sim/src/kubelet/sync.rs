@@ -34,6 +34,9 @@ impl Kubelet {
         let status = self.generate_status(w, worker, false);
         let terminal = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
         self.set_status(w, worker, status);
+        if !terminal {
+            self.reconcile_mirror(w, worker);
+        }
         let Some(sync) = &mut worker.sync else { return };
         if terminal {
             sync.steps.push_back(Step::FinishSync);
@@ -384,6 +387,12 @@ impl Kubelet {
         self.plan_start(w, worker);
     }
 
+    /// Looks at the pod again after the time of a sync that failed.
+    pub(super) fn retry_later(&mut self, w: &mut World, worker: &mut Worker) {
+        let delay = w.stretched(ERROR_RETRY);
+        self.requeue(w, worker, w.now + delay);
+    }
+
     fn finish_terminating(&mut self, w: &mut World, worker: &mut Worker) {
         worker.cache = std::sync::Arc::new(worker.snapshot());
         worker.probes.clear();
@@ -410,6 +419,7 @@ impl Kubelet {
         worker.sync = None;
         self.unmount(w, worker);
         worker.touched = true;
+        self.leave_static(worker);
         self.write_status(w, worker);
         self.finish_deletion(w, worker);
     }

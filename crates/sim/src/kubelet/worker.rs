@@ -270,6 +270,18 @@ pub(crate) struct Worker {
     pub terminated_done: bool,
     /// Whether the kubelet found the pod running when it started.
     pub restored: bool,
+    /// Whether the pod comes from a file on the node.
+    pub static_pod: bool,
+    /// Whether a static pod has had its turn to start.
+    pub started: bool,
+    /// When a static pod's file went.
+    pub removed_at: Option<SimTime>,
+    /// The manifest that came back while the pod of the same uid was ending.
+    pub restart: Option<PodVersion>,
+    /// Whether the status could not be written because there was no mirror to write it to.
+    pub status_waits: bool,
+    /// Whether the status is written at the next round.
+    pub status_round: bool,
     /// Whether the last sync left nothing to be done: the next one only looks.
     pub at_rest: bool,
     pub last_phase: &'static str,
@@ -299,6 +311,11 @@ impl PodVersion {
     pub(crate) fn new(stored: &Arc<Stored>) -> Option<Self> {
         stored.object.as_pod().is_some().then(|| Self(Arc::clone(stored)))
     }
+
+    /// The version, which is of a pod.
+    pub(super) fn of(stored: Arc<Stored>) -> Self {
+        Self(stored)
+    }
 }
 
 impl std::ops::Deref for PodVersion {
@@ -317,6 +334,7 @@ impl Worker {
         let allocated = pod.spec.as_ref().map(desired).unwrap_or_default();
         let requests = pod.spec.as_ref().map(pod_requests).unwrap_or_default();
         let limited = pod.spec.as_ref().is_some_and(is_limited);
+        let is_static = super::static_pods::is_static(&pod);
         Self {
             key,
             uid,
@@ -361,6 +379,12 @@ impl Worker {
             admitted: false,
             terminated_done: false,
             restored: false,
+            static_pod: is_static,
+            started: false,
+            removed_at: None,
+            restart: None,
+            status_waits: false,
+            status_round: false,
             at_rest: false,
             last_phase: "",
             qos,

@@ -33,6 +33,8 @@ simulated! {
     DisableNodeKubeProxyVersion
     DynamicResourceAllocation
     EnvFiles
+    GracefulNodeShutdown
+    GracefulNodeShutdownBasedOnPodPriority
     HostnameOverride
     ImageVolume
     InPlacePodLevelResourcesVerticalScaling
@@ -59,6 +61,7 @@ simulated! {
     PodReadyToStartContainersCondition
     PodTopologyLabelsAdmission
     PreferSameTrafficDistribution
+    PreventStaticPodAPIReferences
     RecursiveReadOnlyMounts
     ReduceDefaultCrashLoopBackOffDecay
     RelaxedEnvironmentVariableValidation

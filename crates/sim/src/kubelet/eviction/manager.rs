@@ -15,7 +15,6 @@ use super::threshold::{
     Observations, Pressure, Signal, Threshold, amount_shown, first_observed, grace_over, merged, thresholds_met,
 };
 use super::usage::{Usage, capacity};
-use crate::cluster::Event;
 use crate::events::NewEvent;
 use crate::objects::{Key, Kind, is_terminal};
 use crate::time::{SimDuration, SimTime};
@@ -112,12 +111,6 @@ impl Kubelet {
         }
         self.eviction.planned = Some(at);
         self.plan_node(w, at, NodeEvent::Eviction);
-    }
-
-    fn plan_node(&self, w: &mut World, at: SimTime, event: NodeEvent) {
-        let causes = w.causes.clone();
-        let node = self.node;
-        w.schedule(at, Event::Node { node, event, causes });
     }
 
     /// Usage has changed: the manager will look if there is something to see.
