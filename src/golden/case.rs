@@ -146,7 +146,9 @@ impl Case {
             .collect();
         steps.sort_by(|a, b| a.at.total_cmp(&b.at));
         for step in &steps {
-            if let Action::StaticPod { node, from: Some(file), .. } = &step.action
+            if let Action::StaticPod {
+                node, from: Some(file), ..
+            } = &step.action
                 && !manifests.contains_key(file)
                 && let Ok(text) = super::recovered::manifest(folder, node, step.at)
             {

@@ -17,9 +17,7 @@ const OWN: &str = "kubernetes.io/config.";
 pub fn manifest(folder: &Path, node: &str, at: f64) -> Result<String, String> {
     let path = folder.join("watch.jsonl");
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let events = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut appeared = events.filter(|event| {
         let object = &event["object"];
         event["type"] == "ADDED"
@@ -47,7 +45,8 @@ pub fn manifest(folder: &Path, node: &str, at: f64) -> Result<String, String> {
     if let Some(spec) = pod["spec"].as_object_mut() {
         spec.remove("nodeName");
         if let Some(tolerations) = spec.get_mut("tolerations").and_then(Value::as_array_mut) {
-            tolerations.retain(|toleration| *toleration != serde_json::json!({"operator": "Exists", "effect": "NoExecute"}));
+            tolerations
+                .retain(|toleration| *toleration != serde_json::json!({"operator": "Exists", "effect": "NoExecute"}));
         }
     }
     Ok(pod.to_string())

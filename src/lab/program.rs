@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use peapod_sim::kubelet::static_pods;
 use peapod_sim::manifest;
+use peapod_sim::version::{Profile, Version};
 
 use super::expr::{Compiled, Compiler, Names, Tracker, Trouble};
 use super::model::{
-    Action, Assignment, Condition, Diagnostic, Experiment, Expression, FaultSpec, OrElse, Place, Severity, StaticPodFile, Timing,
-    Trial, Until,
+    Action, Assignment, Condition, Diagnostic, Experiment, Expression, FaultSpec, OrElse, Place, Severity,
+    StaticPodFile, Timing, Trial, Until,
 };
 use super::read::place_in;
 use super::template::{Rendered, Template};
@@ -81,7 +83,9 @@ pub fn compile(experiment: &Experiment) -> Result<Program, Vec<Diagnostic>> {
         }
     };
     let files = experiment.cluster.static_pods.iter();
-    let static_pods = files.filter_map(|file| template(&file.text, file.place, true)).collect();
+    let static_pods = files
+        .filter_map(|file| template(&file.text, file.place, true))
+        .collect();
     let mut steps = Vec::new();
     for step in &experiment.steps {
         let when = step
@@ -243,6 +247,7 @@ pub fn check(experiment: &Experiment) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for (file, template) in experiment.cluster.static_pods.iter().zip(&program.static_pods) {
         problems.extend(check_manifest(template, None, &file.text, file.place, &trials, true));
+        problems.extend(static_refusal(experiment, file));
     }
     for (step, compiled) in experiment.steps.iter().zip(&program.steps) {
         if let (Timing::At(at), Until::For(end)) = (step.timing, experiment.until)
@@ -264,6 +269,12 @@ pub fn check(experiment: &Experiment) -> Vec<Diagnostic> {
             let when = compiled.when.as_ref();
             problems.extend(check_manifest(template, when, text, place, &trials, refusable));
         }
+        if let Action::Fault {
+            fault: FaultSpec::WriteStaticPod(file),
+        } = &step.action
+        {
+            problems.extend(static_refusal(experiment, file));
+        }
         if let Action::Kubectl { text, place } = &step.action
             && compiled.templates.first().is_some_and(Template::is_plain)
             && let Err(error) = peapod_kubectl::Command::parse(text)
@@ -283,6 +294,26 @@ fn first_line(text: &str) -> String {
         .to_owned()
 }
 
+/// Why no kubelet runs a manifest that names something of the API.
+fn static_refusal(experiment: &Experiment, file: &StaticPodFile) -> Option<Diagnostic> {
+    let mut versions = experiment.kubernetes.iter().filter_map(|name| Version::named(name));
+    let why = versions.find_map(|version| {
+        let origin = static_pods::Origin {
+            source: &file.file,
+            is_file: true,
+            node: &file.node,
+            version: Profile::of(version),
+        };
+        static_pods::decode(&file.text, origin).err()
+    })?;
+    why.starts_with("static pods may not").then(|| {
+        let mut diagnostic =
+            Diagnostic::error("manifest.static", format!("no kubelet runs this: {why}")).at(file.place);
+        diagnostic.severity = Severity::Warning;
+        diagnostic
+    })
+}
+
 /// What is wrong with a manifest for the values that the trials give it. `refusable`: that it is refused ends nothing.
 fn check_manifest(
     template: &Template,
@@ -293,10 +324,7 @@ fn check_manifest(
     refusable: bool,
 ) -> Vec<Diagnostic> {
     let (mut seen, mut renderings) = (BTreeSet::new(), Vec::new());
-    for trial in trials
-        .iter()
-        .filter(|trial| applies(when, &trial.variables))
-    {
+    for trial in trials.iter().filter(|trial| applies(when, &trial.variables)) {
         let rendered = template.render(&trial.variables);
         if seen.insert(rendered.text.clone()) {
             renderings.push((rendered, &trial.variables));

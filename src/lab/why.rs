@@ -97,6 +97,31 @@ const MEANINGS: &[Meaning] = &[
         en: "the state of a container is not known yet, so the pod is Pending",
         page: PHASE,
     },
+    // Static pods and the end of a node.
+    Meaning {
+        code: "static.refused",
+        ko: "kubelet은 {file}의 매니페스트를 실행하지 않는다: {message}",
+        en: "the kubelet does not run the manifest in {file}: {message}",
+        page: "tasks/configure-pod-container/static-pod/",
+    },
+    Meaning {
+        code: "static.waits",
+        ko: "같은 이름의 이전 정적 파드가 아직 끝나지 않았으므로 10~15초 뒤에 다시 본다",
+        en: "an earlier static pod of the same name has not ended yet, so the kubelet looks again in 10 to 15 seconds",
+        page: "tasks/configure-pod-container/static-pod/",
+    },
+    Meaning {
+        code: "mirror.refused",
+        ko: "API 서버가 미러 파드를 받지 않았다: {message}. 정적 파드는 그래도 실행된다",
+        en: "the API server does not take the mirror pod: {message}; the static pod runs all the same",
+        page: "tasks/configure-pod-container/static-pod/",
+    },
+    Meaning {
+        code: "shutdown.ends",
+        ko: "노드가 종료되는 중이고 우선순위 {priority}부터의 차례이므로 파드는 {seconds}초 안에 끝나야 한다",
+        en: "the node shuts down and it is the turn of priorities from {priority} on, so the pod has {seconds} seconds to end",
+        page: "concepts/cluster-administration/node-shutdown/#graceful-node-shutdown",
+    },
     // Containers.
     Meaning {
         code: "restart.backoff",

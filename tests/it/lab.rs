@@ -446,3 +446,68 @@ fn the_command_line_shows_and_checks() {
         "{said}"
     );
 }
+
+#[test]
+fn a_node_with_static_pods_that_shuts_down() {
+    let (result, _) = run(r#"
+title: static pods and a shutdown
+cluster:
+  nodes: 2
+  settings:
+    shutdownGracePeriodByPodPriority:
+    - {priority: 0, shutdownGracePeriodSeconds: 20}
+    - {priority: 1000, shutdownGracePeriodSeconds: 5}
+  static:
+    node-1:
+      web.yaml: |
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web}
+        spec:
+          terminationGracePeriodSeconds: {{ grace }}
+          containers: [{name: c, image: "nginx:1.27"}]
+variables:
+  grace: [1, 2]
+steps:
+  - wait: {for: "pod('web-node-1').status.phase == 'Running'", timeout: 20s}
+  - fault:
+      node: node-2
+      staticPod:
+        write: other.yaml
+        manifest: |
+          apiVersion: v1
+          kind: Pod
+          metadata: {name: other}
+          spec: {containers: [{name: c, image: "busybox:1.36", command: [sh, -c, "echo up; sleep 3600"]}]}
+  - after: 20s
+    kubectl: delete pod other-node-2 --wait=false
+  - at: 60s
+    fault: {node: node-1, shutdown: true}
+until: 120s
+observe:
+  grace_of: pod('web-node-1').spec.terminationGracePeriodSeconds
+expect:
+  - eventually: logs('other-node-2') == 'up\n'
+    claim: its log can be read
+  - eventually: pod('web-node-1').status.reason == 'Terminated'
+    claim: it is ended
+    after: 60s
+    within: 5s
+  - finally: pod('other-node-2').status.phase == 'Running' && container('other-node-2', 'c').restartCount == 0
+    claim: a deleted mirror comes back
+  - eventually: condition(node('node-1'), 'Ready').message == 'node is shutting down'
+    claim: the node says why
+"#);
+    assert_eq!(result.status, RunStatus::Finished);
+    let errors: Vec<_> = result.trials.iter().filter_map(|trial| trial.error.as_ref()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    for claim in &result.claims {
+        assert_eq!(claim.verdict, Verdict::Holds, "{claim:#?}");
+    }
+    let graces: Vec<&Value> = result
+        .trials
+        .iter()
+        .map(|trial| &trial.observations["grace_of"])
+        .collect();
+    assert_eq!(graces, [&json!(1), &json!(2)]);
+}

@@ -12,6 +12,7 @@ use crate::kubelet::config::{self, KubeletConfig};
 use crate::kubelet::event::{NodeEvent, PodEvent};
 use crate::kubelet::eviction::threshold::Signal;
 use crate::kubelet::node::{Health, Kubelet};
+use crate::kubelet::nodeshutdown;
 use crate::objects::{Key, Kind};
 use crate::request::{Request, Status};
 use crate::runtime::catalogue::{Catalogue, Reference};
@@ -182,6 +183,7 @@ impl Cluster {
             setting(&mut world, name, value)?;
         }
         world.kubelet = Arc::new(KubeletConfig::read(&world.settings)?);
+        nodeshutdown::periods(&world.settings)?;
         start::furnish(&mut world, &config.nodes)?;
         world.proxy.settle();
         let mut kubelets: Vec<Kubelet> = (0..config.nodes.len())
@@ -605,6 +607,9 @@ const SETTINGS: &[&str] = &[
     "nodeMonitorPeriod",
     "nodeEvictionRate",
     "podEvictionTimeout",
+    "shutdownGracePeriod",
+    "shutdownGracePeriodByPodPriority",
+    "shutdownGracePeriodCriticalPods",
     "staticPodPath",
 ];
 

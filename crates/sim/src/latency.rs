@@ -19,6 +19,8 @@ pub const STATUS_WRITE: SimDuration = ms(4);
 pub const SANDBOX_START: (SimDuration, SimDuration) = (ms(360), ms(440));
 /// A file written until the kubelet that watches its directory has read it.
 pub const INOTIFY: SimDuration = ms(5);
+/// A machine that nobody holds back any more, until it is off.
+pub const POWER_OFF: (SimDuration, SimDuration) = (ms(500), ms(1500));
 /// A container asked for until its process runs.
 pub const CONTAINER_START: (SimDuration, SimDuration) = (ms(50), ms(80));
 /// A start that fails, until it has failed.

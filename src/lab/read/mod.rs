@@ -11,8 +11,8 @@ use peapod_yaml::{Dialect, Node, Value};
 use serde_json::Value as Json;
 
 use super::model::{
-    ClusterSpec, Diagnostic, Experiment, Expression, JitterMode, NodeSpec, Observation, Predict, Severity, StaticPodFile,
-    TaintSpec, Until, Variable,
+    ClusterSpec, Diagnostic, Experiment, Expression, JitterMode, NodeSpec, Observation, Predict, Severity,
+    StaticPodFile, TaintSpec, Until, Variable,
 };
 use super::{limit, nearest, program};
 pub use source::place_in;
@@ -457,6 +457,8 @@ fn until(source: &mut Source<'_>, node: &Node) -> Until {
 }
 
 const NODE_KEYS: &[&str] = &["name", "cpu", "memory", "disk", "pods", "labels", "taints"];
+/// Settings that are lists; the cluster takes them as JSON.
+const LISTS: &[&str] = &["shutdownGracePeriodByPodPriority"];
 const EFFECTS: &[&str] = &["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
 fn cluster(source: &mut Source<'_>, node: &Node, versions: &[Version]) -> ClusterSpec {
@@ -491,6 +493,9 @@ fn cluster(source: &mut Source<'_>, node: &Node, versions: &[Version]) -> Cluste
                 Some(text) => {
                     cluster.settings.insert(key.name.clone(), text);
                 }
+                None if LISTS.contains(&key.name.as_str()) && matches!(value.value, Value::Sequence(_)) => {
+                    cluster.settings.insert(key.name.clone(), value.to_json().to_string());
+                }
                 None => {
                     let message = format!("`{}` needs one value, not {}", key.name, value.kind());
                     source.error("experiment.type", message, value.span);
@@ -523,7 +528,9 @@ fn static_pods(source: &mut Source<'_>, node: &Node, nodes: &[NodeSpec]) -> Vec<
             said.hint(hint.unwrap_or_else(|| format!("nodes are {}", known.join(", "))));
         }
         for (file, manifest) in source.mapping(files, &format!("`{}`", node.name)) {
-            all.extend(steps::static_pod_file(source, &node.name, &file.name, file.span, manifest));
+            all.extend(steps::static_pod_file(
+                source, &node.name, &file.name, file.span, manifest,
+            ));
         }
     }
     all

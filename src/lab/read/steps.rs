@@ -302,7 +302,10 @@ fn static_pod(source: &mut Source<'_>, node: &str, value: &Node) -> Option<Fault
             file: source.text(remove, "remove")?,
         }),
         _ => {
-            if matches!(value.value, Value::Mapping(_)) {
+            // An unknown key has been complained about already.
+            let keys = value.entries().iter();
+            let known = |name: &str| matches!(name, "write" | "manifest" | "remove");
+            if matches!(value.value, Value::Mapping(_)) && keys.into_iter().all(|(key, _)| known(&key.name)) {
                 let message = "a file is written with its manifest, or removed";
                 source
                     .error("experiment.fault", message, value.span)
@@ -322,7 +325,11 @@ pub(super) fn static_pod_file(
     manifest: &Node,
 ) -> Option<StaticPodFile> {
     if file.is_empty() || file.contains('/') {
-        source.error("experiment.static", "a file name has no `/`: the directory has no others in it", span);
+        source.error(
+            "experiment.static",
+            "a file name has no `/`: the directory has no others in it",
+            span,
+        );
         return None;
     }
     let Value::String(text) = &manifest.value else {

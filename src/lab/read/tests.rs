@@ -95,6 +95,51 @@ fn wrong_types_and_durations() {
 }
 
 #[test]
+fn static_pods() {
+    check(
+        "
+        cluster:
+          static:
+            node-2: {}
+            node-1:
+              a/b.yaml: text
+              list.yaml: [1]
+              bad.yaml: |
+                apiVersion: v1
+                kind: Pod
+                metadata: {name: a}
+                spec: {containers: [{name: c, imge: nginx}]}
+        steps:
+          - fault: {node: node-1, staticPod: {write: a.yaml}}
+          - fault: {node: node-1, staticPod: {wirte: a.yaml}}
+          - fault: {node: node-1, staticPod: {remove: a.yaml}}
+        ",
+        "
+            node-2: {}
+            ^^^^^^ there is no node `node-2`
+          hint: did you mean `node-1`?
+              a/b.yaml: text
+              ^^^^^^^^ a file name has no `/`: the directory has no others in it
+              list.yaml: [1]
+                         ^^^ `list.yaml` needs a manifest as a text, not a list
+          hint: write `|` and the manifest below it, further in
+                spec: {containers: [{name: c, imge: nginx}]}
+                                    ^^^^^^^^^^^^^^^^^^^^^^ spec.containers[0].image: Required value
+          hint: each container names its image, such as image: nginx:1.25
+                spec: {containers: [{name: c, imge: nginx}]}
+                                              ^^^^ unknown field \"spec.containers[0].imge\"
+          hint: did you mean image?
+          - fault: {node: node-1, staticPod: {write: a.yaml}}
+                                             ^^^^^^^^^^^^^^^ a file is written with its manifest, or removed
+          hint: `{write: web.yaml, manifest: …}` or `{remove: web.yaml}`
+          - fault: {node: node-1, staticPod: {wirte: a.yaml}}
+                                              ^^^^^ `staticPod` has no key `wirte`
+          hint: did you mean `write`?
+        ",
+    );
+}
+
+#[test]
 fn faults() {
     check(
         "

@@ -4,6 +4,7 @@
 //! To add a file: copy it to `tests/data/vectors`, and give its name a function here that says how a row differs.
 
 mod kubelet;
+mod nodes;
 
 use std::path::PathBuf;
 
@@ -33,7 +34,9 @@ const FILES: &[(&str, Check)] = &[
     ("kubelet-qos", kubelet::qos),
     ("kubelet-ready-started", kubelet::ready_started),
     ("kubelet-restart-decision", kubelet::restart_decision),
+    ("kubelet-node-shutdown", nodes::node_shutdown),
     ("kubelet-should-restart", kubelet::should_restart),
+    ("kubelet-static-pods", nodes::static_pods),
     ("kubelet-state-transition", kubelet::state_transition),
     ("kubelet-terminate-pod", kubelet::terminate_pod),
     ("kubelet-termination-order", kubelet::termination_order),

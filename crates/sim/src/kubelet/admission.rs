@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1 as core;
 use super::eviction::is_critical;
 use super::eviction::threshold::Pressure;
 use super::node::Kubelet;
+use super::nodeshutdown::REFUSED;
 use super::worker::{Work, Worker};
 use crate::objects::is_terminal;
 use crate::resources::{Amounts, milli_value, pod_requests};
@@ -272,8 +273,15 @@ impl Kubelet {
         if is_terminal(&worker.pod) || worker.pod.metadata.deletion_timestamp.is_some() {
             return true;
         }
-        let refused = self.refused_under_pressure(worker);
-        let Err(refusal) = refused.map_or_else(|| self.room_for(w, worker), Err) else {
+        let shutting_down = || {
+            let (reason, message) = REFUSED;
+            self.shutting_down.then(|| refusal(reason, message.to_owned()))
+        };
+        let refused = self
+            .refused_under_pressure(worker)
+            .or_else(|| self.room_for(w, worker).err())
+            .or_else(shutting_down);
+        let Some(refusal) = refused else {
             return true;
         };
         let rule = "pkg/kubelet/lifecycle/predicate.go Admit";

@@ -154,6 +154,13 @@ pub enum NodeEvent {
     StaticScan,
     /// Mirrors of nothing are removed.
     Housekeeping,
+    /// A group of pods has had its time to end before the machine goes down, or has ended.
+    ShutdownGroup {
+        /// Which group.
+        turn: u64,
+    },
+    /// The machine goes down.
+    PowerOff,
 }
 
 /// A connection that a process or hook of the pod tries to make.

@@ -7,9 +7,9 @@ use super::eviction::Usage;
 use super::node::{Health, Kubelet, crash_backoff};
 use super::processes::signal_named;
 use super::runtime_status::State;
+use super::static_pods::is_mirror;
 use super::worker::{PodVersion, Work, Worker};
 use crate::objects::{Kind, is_terminal};
-use super::static_pods::is_mirror;
 use crate::trace::{RuntimeEvent, What};
 use crate::world::World;
 
@@ -35,6 +35,11 @@ impl Kubelet {
 
     /// The kubelet's process ends, or starts again.
     pub(crate) fn stop_process(&mut self, w: &mut World, on: bool) {
+        if on && self.shutting_down {
+            // Nobody holds the machine back any more.
+            self.power_off(w);
+            return;
+        }
         let heard = self.is_heard();
         if on && matches!(self.health, Health::Running | Health::Frozen) {
             self.health = Health::Stopped;
@@ -76,6 +81,8 @@ impl Kubelet {
         let heard = self.is_heard();
         self.kill_everything(w);
         self.health = Health::PoweredOff;
+        self.shutting_down = false;
+        self.shutdown = None;
         self.drop_deferred();
         self.silence_changed(w, heard);
     }

@@ -130,11 +130,7 @@ impl Kubelet {
     /// A scan is planned only when it may find something else than what is known.
     fn plan_scan(&mut self, w: &mut World) {
         let source = &self.static_files;
-        let shown: BTreeSet<&Key> = source
-            .files
-            .keys()
-            .filter_map(|file| source.keys.get(file))
-            .collect();
+        let shown: BTreeSet<&Key> = source.files.keys().filter_map(|file| source.keys.get(file)).collect();
         let known: BTreeSet<&Key> = source.pods.keys().collect();
         let readable = source.files.keys().filter(|file| !file.starts_with('.'));
         let unread = readable.into_iter().any(|file| {
@@ -230,7 +226,11 @@ impl Kubelet {
         let annotations = pod.metadata.annotations.get_or_insert_default();
         annotations.insert(SOURCE.to_owned(), "file".to_owned());
         annotations.insert(SEEN.to_owned(), seen);
-        let known = self.static_files.current.insert(Arc::clone(&uid), key.clone()).is_some();
+        let known = self
+            .static_files
+            .current
+            .insert(Arc::clone(&uid), key.clone())
+            .is_some();
         let version = PodVersion::apart(pod);
         if let Some(mirror) = self.mirrors.get_mut(&key) {
             mirror.of = Some(Arc::clone(&uid));
@@ -255,7 +255,9 @@ impl Kubelet {
         *self.names.entry(key.clone()).or_default() += 1;
         self.waiting.entry(key).or_default().push(Arc::clone(&uid));
         self.pods.insert(Arc::clone(&uid), worker);
-        self.with_pod(w, &uid, |kubelet, w, worker| kubelet.updated(w, worker, version, causes));
+        self.with_pod(w, &uid, |kubelet, w, worker| {
+            kubelet.updated(w, worker, version, causes)
+        });
     }
 
     /// Whether a static pod that has not started yet may (`pod_workers.go allowPodStart`): one that bears the name of another
@@ -288,8 +290,7 @@ impl Kubelet {
         if let Some(line) = self.waiting.get_mut(&worker.key) {
             line.retain(|uid| *uid != worker.uid);
         }
-        self.running_static
-            .insert(worker.key.clone(), Arc::clone(&worker.uid));
+        self.running_static.insert(worker.key.clone(), Arc::clone(&worker.uid));
         worker.started = true;
         true
     }

@@ -154,9 +154,7 @@ impl Kubelet {
         }
         // Housekeeping has dropped the status of a pod that is in no source; what comes later counts from the beginning
         // and looks older than what the API has (`RemoveOrphanedStatuses`).
-        let dropped = worker
-            .removed_at
-            .is_some_and(|at| self.housekeeping_after(at) <= w.now);
+        let dropped = worker.removed_at.is_some_and(|at| self.housekeeping_after(at) <= w.now);
         (!dropped).then(|| uid.into())
     }
 

@@ -14,6 +14,7 @@ use super::file_source::FileSource;
 use super::images::Puller;
 use super::mirror::Mirror;
 use super::node_status::node_ip;
+use super::nodeshutdown::Shutdown;
 use super::runtime_status::State;
 use super::status::active_deadline;
 use super::volumes::node_files;
@@ -68,6 +69,9 @@ pub struct Kubelet {
     pub(super) running_static: BTreeMap<Key, Arc<str>>,
     pub(super) waiting: BTreeMap<Key, Vec<Arc<str>>>,
     pub(super) housekeeping_planned: bool,
+    /// Whether the machine is going down, and how far its pods have been ended.
+    pub(super) shutting_down: bool,
+    pub(super) shutdown: Option<Shutdown>,
     /// The node's own files, for `hostPath`.
     pub(super) files: Tree,
     /// When the kubelet's process started, if it was after the cluster did.
@@ -117,6 +121,8 @@ impl Kubelet {
             running_static: BTreeMap::new(),
             waiting: BTreeMap::new(),
             housekeeping_planned: false,
+            shutting_down: false,
+            shutdown: None,
             files: node_files(&name),
             name,
             started_at: None,
@@ -307,6 +313,12 @@ impl Kubelet {
             NodeEvent::StaticFile { file } => self.static_file(w, &file),
             NodeEvent::StaticScan => self.static_scan(w),
             NodeEvent::Housekeeping => self.housekeeping(w),
+            NodeEvent::ShutdownGroup { turn } => self.shutdown_group_over(w, turn),
+            NodeEvent::PowerOff => {
+                if self.shutting_down {
+                    self.power_off(w);
+                }
+            }
         }
     }
 
@@ -425,7 +437,11 @@ impl Kubelet {
     pub(crate) fn runs_without_kubelet(event: &PodEvent) -> bool {
         matches!(
             event,
-            PodEvent::Wake { .. } | PodEvent::Exited { .. } | PodEvent::Request { .. } | PodEvent::Connect(_) | PodEvent::Response { .. }
+            PodEvent::Wake { .. }
+                | PodEvent::Exited { .. }
+                | PodEvent::Request { .. }
+                | PodEvent::Connect(_)
+                | PodEvent::Response { .. }
         )
     }
 

@@ -11,6 +11,7 @@ use super::config::KubeletConfig;
 use super::event::NodeEvent;
 use super::eviction::threshold::{Pressure, Signal};
 use super::node::{Health, Kubelet};
+use super::nodeshutdown::NOT_READY;
 use crate::cluster::{Event, NodeConfig};
 use crate::controllers::ControllerEvent;
 use crate::events::NewEvent;
@@ -254,6 +255,8 @@ impl Kubelet {
             (false, "KubeletNotReady", message)
         } else if down {
             (false, "KubeletNotReady", "container runtime is down")
+        } else if self.shutting_down {
+            (false, "KubeletNotReady", NOT_READY)
         } else {
             (true, "KubeletReady", "kubelet is posting ready status")
         };

@@ -108,7 +108,9 @@ pub fn decode(text: &str, origin: Origin<'_>) -> Result<core::Pod, String> {
         return Err(unreadable("invalid pod"));
     };
     match api_reference(&pod) {
-        Some(kind) if origin.version.enabled(Gate::PreventStaticPodAPIReferences) => Err(format!("static pods may not reference {kind}")),
+        Some(kind) if origin.version.enabled(Gate::PreventStaticPodAPIReferences) => {
+            Err(format!("static pods may not reference {kind}"))
+        }
         _ => Ok(pod),
     }
 }
@@ -217,7 +219,10 @@ fn api_reference(pod: &core::Pod) -> Option<&'static str> {
             (volume.csi.is_some(), "csidrivers (via CSI volumes)"),
             (volume.glusterfs.is_some(), "endpoints (via glusterFS volumes)"),
             (volume.persistent_volume_claim.is_some(), "persistentvolumeclaims"),
-            (volume.ephemeral.is_some(), "persistentvolumeclaims (via ephemeral volumes)"),
+            (
+                volume.ephemeral.is_some(),
+                "persistentvolumeclaims (via ephemeral volumes)",
+            ),
             (volume.azure_file.is_some(), "secrets (via azureFile volumes)"),
             (
                 projects(volume, |source| source.service_account_token.is_some()),

@@ -17,7 +17,7 @@ use super::resize::resize_condition;
 use super::restart::{RuleAction, has_restart_all_rule, matching_rule};
 use super::statuses::Conversion;
 use super::worker::Worker;
-use super::{conditions, qos};
+use super::{conditions, nodeshutdown, qos};
 use crate::latency;
 use crate::resources::is_sidecar;
 use crate::time::{SimDuration, SimTime};
@@ -176,7 +176,10 @@ impl Kubelet {
         if let Some((reason, message)) = &worker.verdict
             && sticky(api_phase).is_none()
         {
-            phase = "Failed";
+            // Whatever a shutdown finds done stays done.
+            if phase != "Succeeded" || reason != nodeshutdown::REASON {
+                phase = "Failed";
+            }
             status.reason = Some(reason.clone());
             status.message = Some(message.clone());
         }

@@ -420,6 +420,7 @@ impl Kubelet {
         self.unmount(w, worker);
         worker.touched = true;
         self.leave_static(worker);
+        self.shutdown_ended(w, worker);
         self.write_status(w, worker);
         self.finish_deletion(w, worker);
     }

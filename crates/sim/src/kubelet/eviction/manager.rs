@@ -28,8 +28,6 @@ const POLL: SimDuration = SimDuration::from_secs(1);
 const CLEANUP: SimDuration = SimDuration::from_secs(30);
 /// The grace of a pod that has to go at once (`immediateEvictionGracePeriodSeconds`).
 pub(super) const IMMEDIATE: i64 = 1;
-/// Priority from which on a pod is critical (`SystemCriticalPriority`).
-const CRITICAL: i32 = 2_000_000_000;
 
 /// What the eviction manager keeps.
 #[derive(Clone, Debug, Default)]
@@ -93,9 +91,7 @@ impl Eviction {
 
 /// Whether a pod is never evicted (`kubelettypes.IsCriticalPod`).
 pub(crate) fn is_critical(worker: &Worker) -> bool {
-    let annotations = worker.pod.metadata.annotations.as_ref();
-    let is_mirror = annotations.is_some_and(|all| all.contains_key("kubernetes.io/config.mirror"));
-    worker.is_static() || is_mirror || worker.spec().priority.unwrap_or(0) >= CRITICAL
+    crate::kubelet::static_pods::is_critical(&worker.pod)
 }
 
 impl Kubelet {
