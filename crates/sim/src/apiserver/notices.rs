@@ -66,8 +66,6 @@ fn spec(w: &mut World, spec: Option<&core::PodSpec>) {
         }
     };
     say(spec.host_pid == Some(true), "hostPID");
-    say(spec.host_ipc == Some(true), "hostIPC");
-    say(spec.share_process_namespace == Some(true), "shareProcessNamespace");
     say(spec.host_users == Some(false), "hostUsers: false");
     say(spec.runtime_class_name.is_some(), "runtimeClassName");
     say(spec.dns_config.is_some(), "dnsConfig");

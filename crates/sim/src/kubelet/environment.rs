@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1 as core;
 
-use super::processes::NODE_FILES;
+use super::processes::{NODE_FILES, SHARED_MEMORY};
 use super::worker::Worker;
 use crate::objects::{Key, Kind, Object};
 use crate::resources::{milli_value, value};
@@ -73,6 +73,7 @@ pub(super) fn container_spec(
         memory_limit: limit.and_then(|limit| u64::try_from(value(limit)).ok()),
         oom_kills_group: w.oom_kills_group,
         mounts,
+        first_pid: None,
         assume_programs: assumed,
     })
 }
@@ -141,7 +142,14 @@ fn groups(worker: &Worker, container: &core::Container, user: u32) -> Vec<u32> {
 const IMAGE_USERS: [u32; 4] = [1, 33, 101, 65534];
 
 fn mounts(worker: &Worker, container: &core::Container, env: &BTreeMap<&str, &str>) -> Result<Vec<Mount>, String> {
-    let mut mounts = Vec::new();
+    // Memory that containers share by name is the pod's, or the node's.
+    let mut mounts = vec![Mount {
+        path: "/dev/shm".to_owned(),
+        volume: SHARED_MEMORY.to_owned(),
+        sub_path: String::new(),
+        root: None,
+        read_only: false,
+    }];
     for mount in container.volume_mounts.iter().flatten() {
         let volume = worker
             .spec()

@@ -141,20 +141,28 @@ impl Kubelet {
     /// The pause process of a pod is killed.
     pub(crate) fn kill_sandbox(&mut self, w: &mut World, uid: &Arc<str>) -> Result<(), String> {
         let killed = self.with_pod(w, uid, |kubelet, w, worker| {
-            let sandbox = worker.sandboxes.last_mut().filter(|sandbox| sandbox.ready)?;
-            sandbox.ready = false;
-            if let Some(ip) = &sandbox.ip {
-                w.pod_ips.remove(ip);
-            }
-            let what = What::Runtime {
-                event: RuntimeEvent::SandboxStopped,
-            };
-            let record = w.record(Some(worker.reference()), None, what);
-            worker.runtime_causes.push(record);
-            kubelet.runtime_changed(w, worker);
-            Some(())
+            let ready = worker.sandboxes.last().is_some_and(|sandbox| sandbox.ready);
+            ready.then(|| kubelet.pause_ended(w, worker))
         });
         killed.flatten().ok_or_else(|| "the pod has no sandbox".to_owned())
+    }
+
+    /// The pause process is gone, and with it the sandbox.
+    pub(super) fn pause_ended(&mut self, w: &mut World, worker: &mut Worker) {
+        let Some(sandbox) = worker.sandboxes.last_mut().filter(|sandbox| sandbox.ready) else {
+            return;
+        };
+        sandbox.ready = false;
+        if let Some(ip) = &sandbox.ip {
+            w.pod_ips.remove(ip);
+        }
+        let what = What::Runtime {
+            event: RuntimeEvent::SandboxStopped,
+        };
+        let record = w.record(Some(worker.reference()), None, what);
+        worker.runtime_causes.push(record);
+        self.kill_shared_processes(w, worker);
+        self.runtime_changed(w, worker);
     }
 
     /// Ends a pod for a reason of the node's own (`killPodNow`): it fails with that reason, whatever its containers say.

@@ -15,6 +15,7 @@ use super::images::Puller;
 use super::mirror::Mirror;
 use super::node_status::node_ip;
 use super::nodeshutdown::Shutdown;
+use super::processes::shared_memory;
 use super::runtime_status::State;
 use super::status::active_deadline;
 use super::volumes::node_files;
@@ -23,6 +24,7 @@ use crate::cluster::Event;
 use crate::events::NewEvent;
 use crate::objects::{Key, Kind, is_terminal};
 use crate::runtime::files::Tree;
+use crate::runtime::namespaces::Ipc;
 use crate::time::{SimDuration, SimTime};
 use crate::trace::RecordId;
 use crate::version::Gate;
@@ -74,6 +76,9 @@ pub struct Kubelet {
     pub(super) shutdown: Option<Shutdown>,
     /// The node's own files, for `hostPath`.
     pub(super) files: Tree,
+    /// The node's own IPC namespace, for `hostIPC`.
+    pub(super) ipc: Ipc,
+    pub(super) shm: Tree,
     /// When the kubelet's process started, if it was after the cluster did.
     pub(super) started_at: Option<SimTime>,
     /// When the API server last heard of it, while it is not heard.
@@ -124,6 +129,8 @@ impl Kubelet {
             shutting_down: false,
             shutdown: None,
             files: node_files(&name),
+            ipc: Ipc::default(),
+            shm: shared_memory(),
             name,
             started_at: None,
             silent_since: SimTime::ZERO,

@@ -15,8 +15,9 @@ use super::runtime_status::State;
 use super::worker::{ExecPurpose, Instance, Worker};
 use crate::latency;
 use crate::network::dns::Resolver;
-use crate::runtime::files::Tree;
+use crate::runtime::files::{ROOT, Tree};
 use crate::runtime::host::{Host, Lookup, NetError, Request, RequestId, Response};
+use crate::runtime::namespaces::{Ipc, Neighbour};
 use crate::runtime::process::{ExecEnd, ExecId, Processes, Progress, Signal, Spec, StartError};
 use crate::time::SimTime;
 use crate::trace::{LogLine, RuntimeEvent, What};
@@ -24,6 +25,8 @@ use crate::world::World;
 
 /// The volume name by which the node's own files are mounted (`hostPath`).
 pub(super) const NODE_FILES: &str = "\0node";
+/// The volume name of `/dev/shm`.
+pub(super) const SHARED_MEMORY: &str = "\0shm";
 /// Lines of log that may become a termination message (`FallbackToLogsOnError`).
 const TAIL_LINES: usize = 80;
 /// Bytes of log that may become a termination message.
@@ -75,6 +78,8 @@ struct Machine<'a> {
     tail: Option<&'a mut Vec<String>>,
     volumes: &'a mut BTreeMap<String, Tree>,
     node_files: &'a mut Tree,
+    shm: &'a mut Tree,
+    ipc: &'a mut Ipc,
     ports: &'a mut BTreeMap<u16, String>,
     sent: Vec<(RequestId, String, u16, Request)>,
 }
@@ -115,13 +120,19 @@ impl Host for Machine<'_> {
     }
 
     fn volume(&mut self, name: &str) -> Option<&mut Tree> {
-        if name == NODE_FILES {
+        if name == SHARED_MEMORY {
+            Some(self.shm)
+        } else if name == NODE_FILES {
             Some(self.node_files)
         } else if let Some(disk) = name.strip_prefix(DISK) {
             self.w.disks.get_mut(disk)
         } else {
             self.volumes.get_mut(name)
         }
+    }
+
+    fn ipc(&mut self) -> Option<&mut Ipc> {
+        Some(self.ipc)
     }
 
     fn notice(&mut self, text: &str) {
@@ -171,6 +182,37 @@ impl Host for Machine<'_> {
     }
 }
 
+/// `/dev/shm` as the runtime mounts it: everybody may write to it.
+pub(super) fn shared_memory() -> Tree {
+    let mut tree = Tree::default();
+    if let Some(root) = tree.node_mut(ROOT) {
+        root.mode = 0o1777;
+    }
+    tree
+}
+
+/// The number of the pause process in a shared PID namespace, and the user that it runs as.
+const PAUSE_PID: u32 = 1;
+const PAUSE_USER: u32 = 65535;
+
+/// What a container sees in a shared PID namespace beside its own processes.
+fn neighbours(worker: &Worker, id: &str) -> Vec<Neighbour> {
+    let pause = Neighbour {
+        pid: PAUSE_PID,
+        parent: 0,
+        user: PAUSE_USER,
+        argv: Arc::from([Arc::from("/pause")]),
+        memory: 0,
+        zombie: false,
+        started: SimTime::ZERO,
+    };
+    let others = worker.instances.iter().filter(|instance| instance.record.id != id);
+    let others = others.filter_map(|instance| instance.processes.as_ref());
+    std::iter::once(pause)
+        .chain(others.flat_map(Processes::neighbours))
+        .collect()
+}
+
 impl Kubelet {
     /// Lets `act` work on an instance's processes with the machine around them; then sends what they have sent.
     fn with_machine<R>(
@@ -182,6 +224,13 @@ impl Kubelet {
     ) -> Option<R> {
         let address = worker.current_address(&self.ip);
         worker.touched = true;
+        let others = worker.shares_processes().then(|| neighbours(worker, id));
+        let host_ipc = worker.spec().host_ipc == Some(true);
+        let (ipc, shm) = if host_ipc {
+            (&mut self.ipc, &mut self.shm)
+        } else {
+            (&mut worker.ipc, &mut worker.shm)
+        };
         let instance = worker.instances.iter_mut().find(|instance| instance.record.id == id)?;
         let Instance {
             record,
@@ -191,6 +240,10 @@ impl Kubelet {
             log,
             ..
         } = instance;
+        let shared = others.is_some();
+        if let (Some(others), Some(all)) = (others, processes.as_mut()) {
+            all.enter_namespace(others, worker.next_pid);
+        }
         let mut machine = Machine {
             w,
             uid: &worker.uid,
@@ -204,11 +257,20 @@ impl Kubelet {
             tail: tail.as_mut(),
             volumes: &mut worker.volumes,
             node_files: &mut self.files,
+            shm,
+            ipc,
             ports: &mut worker.ports,
             sent: Vec::new(),
         };
         let result = act(processes, &mut machine);
         let sent = machine.sent;
+        let left = processes.as_mut().filter(|_| shared).map(Processes::leave_namespace);
+        if let Some((next, signals)) = left {
+            worker.next_pid = worker.next_pid.max(next);
+            for (pid, signal) in signals {
+                self.signal_neighbour(w, worker, pid, signal);
+            }
+        }
         for (request_id, address, port, request) in sent {
             let from = Reply::Container {
                 node: self.node,
@@ -221,14 +283,52 @@ impl Kubelet {
         Some(result)
     }
 
+    /// A process of one container sends a signal to one of another, in a shared PID namespace.
+    fn signal_neighbour(&mut self, w: &mut World, worker: &mut Worker, pid: u32, signal: Signal) {
+        if pid == PAUSE_PID {
+            // The pause process ends at these; as the first of its namespace it is safe from all others.
+            if matches!(signal, Signal::TERM | Signal::INT) {
+                self.pause_ended(w, worker);
+            }
+            return;
+        }
+        let owner = worker.instances.iter_mut().find_map(|instance| {
+            let reached = instance.processes.as_mut()?.signal_process(pid, signal);
+            reached.then(|| instance.record.id.clone())
+        });
+        if let Some(id) = owner {
+            self.run_processes(w, worker, &id);
+        }
+    }
+
+    /// With the first process of a shared namespace all others die.
+    pub(super) fn kill_shared_processes(&mut self, w: &mut World, worker: &mut Worker) {
+        if !worker.shares_processes() {
+            return;
+        }
+        let mut running = Vec::new();
+        for instance in &mut worker.instances {
+            if let Some(processes) = &mut instance.processes {
+                processes.kill_all();
+                running.push(instance.record.id.clone());
+            }
+        }
+        for id in running {
+            self.run_processes(w, worker, &id);
+        }
+    }
+
     /// The runtime starts a container's main process.
     pub(super) fn start_processes(
         &mut self,
         w: &mut World,
         worker: &mut Worker,
         id: &str,
-        spec: Spec,
+        mut spec: Spec,
     ) -> Result<(), StartError> {
+        if worker.shares_processes() {
+            spec.first_pid = Some(worker.next_pid);
+        }
         let started = self.with_machine(w, worker, id, |processes, host| {
             *processes = Some(Processes::start(spec, host)?);
             Ok(())

@@ -5,11 +5,13 @@ use super::actions::KillReason;
 use super::environment::container_spec;
 use super::images::{full_name, image_id, image_of};
 use super::node::Kubelet;
+use super::processes::shared_memory;
 use super::runtime_status::{ContainerRecord, SandboxStatus, State};
-use super::worker::{ExecPurpose, Group, Instance, Step, SyncError, Target, Wait, Worker};
+use super::worker::{ExecPurpose, FIRST_PID, Group, Instance, Step, SyncError, Target, Wait, Worker};
 use crate::latency;
 use crate::resources::is_sidecar;
 use crate::runtime::catalogue::Reference;
+use crate::runtime::namespaces::Ipc;
 use crate::trace::{RuntimeEvent, What};
 use crate::version::{Change, Gate};
 use crate::world::{PodAddress, World};
@@ -30,6 +32,10 @@ impl Kubelet {
         let event = RuntimeEvent::SandboxReady { ip: ip.clone() };
         let record = w.record(Some(worker.reference()), None, What::Runtime { event });
         w.causes = vec![record];
+        // Its namespaces are new.
+        worker.ipc = Ipc::default();
+        worker.shm = shared_memory();
+        worker.next_pid = FIRST_PID;
         worker.sandboxes.push(SandboxStatus {
             id,
             ready: true,

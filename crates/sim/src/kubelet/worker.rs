@@ -13,6 +13,7 @@ use super::logs::ContainerLog;
 use super::payload::Payload;
 use super::persistent::Mounted;
 use super::probes::ProbeWorker;
+use super::processes::shared_memory;
 use super::resize::{Resize, Resources, desired};
 use super::runtime_status::{ContainerRecord, RuntimeStatus, SandboxStatus};
 use super::statuses::ReasonCache;
@@ -20,6 +21,7 @@ use super::volumes::Retry;
 use crate::objects::Key;
 use crate::resources::{Amounts, pod_requests};
 use crate::runtime::files::Tree;
+use crate::runtime::namespaces::Ipc;
 use crate::runtime::process::{ExecEnd, ExecId, Exit, Processes, ServeId, Spec};
 use crate::store::Stored;
 use crate::time::SimTime;
@@ -240,6 +242,11 @@ pub(crate) struct Worker {
     pub sandboxes: Vec<SandboxStatus>,
     pub instances: Vec<Instance>,
     pub volumes: BTreeMap<String, Tree>,
+    /// The sandbox's IPC namespace: System V objects, and what is in `/dev/shm`.
+    pub ipc: Ipc,
+    pub shm: Tree,
+    /// The first free number of the sandbox's PID namespace, where containers share one.
+    pub next_pid: u32,
     /// What the kubelet wrote into them.
     pub payloads: BTreeMap<String, Arc<Payload>>,
     /// The state of the cluster's configuration that this comes from.
@@ -302,6 +309,10 @@ pub(crate) struct Worker {
     pub over_limit: Option<SimTime>,
 }
 
+/// The first number of a shared PID namespace that a container may have: 1 is the pause process, and the runtime's own helpers
+/// had those between.
+pub(super) const FIRST_PID: u32 = 7;
+
 /// A version of a pod as the store holds it, shared with it.
 #[derive(Clone, Debug)]
 pub(crate) struct PodVersion(Arc<Stored>);
@@ -357,6 +368,9 @@ impl Worker {
             sandboxes: Vec::new(),
             instances: Vec::new(),
             volumes: BTreeMap::new(),
+            ipc: Ipc::default(),
+            shm: shared_memory(),
+            next_pid: FIRST_PID,
             payloads: BTreeMap::new(),
             configured: 0,
             mounted: BTreeMap::new(),
@@ -440,6 +454,11 @@ impl Worker {
     pub(crate) fn fs_group(&self) -> Option<u32> {
         let group = self.spec().security_context.as_ref()?.fs_group?;
         u32::try_from(group).ok()
+    }
+
+    /// Whether the containers of the pod see each other's processes.
+    pub(super) fn shares_processes(&self) -> bool {
+        self.spec().share_process_namespace == Some(true)
     }
 
     /// The instance of that id.

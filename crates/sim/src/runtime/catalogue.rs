@@ -324,7 +324,7 @@ const NOT_DEBIAN: &[&str] = &[
 ];
 
 /// Programs of a Debian system without busybox.
-const DEBIAN: &str = "sh bash dash cat ls echo printf env date sleep true false test [ mkdir rmdir rm mv cp ln chmod chown touch head tail wc sort uniq cut tr tee seq expr id whoami hostname uname pwd basename dirname readlink realpath stat df du dd find grep egrep fgrep sed awk xargs kill timeout nohup nice yes tac rev nl fold paste od base64 md5sum sha256sum mktemp printenv which tty sync nproc arch stty cksum sha1sum sha512sum install truncate setsid";
+const DEBIAN: &str = "sh bash dash cat ls echo printf env date sleep true false test [ mkdir rmdir rm mv cp ln chmod chown touch head tail wc sort uniq cut tr tee seq expr id whoami hostname uname pwd basename dirname readlink realpath stat df du dd find grep egrep fgrep sed awk xargs kill timeout nohup nice yes tac rev nl fold paste od base64 md5sum sha256sum mktemp printenv which tty sync nproc arch stty cksum sha1sum sha512sum install truncate setsid ipcs ipcmk ipcrm";
 
 /// Programs of a set, with the directories that they are in.
 fn userland(name: &str) -> Vec<(&'static str, &'static str)> {

@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::files::{Ino, Tree};
+use super::namespaces::Ipc;
 use crate::time::SimTime;
 
 /// The machine around a container, for the length of one call.
@@ -100,6 +101,11 @@ pub trait Host {
             address: address.to_owned(),
             port,
         })
+    }
+
+    /// The System V objects that the container sees.
+    fn ipc(&mut self) -> Option<&mut Ipc> {
+        None
     }
 
     /// The pod's address.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::files::{Device, Errno};
 use super::host::{Host, NetError, Request, RequestId, Response};
+use super::namespaces::Neighbour;
 use super::process::{ExecEnd, ExecId, Exit, ServeId, Signal, Spec};
 use super::vfs::{Place, Vfs};
 use crate::shell::program::Program;
@@ -177,6 +178,11 @@ pub(crate) struct Kernel {
     pub exit: Option<Exit>,
     pub oom: bool,
     pub next_pid: Pid,
+    /// The main process's number: 1 unless the pod shares its processes.
+    pub init: Pid,
+    /// Processes of other containers that are seen here, and signals for them.
+    pub others: Arc<[Neighbour]>,
+    pub outbox: Vec<(Pid, Signal)>,
     pub next_id: u32,
     log: [Vec<u8>; 2],
     logged: u64,
@@ -197,6 +203,9 @@ impl Kernel {
             exit: None,
             oom: false,
             next_pid: FIRST_CHILD,
+            init: INIT,
+            others: Arc::from([]),
+            outbox: Vec::new(),
             next_id: 0,
             log: [Vec::new(), Vec::new()],
             logged: 0,
@@ -483,15 +492,20 @@ impl Kernel {
     /// Sends a signal to a process from within the container or, to the main process, from outside: `false` when there is
     /// no such process. The main process ignores what it has no handler for (`man 7 pid_namespaces`), even `KILL`.
     pub fn signal(&mut self, pid: Pid, signal: Signal) -> bool {
+        let is_init = pid == INIT;
         let Some(proc) = self.procs.get_mut(&pid) else {
-            return false;
+            let known = self.others.iter().any(|other| other.pid == pid);
+            if known && signal.0 != 0 {
+                self.outbox.push((pid, signal));
+            }
+            return known;
         };
         if matches!(proc.state, State::Zombie(_)) || signal.0 == 0 {
             return true;
         }
         let bit = 1u64.checked_shl(u32::from(signal.0)).unwrap_or(0);
         if matches!(signal, Signal::KILL | Signal::STOP) {
-            if pid != INIT {
+            if !is_init {
                 if signal == Signal::KILL {
                     self.end(pid, Status::signalled(signal));
                 } else {
@@ -511,7 +525,7 @@ impl Kernel {
             return true;
         }
         let harmless = matches!(signal, Signal::CHLD | Signal::CONT | Signal::WINCH | Signal(23));
-        if proc.ignored & bit != 0 || pid == INIT || harmless {
+        if proc.ignored & bit != 0 || is_init || harmless {
             return true;
         }
         if matches!(signal.0, 20..=22) {
@@ -555,7 +569,8 @@ impl Kernel {
             {
                 self.procs.remove(&orphan);
             } else if let Some(child) = self.procs.get_mut(&orphan) {
-                child.parent = 0;
+                // In a shared namespace the pause process adopts it.
+                child.parent = u32::from(self.init != INIT);
             }
         }
         for listener in self.listeners.values_mut().filter(|listener| listener.pid == pid) {
@@ -575,7 +590,7 @@ impl Kernel {
             };
             self.ended.push((exec, end));
         }
-        if pid == INIT {
+        if pid == self.init {
             self.exit = Some(Exit {
                 code: status.code,
                 signal: status.signal,
@@ -586,6 +601,27 @@ impl Kernel {
         } else {
             self.signal(parent, Signal::CHLD);
         }
+    }
+
+    /// The processes as other containers see them.
+    pub fn neighbours(&self) -> impl Iterator<Item = Neighbour> {
+        let pause = u32::from(self.init != INIT);
+        self.procs.iter().map(move |(&pid, proc)| Neighbour {
+            pid,
+            parent: if pid == self.init { pause } else { proc.parent },
+            user: proc.user,
+            argv: Arc::clone(&proc.argv),
+            memory: proc.memory,
+            zombie: matches!(proc.state, State::Zombie(_)),
+            started: proc.started,
+        })
+    }
+
+    /// All processes that are seen here, by number: this container's and, in a shared namespace, the others'.
+    pub fn visible(&self) -> Vec<Neighbour> {
+        let mut all: Vec<Neighbour> = self.neighbours().chain(self.others.iter().cloned()).collect();
+        all.sort_by_key(|process| process.pid);
+        all
     }
 
     /// Adds an exec's main process.

@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod files;
 pub mod host;
 pub(crate) mod kernel;
+pub mod namespaces;
 pub mod process;
 pub mod reference;
 pub mod solo;

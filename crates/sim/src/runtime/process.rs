@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::files::{Device, Errno};
 use super::host::{Host, Mount, NetError, Request, RequestId, Response};
-use super::kernel::{FileKind, INIT, Kernel, State, Status};
+use super::kernel::{FileKind, Kernel, State, Status};
+use super::namespaces::Neighbour;
 use super::syscalls::{Ctx, Step, empty_proc};
 use crate::shell::program::{self, Program};
 use crate::time::{SimDuration, SimTime};
@@ -75,6 +76,8 @@ pub struct Spec {
     pub oom_kills_group: bool,
     /// Volumes.
     pub mounts: Vec<Mount>,
+    /// Number of the main process where containers share their processes; 1 when it is `None`.
+    pub first_pid: Option<u32>,
     /// Whether the image is unknown, so that a command which its file tree lacks is assumed to run until it is stopped.
     pub assume_programs: bool,
 }
@@ -190,7 +193,13 @@ impl Processes {
             spec.groups.push(spec.user);
         }
         let argv = spec.argv.clone();
-        let kernel = Kernel::new(Arc::new(spec));
+        let first_pid = spec.first_pid;
+        let mut kernel = Kernel::new(Arc::new(spec));
+        if let Some(pid) = first_pid {
+            kernel.init = pid;
+            kernel.next_pid = pid + 1;
+        }
+        let init = kernel.init;
         let mut processes = Self {
             kernel,
             busy: 0,
@@ -200,7 +209,7 @@ impl Processes {
         };
         let stdout = FileKind::Log { stderr: false };
         let stderr = FileKind::Log { stderr: true };
-        processes.launch(INIT, &argv, None, [stdout, stderr], host)?;
+        processes.launch(init, &argv, None, [stdout, stderr], host)?;
         Ok(processes)
     }
 
@@ -304,7 +313,7 @@ impl Processes {
         };
         let mut left = budget;
         if std::mem::take(&mut self.killed) {
-            self.kernel.end(INIT, Status::signalled(Signal::KILL));
+            self.kernel.end(self.kernel.init, Status::signalled(Signal::KILL));
         }
         let busy = self.turns(host, now, &mut left);
         self.kernel.close_ports(host);
@@ -443,7 +452,7 @@ impl Processes {
         if signal == Signal::KILL {
             self.killed = true;
         } else {
-            self.kernel.signal(INIT, signal);
+            self.kernel.signal(self.kernel.init, signal);
         }
     }
 
@@ -485,6 +494,28 @@ impl Processes {
         for pid in pids {
             self.kernel.end(pid, Status::signalled(Signal::KILL));
         }
+    }
+
+    /// Lets the container see the processes of its neighbours in a shared PID namespace; `next` is the first free number.
+    pub(crate) fn enter_namespace(&mut self, others: Vec<Neighbour>, next: u32) {
+        self.kernel.others = others.into();
+        self.kernel.next_pid = self.kernel.next_pid.max(next);
+    }
+
+    /// The first free number, and the signals that processes have sent to their neighbours.
+    pub(crate) fn leave_namespace(&mut self) -> (u32, Vec<(u32, Signal)>) {
+        self.kernel.others = Arc::from([]);
+        (self.kernel.next_pid, std::mem::take(&mut self.kernel.outbox))
+    }
+
+    /// The processes as neighbours see them.
+    pub(crate) fn neighbours(&self) -> Vec<Neighbour> {
+        self.kernel.neighbours().collect()
+    }
+
+    /// A signal from a neighbour; `false` when there is no such process. Call [`Processes::run`] next.
+    pub(crate) fn signal_process(&mut self, pid: u32, signal: Signal) -> bool {
+        self.kernel.procs.contains_key(&pid) && self.kernel.signal(pid, signal)
     }
 
     /// Whether a process listens on a port of the pod's address.
@@ -543,7 +574,10 @@ impl Processes {
     /// as killed for want of memory. Gives the name of the victim; call [`Processes::run`] next.
     pub fn kill_for_memory(&mut self, pid: u32, group: bool) -> String {
         let argv = self.kernel.procs.get(&pid).map(|proc| Arc::clone(&proc.argv));
-        let path = argv.as_deref().and_then(|argv| argv.first().cloned()).unwrap_or_default();
+        let path = argv
+            .as_deref()
+            .and_then(|argv| argv.first().cloned())
+            .unwrap_or_default();
         let name = path.rsplit('/').next().unwrap_or_default().to_owned();
         self.kernel.oom |= group;
         let all: Vec<u32> = self.kernel.procs.keys().copied().collect();

@@ -228,7 +228,7 @@ impl Ctx<'_> {
             }
             (Some(pid), what) => {
                 let Some(proc) = self.kernel.procs.get(&pid) else {
-                    return Err(Errno::NoEntry);
+                    return self.open_neighbour(pid, what).map(Some);
                 };
                 if let Some(fd) = what.strip_prefix("fd/").and_then(|fd| fd.parse::<u32>().ok()) {
                     let file = proc.fds.iter().find(|(own, _)| *own == fd).map(|(_, file)| *file);
@@ -266,10 +266,39 @@ impl Ctx<'_> {
         )))
     }
 
+    /// What `/proc` tells of a process of another container. Its environment and files need more rights than a container
+    /// has.
+    fn open_neighbour(&mut self, pid: Pid, what: &str) -> Result<FileId, Errno> {
+        let process = self.kernel.others.iter().find(|other| other.pid == pid);
+        let process = process.ok_or(Errno::NoEntry)?;
+        let name = process
+            .argv
+            .first()
+            .map_or("", |name| name.rsplit('/').next().unwrap_or_default());
+        let text = match what {
+            "cmdline" => process.argv.iter().map(|argument| format!("{argument}\0")).collect(),
+            "comm" => format!("{name}\n"),
+            "status" => format!(
+                "Name:\t{name}\nState:\tS (sleeping)\nPid:\t{pid}\nPPid:\t{}\nUid:\t{u}\t{u}\t{u}\t{u}\nVmRSS:\t{} kB\n",
+                process.parent,
+                process.memory / 1024,
+                u = process.user,
+            ),
+            "stat" => format!("{pid} ({name}) S {} {pid} 0 0\n", process.parent),
+            "environ" => return Err(Errno::Access),
+            _ => return Err(Errno::NoEntry),
+        };
+        Ok(self.kernel.open(FileKind::Text(text.into_bytes().into()), true, false))
+    }
+
     fn mounts_text(&self) -> String {
         let mut text =
             "overlay / overlay rw,relatime 0 0\nproc /proc proc rw,nosuid,nodev,noexec,relatime 0 0\n".to_owned();
         for mount in &self.kernel.spec.mounts {
+            if mount.path == "/dev/shm" {
+                text.push_str("shm /dev/shm tmpfs rw,nosuid,nodev,noexec,relatime,size=65536k 0 0\n");
+                continue;
+            }
             let mode = if mount.read_only { "ro" } else { "rw" };
             text.push_str(&format!("/dev/vda1 {} ext4 {mode},relatime 0 0\n", mount.path));
         }
@@ -421,7 +450,11 @@ impl Ctx<'_> {
         if path.trim_end_matches('/') == "/proc" {
             names.splice(
                 0..0,
-                self.kernel.procs.keys().map(ToString::to_string).collect::<Vec<_>>(),
+                self.kernel
+                    .visible()
+                    .iter()
+                    .map(|process| process.pid.to_string())
+                    .collect::<Vec<_>>(),
             );
         }
         Ok(names)

@@ -227,5 +227,5 @@ fn exists(ctx: &mut Ctx<'_>, path: &str) -> bool {
         .strip_prefix("/proc/")
         .and_then(|rest| rest.split('/').next())
         .and_then(|pid| pid.parse::<u32>().ok());
-    pid.is_some_and(|pid| ctx.kernel.procs.contains_key(&pid))
+    pid.is_some_and(|pid| ctx.kernel.visible().iter().any(|process| process.pid == pid))
 }

@@ -8,6 +8,7 @@ mod copying;
 mod fileops;
 mod filters;
 mod input;
+mod ipc;
 mod listing;
 mod lookup;
 mod network;

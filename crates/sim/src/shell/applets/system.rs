@@ -7,7 +7,6 @@ use jiff::{Timestamp, Zoned};
 
 use super::options::Options;
 use super::reckoning::{expr, seq};
-use crate::runtime::kernel::State;
 use crate::runtime::process::Signal;
 use crate::runtime::syscalls::{Ctx, Step};
 use crate::shell::builtins::{kill, signal_number};
@@ -93,6 +92,7 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
         }
         "clear" | "reset" | "stty" => 0,
         "logger" => 0,
+        "ipcs" | "ipcmk" | "ipcrm" => super::ipc::run(name, arguments, ctx),
         _ => return None,
     };
     Some(Step::Exit(code))
@@ -330,28 +330,16 @@ fn printenv(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
 }
 
 fn ps(ctx: &mut Ctx<'_>) -> i32 {
-    let procs: Vec<(u32, u32, bool, String)> = ctx
-        .kernel
-        .procs
-        .iter()
-        .map(|(&pid, proc)| {
-            let zombie = matches!(proc.state, State::Zombie(_));
-            let command = proc.argv.join(" ");
-            (
-                pid,
-                proc.user,
-                zombie,
-                if zombie {
-                    format!("[{}]", proc.argv.first().map_or("", |name| name))
-                } else {
-                    command
-                },
-            )
-        })
-        .collect();
+    let procs = ctx.kernel.visible();
     let mut text = "PID   USER     TIME  COMMAND\n".to_owned();
-    for (pid, user, _, command) in procs {
+    for process in procs {
+        let (pid, user) = (process.pid, process.user);
         let user = user_name(ctx, user).unwrap_or_else(|| user.to_string());
+        let command = if process.zombie {
+            format!("[{}]", process.argv.first().map_or("", |name| name))
+        } else {
+            process.argv.join(" ")
+        };
         text.push_str(&format!("{pid:>5} {user:<8}  0:00 {command}\n"));
     }
     ctx.print(&text);
@@ -379,8 +367,9 @@ fn by_name(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
     let mut hits = Vec::new();
     for pattern in &patterns {
         let regex = crate::shell::regex::Regex::new(pattern, true).ok();
-        for (&pid, proc) in &ctx.kernel.procs {
-            if pid == own || matches!(proc.state, State::Zombie(_)) {
+        for proc in ctx.kernel.visible() {
+            let pid = proc.pid;
+            if pid == own || proc.zombie {
                 continue;
             }
             let command = proc

@@ -213,9 +213,9 @@ pub(in crate::shell) fn kill(ctx: &mut Ctx<'_>, name: &str, arguments: &[Arc<str
                 let own = ctx.pid;
                 let pids: Vec<u32> = ctx
                     .kernel
-                    .procs
-                    .keys()
-                    .copied()
+                    .visible()
+                    .iter()
+                    .map(|process| process.pid)
                     .filter(|&pid| pid != own && pid != 1)
                     .collect();
                 // Each of them gets it, also after the first that could.
