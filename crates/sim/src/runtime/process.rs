@@ -37,6 +37,8 @@ impl Signal {
     pub const KILL: Self = Self(9);
     /// User-defined 1.
     pub const USR1: Self = Self(10);
+    /// Segmentation fault.
+    pub const SEGV: Self = Self(11);
     /// User-defined 2.
     pub const USR2: Self = Self(12);
     /// Broken pipe.

@@ -66,6 +66,7 @@ impl Machine {
             number,
             pid,
             status: None,
+            waited: false,
         });
         self.last_background = Some(pid);
         self.status = 0;
@@ -79,13 +80,13 @@ impl Machine {
         }
         let Some(name) = command.arguments.first().cloned() else {
             self.status = self.substituted.take().unwrap_or(0);
-            for (name, value) in command.assigns {
+            for (name, value) in std::mem::take(&mut command.assigns) {
                 if let Err(message) = self.assign(&name, value) {
                     self.fatal(ctx, &message);
                     return Flow::Next;
                 }
             }
-            match super::redirect::open(self, ctx, &command.redirects) {
+            match super::redirect::open_for(self, ctx, &command) {
                 Ok(saved) => super::redirect::restore(ctx, saved),
                 Err(message) => {
                     self.complain(ctx, &message);
@@ -95,7 +96,7 @@ impl Machine {
             return Flow::Next;
         };
         let special = builtins::is_special(&name);
-        let saved = match super::redirect::open(self, ctx, &command.redirects) {
+        let saved = match super::redirect::open_for(self, ctx, &command) {
             Ok(saved) => saved,
             Err(message) => {
                 self.complain(ctx, &message);
@@ -259,6 +260,7 @@ impl Machine {
             Self::become_program(ctx, argv, env);
             return Flow::Replace(Box::new(program));
         }
+        self.jobs.retain(|job| !job.waited);
         let pid = ctx.spawn(program, argv, &[]);
         super::redirect::restore(ctx, saved);
         match pid {
@@ -323,8 +325,33 @@ impl Machine {
         })
     }
 
+    /// A prompt with the parameters in it replaced. Only plain `$name` and `${name}`: nothing runs for a prompt.
+    fn prompt(&self, text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            out.push_str(&rest[..at]);
+            let after = &rest[at + 1..];
+            let braced = after.starts_with('{');
+            let name_from = &after[usize::from(braced)..];
+            let length = name_from
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                .unwrap_or(name_from.len());
+            let name = &name_from[..length];
+            let closed = !braced || name_from[length..].starts_with('}');
+            if length == 0 || !closed {
+                out.push('$');
+                rest = after;
+                continue;
+            }
+            out.push_str(&self.value(name).unwrap_or_default());
+            rest = &name_from[length + usize::from(braced)..];
+        }
+        out + rest
+    }
+
     pub(super) fn trace(&self, ctx: &mut Ctx<'_>, command: &Pending) {
-        let prefix = self.get("PS4").unwrap_or_default();
+        let prefix = self.prompt(&self.get("PS4").unwrap_or_default());
         let assigns = command
             .assigns
             .iter()

@@ -21,6 +21,8 @@ pub enum RedirectKind {
     Read,
     /// `>`
     Write,
+    /// `>|`: also over a file that is there, whatever `set -C` says
+    Clobber,
     /// `>>`
     Append,
     /// `<>`
@@ -148,6 +150,23 @@ pub enum Op {
         quoted: bool,
     },
 
+    /// Runs a script beside this one and adds the name of the file that leads to its output, or to its input.
+    Process {
+        /// The script.
+        code: Arc<Code>,
+        /// Whether its output is read.
+        reads: bool,
+    },
+    /// The rest of a script whose aliases are not known before it runs: reads its next command.
+    More {
+        /// The text.
+        text: Arc<str>,
+        /// Where the rest begins.
+        at: usize,
+        /// On which line.
+        line: u32,
+    },
+
     /// Begins a command.
     Command,
     /// Adds an argument that needs no expansion.
@@ -236,11 +255,34 @@ pub fn compiled(text: &str) -> Arc<Code> {
         if let Some(code) = cache.get(text) {
             return Arc::clone(code);
         }
-        let code = Arc::new(super::compile::compile(&super::parser::parse(text)));
+        let code = if text.contains("alias") {
+            more(text)
+        } else {
+            Arc::new(super::compile::compile(&super::parser::parse(text)))
+        };
         if cache.len() >= CACHED_SCRIPTS {
             cache.clear();
         }
         cache.insert(text.into(), Arc::clone(&code));
         code
+    })
+}
+
+/// The code of a script that a running shell reads: `eval`, `.`, a trap. With `aliases` in force, or when it may set
+/// some, it is read command by command.
+pub fn inner(text: &str, aliases: bool) -> Arc<Code> {
+    if aliases || text.contains("alias") {
+        return more(text);
+    }
+    Arc::new(super::compile::compile_inner(&super::parser::parse(text)))
+}
+
+fn more(text: &str) -> Arc<Code> {
+    Arc::new(Code {
+        ops: vec![Op::More {
+            text: text.into(),
+            at: 0,
+            line: 1,
+        }],
     })
 }

@@ -26,6 +26,14 @@ pub fn compile_inner(script: &Script) -> Code {
     compile_script(script, false)
 }
 
+/// Compiles one complete command; what follows it is read when it has run.
+pub fn compile_command(list: &List, more: Op) -> Code {
+    let mut compiler = Compiler::default();
+    compiler.list(list, false);
+    compiler.ops.push(more);
+    compiler.finish()
+}
+
 #[derive(Default)]
 struct Compiler {
     ops: Vec<Op>,
@@ -288,6 +296,7 @@ impl Compiler {
             let kind = match &redirect.target {
                 Target::Read(word) => self.redirect_word(word, RedirectKind::Read),
                 Target::Write(word) => self.redirect_word(word, RedirectKind::Write),
+                Target::Clobber(word) => self.redirect_word(word, RedirectKind::Clobber),
                 Target::Append(word) => self.redirect_word(word, RedirectKind::Append),
                 Target::ReadWrite(word) => self.redirect_word(word, RedirectKind::ReadWrite),
                 Target::Duplicate(word) => self.redirect_word(word, RedirectKind::Duplicate),
@@ -431,6 +440,12 @@ impl Compiler {
                     self.emit(Op::Substitute {
                         code: Arc::new(compile(script)),
                         quoted,
+                    });
+                }
+                Part::Process { script, reads } => {
+                    self.emit(Op::Process {
+                        code: Arc::new(compile(script)),
+                        reads: *reads,
                     });
                 }
                 Part::Arithmetic(parts) => {

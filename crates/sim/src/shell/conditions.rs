@@ -153,7 +153,11 @@ fn binary(ctx: &mut Ctx<'_>, left: &str, operator: &str, right: &str) -> Result<
         "-nt" | "-ot" => {
             let time = |ctx: &mut Ctx<'_>, path: &str| ctx.stat(path, true).ok().map(|node| node.modified);
             let (left, right) = (time(ctx, left), time(ctx, right));
-            if operator == "-nt" { left > right } else { left < right }
+            match (left, right) {
+                (Some(left), Some(right)) if operator == "-nt" => left > right,
+                (Some(left), Some(right)) => left < right,
+                _ => false,
+            }
         }
         "-ef" => {
             let place = |ctx: &mut Ctx<'_>, path: &str| ctx.walk(path, true).ok().and_then(|walk| walk.found);

@@ -9,6 +9,9 @@ use super::machine::{Machine, Variable, is_name};
 use super::waiting::Waiting;
 use crate::runtime::syscalls::Ctx;
 
+/// The first descriptor for the pipe of a `<(…)`, as busybox takes them.
+const FIRST_PROCESS_FD: u32 = 64;
+
 impl Machine {
     /// A variable's value.
     pub(super) fn get(&self, name: &str) -> Option<Arc<str>> {
@@ -58,7 +61,7 @@ impl Machine {
     }
 
     /// The value of a parameter other than `@` and `*`.
-    fn value(&self, name: &str) -> Option<Arc<str>> {
+    pub(super) fn value(&self, name: &str) -> Option<Arc<str>> {
         let first = name.bytes().next()?;
         if first.is_ascii_digit() {
             let index: usize = name.parse().ok()?;
@@ -74,7 +77,8 @@ impl Machine {
             "$" => Some(self.shell_pid.to_string().into()),
             "!" => self.last_background.map(|pid| pid.to_string().into()),
             "-" => Some(self.options.letters().into()),
-            "LINENO" => Some(self.line.to_string().into()),
+            // busybox counts the lines of `sh -c` from 0.
+            "LINENO" => Some((self.line - u32::from(!self.from_file && self.line > 0)).to_string().into()),
             "@" | "*" => {
                 if self.positional.is_empty() {
                     return None;
@@ -89,7 +93,12 @@ impl Machine {
                         .into(),
                 )
             }
-            _ => self.get(name),
+            _ => {
+                // Assignments of one command see those before them: `a=1 b=$a`.
+                let own = self.commands.last().into_iter().flat_map(|command| command.assigns.iter().rev());
+                let mut own = own.filter(|(assigned, _)| &**assigned == name);
+                own.next().map(|(_, value)| Arc::clone(value)).or_else(|| self.get(name))
+            }
         }
     }
 
@@ -141,7 +150,8 @@ impl Machine {
             },
             Op::Length { name, quoted } => {
                 let length = match &**name {
-                    "@" | "*" => Some(self.positional.len()),
+                    // As ash has it: the length of `$*`.
+                    "@" | "*" => Some(self.value("*").map_or(0, |value| value.chars().count())),
                     name => self.expanded(ctx, name).map(|value| value.chars().count()),
                 };
                 if let Some(length) = length {
@@ -212,6 +222,7 @@ impl Machine {
                     self.builder().value(value.to_string().into(), *quoted);
                 }
             }
+            Op::Process { code, reads } => self.process(ctx, code, *reads),
             Op::Substitute { code, quoted } => self.substitute(ctx, code, *quoted),
             _ => {}
         }
@@ -289,6 +300,25 @@ impl Machine {
             Some(home) => self.builder().quoted(home),
             None => self.builder().literal(format!("~{user}").into()),
         }
+    }
+
+    /// `<(…)` and `>(…)`: the command runs beside this shell, a pipe leads to it.
+    fn process(&mut self, ctx: &mut Ctx<'_>, code: &Arc<Code>, reads: bool) {
+        let (read, write) = ctx.pipe();
+        ctx.kernel.retain(read);
+        ctx.kernel.retain(write);
+        let (own, theirs) = if reads { (read, (1, write)) } else { (write, (0, read)) };
+        let pid = self.fork(ctx, code, &[theirs]);
+        ctx.kernel.release(theirs.1);
+        let free = (FIRST_PROCESS_FD..super::redirect::OWN_FDS).find(|&fd| ctx.file(fd).is_err());
+        if let (Some(_), Some(fd)) = (pid, free) {
+            ctx.set_fd(fd, own);
+            if let Some(command) = self.commands.last_mut() {
+                command.opened.push(fd);
+            }
+            self.builder().literal(format!("/dev/fd/{fd}").into());
+        }
+        ctx.kernel.release(own);
     }
 
     fn substitute(&mut self, ctx: &mut Ctx<'_>, code: &Arc<Code>, quoted: bool) {

@@ -4,17 +4,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::builtins::Limits;
 use super::code::{self, Code, Op};
 use super::expand::Builder;
 use super::options::Options;
 use super::program::Program;
 use super::redirect::{Redirection, Saved};
 use super::waiting::Waiting;
-use crate::runtime::kernel::{Pid, State};
+use crate::runtime::kernel::{Pid, State, Status};
+use crate::runtime::process::Signal;
 use crate::runtime::syscalls::{Ctx, Read, Step};
 
 /// Calls, evals and traps within one another.
-const MAX_FRAMES: usize = 250;
+pub(super) const MAX_FRAMES: usize = 10_000;
 
 /// Memory that a shell and an applet are said to take.
 pub(crate) const SHELL_MEMORY: u64 = 900 * 1024;
@@ -84,6 +86,8 @@ pub(super) struct Pending {
     pub arguments: Vec<Arc<str>>,
     pub assigns: Vec<(Arc<str>, Arc<str>)>,
     pub redirects: Vec<Redirection>,
+    /// Descriptors that lead to commands behind a file's name; closed after it.
+    pub opened: Vec<u32>,
 }
 
 /// A background job.
@@ -92,6 +96,8 @@ pub(super) struct Job {
     pub number: u32,
     pub pid: Pid,
     pub status: Option<i32>,
+    /// Whether `wait` has told of its end: it is forgotten when the next process starts.
+    pub waited: bool,
 }
 
 /// A shell.
@@ -128,6 +134,9 @@ pub(crate) struct Machine {
     /// Where `getopts` is within an argument.
     pub(super) getopts_at: usize,
     pub(super) aliases: Arc<BTreeMap<Arc<str>, Arc<str>>>,
+    pub(super) limits: Limits,
+    /// Whether the script is a file or standard input: its lines are then in its messages.
+    pub(super) from_file: bool,
 }
 
 impl Machine {
@@ -194,6 +203,8 @@ impl Machine {
             script: None,
             getopts_at: 0,
             aliases: Arc::default(),
+            limits: Limits::default(),
+            from_file: false,
         }
     }
 
@@ -204,6 +215,7 @@ impl Machine {
         let mut rest = argv.iter().skip(1).cloned().peekable();
         let mut options = Options::default();
         let mut command = false;
+        let mut from_input = false;
         while let Some(argument) = rest.peek() {
             let flags = argument.strip_prefix(['-', '+']).filter(|flags| !flags.is_empty());
             if &**argument == "-" || &**argument == "--" {
@@ -217,7 +229,8 @@ impl Machine {
             for flag in flags.chars() {
                 match flag {
                     'c' => command = true,
-                    's' | 'i' | 'l' => {}
+                    's' => from_input = true,
+                    'i' | 'l' => {}
                     'o' => {
                         let name = rest.next().unwrap_or_default();
                         if !options.set_named(&name, on) {
@@ -243,16 +256,21 @@ impl Machine {
                 arguments.push(shell);
             }
             Self::new(ctx, code::compiled(&script), arguments)
-        } else if let Some(path) = rest.peek().cloned() {
+        } else if let Some(path) = rest.peek().cloned().filter(|_| !from_input) {
             match ctx.slurp(&path) {
-                Ok(text) => Self::new(ctx, code::compiled(&String::from_utf8_lossy(&text)), rest.collect()),
+                Ok(text) => {
+                    let code = code::compiled(&String::from_utf8_lossy(&text));
+                    let mut machine = Self::new(ctx, code, rest.collect());
+                    machine.from_file = true;
+                    machine
+                }
                 Err(_) => {
                     ctx.complain(&format!("{shell}: can't open '{path}': No such file or directory"));
                     return Err(2);
                 }
             }
         } else {
-            let mut machine = Self::new(ctx, Arc::default(), vec![shell]);
+            let mut machine = Self::new(ctx, Arc::default(), std::iter::once(shell).chain(rest).collect());
             machine.script = Some(Vec::new());
             machine
         };
@@ -261,8 +279,11 @@ impl Machine {
     }
 
     /// A copy that runs other code in a process of its own.
-    fn subshell(&self, code: &Arc<Code>) -> Self {
+    fn subshell(&mut self, code: &Arc<Code>) -> Self {
+        // The frames are this shell's own: they are not copied to be thrown away.
+        let frames = std::mem::take(&mut self.frames);
         let mut copy = self.clone();
+        self.frames = frames;
         copy.frames = vec![Frame {
             code: Arc::clone(code),
             at: 0,
@@ -287,6 +308,7 @@ impl Machine {
     /// Runs code in a subshell.
     pub(super) fn fork(&mut self, ctx: &mut Ctx<'_>, code: &Arc<Code>, fds: &[(u32, u32)]) -> Option<Pid> {
         let argv = Arc::clone(&ctx.proc().argv);
+        self.jobs.retain(|job| !job.waited);
         let copy = self.subshell(code);
         let pid = ctx.spawn(Program::Shell(Box::new(copy)), argv, fds);
         if pid.is_none() {
@@ -335,6 +357,18 @@ impl Machine {
                 self.leave_frame(ctx);
                 continue;
             }
+            if self.options.noexec {
+                // Nothing runs any more; an error in what is left is still found.
+                match frame.code.ops.last() {
+                    Some(Op::SyntaxError(_)) => frame.at = frame.code.ops.len() - 1,
+                    _ => {
+                        self.finished = Some(self.status);
+                        continue;
+                    }
+                }
+                self.options.noexec = false;
+                continue;
+            }
             frame.at += 1;
             let code = Arc::clone(&frame.code);
             match self.execute(ctx, &code.ops[at]) {
@@ -358,11 +392,8 @@ impl Machine {
             Ok(Read::End) | Err(_) => {}
         }
         let text = self.script.take().unwrap_or_default();
-        let code = Code {
-            ops: super::compile::compile_inner(&super::parser::parse(&String::from_utf8_lossy(&text))).ops,
-        };
         if let Some(frame) = self.frames.first_mut() {
-            frame.code = Arc::new(code);
+            frame.code = code::inner(&String::from_utf8_lossy(&text), false);
         }
         None
     }
@@ -397,7 +428,10 @@ impl Machine {
     /// Begins a piece of code on top of the present one.
     pub(super) fn enter(&mut self, ctx: &mut Ctx<'_>, code: Arc<Code>, kind: FrameKind) {
         if self.frames.len() >= MAX_FRAMES {
-            self.fatal(ctx, "Maximum function recursion depth reached");
+            // The real shell's stack would be used up: the kernel ends it.
+            self.complain(ctx, &format!("calls within one another deeper than {MAX_FRAMES} levels"));
+            self.finished = Some(139);
+            ctx.kernel.end(ctx.pid, Status::signalled(Signal::SEGV));
             return;
         }
         let heights = self.heights();
@@ -453,7 +487,7 @@ impl Machine {
         match self.traps.get(&0).cloned() {
             Some(action) if !self.exit_trapped && !action.is_empty() => {
                 self.exit_trapped = true;
-                let code = Arc::new(super::compile::compile_inner(&super::parser::parse(&action)));
+                let code = code::inner(&action, !self.aliases.is_empty());
                 self.enter(ctx, code, FrameKind::ExitTrap { status });
             }
             _ => self.finished = Some(status),
@@ -467,7 +501,11 @@ impl Machine {
     }
 
     pub(super) fn complain(&self, ctx: &mut Ctx<'_>, message: &str) {
-        ctx.complain(&format!("{}: {message}", self.name));
+        if self.from_file && !message.starts_with("line ") {
+            ctx.complain(&format!("{}: line {}: {message}", self.name, self.line));
+        } else {
+            ctx.complain(&format!("{}: {message}", self.name));
+        }
     }
 
     /// Begins the trap of a signal that came.
@@ -476,7 +514,7 @@ impl Machine {
             if let Some(action) = self.traps.get(&signal.0).cloned()
                 && !action.is_empty()
             {
-                let code = Arc::new(super::compile::compile_inner(&super::parser::parse(&action)));
+                let code = code::inner(&action, !self.aliases.is_empty());
                 let status = self.status;
                 self.enter(ctx, code, FrameKind::Trap { status });
                 return;
@@ -523,7 +561,7 @@ impl Machine {
         let inside = |frame: &Frame| {
             matches!(
                 frame.kind,
-                FrameKind::Function { .. } | FrameKind::Source { .. } | FrameKind::Trap { .. }
+                FrameKind::Function { .. } | FrameKind::Source { .. }
             )
         };
         let Some(index) = self.frames.iter().rposition(inside) else {
@@ -559,7 +597,11 @@ impl Machine {
                 }
             }
             Op::SyntaxError(error) => {
-                let text = error.to_string();
+                let text = if self.from_file {
+                    error.to_string()
+                } else {
+                    format!("syntax error: {}", error.message)
+                };
                 self.fatal(ctx, &text);
             }
             Op::Command => {
@@ -603,7 +645,7 @@ impl Machine {
             Op::Call { last } => return self.call(ctx, *last),
             Op::OpenRedirects(target) => {
                 let command = self.commands.pop().unwrap_or_default();
-                match super::redirect::open(self, ctx, &command.redirects) {
+                match super::redirect::open_for(self, ctx, &command) {
                     Ok(saved) => self.redirects.push(saved),
                     Err(message) => {
                         self.complain(ctx, &message);
@@ -651,6 +693,9 @@ impl Machine {
             Op::LoopEnd => self.status = self.loops.last().map_or(0, |innermost| innermost.status),
             Op::ForItems { all } => {
                 let command = self.commands.pop().unwrap_or_default();
+                for &fd in &command.opened {
+                    ctx.close(fd);
+                }
                 let items = if *all {
                     Arc::clone(&self.positional)
                 } else {
@@ -687,6 +732,14 @@ impl Machine {
             }
             Op::CaseEnd => {
                 self.subjects.pop();
+            }
+            Op::More { text, at, line } => {
+                ctx.spend(4);
+                let next = super::alias::next(text, *at, *line, &self.aliases);
+                if let Some(frame) = self.frames.last_mut() {
+                    frame.code = Arc::new(next);
+                    frame.at = 0;
+                }
             }
             word => self.word(ctx, word),
         }

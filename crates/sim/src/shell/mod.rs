@@ -4,6 +4,7 @@
 //! [`machine`](self), so that a process which sleeps in the middle of a pipe is a few numbers and stacks. Programs other
 //! than the shell are in `applets`. What they may do is in [`crate::runtime`]: the system calls, the files, the host.
 
+mod alias;
 pub(crate) mod applets;
 mod arithmetic;
 mod builtins;

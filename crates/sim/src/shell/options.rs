@@ -11,6 +11,7 @@ pub(crate) struct Options {
     pub pipefail: bool,
     pub noexec: bool,
     pub verbose: bool,
+    pub noclobber: bool,
 }
 
 impl Options {
@@ -24,7 +25,8 @@ impl Options {
             'a' => &mut self.allexport,
             'n' => &mut self.noexec,
             'v' => &mut self.verbose,
-            'm' | 'b' | 'C' | 'h' => return true,
+            'C' => &mut self.noclobber,
+            'm' | 'b' | 'h' => return true,
             _ => return false,
         };
         *option = on;
@@ -42,7 +44,8 @@ impl Options {
             "allexport" => self.allexport = on,
             "noexec" => self.noexec = on,
             "verbose" => self.verbose = on,
-            "ignoreeof" | "monitor" | "noclobber" | "vi" | "emacs" | "notify" | "nolog" => {}
+            "noclobber" => self.noclobber = on,
+            "ignoreeof" | "monitor" | "vi" | "emacs" | "notify" | "nolog" => {}
             _ => return false,
         }
         true
@@ -53,6 +56,7 @@ impl Options {
         let letters = [
             (self.errexit, 'e'),
             (self.noglob, 'f'),
+            (self.noclobber, 'C'),
             (self.noexec, 'n'),
             (self.xtrace, 'x'),
             (self.verbose, 'v'),

@@ -22,6 +22,9 @@ pub(super) struct Parser<'a> {
     pub(super) line_start: usize,
     pub(super) depth: u32,
     pending: Vec<PendingHere>,
+    /// The aliases that command words stand for, where there are any.
+    pub(super) aliases: Option<&'a super::alias::Aliases>,
+    pub(super) splices: super::alias::Splices,
 }
 
 struct PendingHere {
@@ -33,7 +36,7 @@ struct PendingHere {
 
 pub(super) type Parsed<T> = Result<T, SyntaxError>;
 
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "{", "}", "!", "in",
 ];
 
@@ -60,6 +63,8 @@ impl<'a> Parser<'a> {
             line_start: 0,
             depth,
             pending: Vec::new(),
+            aliases: None,
+            splices: super::alias::Splices::default(),
         }
     }
 
@@ -123,7 +128,7 @@ impl<'a> Parser<'a> {
         script
     }
 
-    fn complete_command(&mut self, close: Option<u8>) -> Parsed<Option<List>> {
+    pub(super) fn complete_command(&mut self, close: Option<u8>) -> Parsed<Option<List>> {
         self.newlines()?;
         match self.peek() {
             None => return Ok(None),
@@ -300,6 +305,7 @@ impl<'a> Parser<'a> {
 
     fn command(&mut self) -> Parsed<Command> {
         self.blanks();
+        self.stop_at_alias()?;
         let line = self.line;
         let kind = match self.peek() {
             Some(b'(') => {
@@ -528,7 +534,7 @@ impl<'a> Parser<'a> {
             }
             match self.peek() {
                 None => break,
-                Some(byte) if is_meta(byte) => break,
+                Some(byte) if is_meta(byte) && !self.at_process() => break,
                 Some(_) => {}
             }
             if words.is_empty()
@@ -536,6 +542,9 @@ impl<'a> Parser<'a> {
             {
                 assigns.push((name, self.assigned_word()?));
                 continue;
+            }
+            if words.is_empty() || self.after_blank_alias() {
+                self.stop_at_alias()?;
             }
             words.push(self.word()?);
         }
@@ -547,6 +556,11 @@ impl<'a> Parser<'a> {
             redirects,
             line,
         })
+    }
+
+    /// Whether `<(` or `>(` stands here: a command as a file (busybox).
+    pub(super) fn at_process(&self) -> bool {
+        self.starts_with("<(") || self.starts_with(">(")
     }
 
     fn reserved_here(&self) -> bool {
@@ -571,7 +585,7 @@ impl<'a> Parser<'a> {
             .count();
         let operator = self.peek_at(digits);
         let both = digits == 0 && self.starts_with("&>");
-        if !both && !matches!(operator, Some(b'<' | b'>')) {
+        if !both && !matches!(operator, Some(b'<' | b'>')) || self.at_process() {
             return Ok(None);
         }
         let number: Option<u32> = self
@@ -588,7 +602,7 @@ impl<'a> Parser<'a> {
         };
         self.at += operator.len();
         self.blanks();
-        if self.peek().is_none_or(is_meta) {
+        if self.peek().is_none_or(is_meta) && !self.at_process() {
             return self.unexpected(None);
         }
         let fd = number.unwrap_or(u32::from(!operator.starts_with('<')));
@@ -605,7 +619,8 @@ impl<'a> Parser<'a> {
                 Target::Here(body)
             }
             "<" => Target::Read(self.word()?),
-            ">" | ">|" => Target::Write(self.word()?),
+            ">" => Target::Write(self.word()?),
+            ">|" => Target::Clobber(self.word()?),
             ">>" => Target::Append(self.word()?),
             "<>" => Target::ReadWrite(self.word()?),
             "&>" => Target::Both(self.word()?),
@@ -659,6 +674,7 @@ impl<'a> Parser<'a> {
             while self.at < self.bytes.len() {
                 let rest = self.text.get(self.at..).unwrap_or_default();
                 let mut text = rest.split('\n').next().unwrap_or_default();
+                let ended = text.len() < rest.len();
                 self.at = (self.at + text.len() + 1).min(self.bytes.len());
                 self.line += 1;
                 self.line_start = self.at;
@@ -669,7 +685,9 @@ impl<'a> Parser<'a> {
                     break;
                 }
                 body.push_str(text);
-                body.push('\n');
+                if ended {
+                    body.push('\n');
+                }
             }
             let word = if here.literal {
                 vec![super::syntax::Part::Quoted(body.as_str().into())]

@@ -50,7 +50,8 @@ impl Program {
                 let argv = Arc::clone(&ctx.proc().argv);
                 let mut arguments: Vec<Arc<str>> = vec![Arc::clone(path)];
                 arguments.extend(argv.iter().skip(1).cloned());
-                let machine = Machine::new(ctx, super::code::compiled(text), arguments);
+                let mut machine = Machine::new(ctx, super::code::compiled(text), arguments);
+                machine.from_file = true;
                 Step::Replace(Box::new(Self::Shell(Box::new(machine))))
             }
         }

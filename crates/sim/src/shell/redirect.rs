@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::code::RedirectKind;
-use super::machine::Machine;
-use crate::runtime::files::Errno;
+use super::machine::{Machine, Pending};
+use crate::runtime::files::{Content, Errno};
 use crate::runtime::kernel::{FileId, FileKind};
 use crate::runtime::syscalls::{Ctx, Open};
 
@@ -38,13 +38,25 @@ pub(super) fn open(machine: &Machine, ctx: &mut Ctx<'_>, redirections: &[Redirec
     Ok(saved)
 }
 
+/// As [`open`], for a command: what its `<(…)` opened is closed with the rest.
+pub(super) fn open_for(machine: &Machine, ctx: &mut Ctx<'_>, command: &Pending) -> Result<Vec<Saved>, String> {
+    let opened = || command.opened.iter().map(|&fd| Saved { fd, file: None });
+    match open(machine, ctx, &command.redirects) {
+        Ok(saved) if command.opened.is_empty() => Ok(saved),
+        Ok(saved) => Ok(opened().chain(saved).collect()),
+        Err(message) => {
+            restore(ctx, opened().collect());
+            Err(message)
+        }
+    }
+}
+
 fn open_one(
     machine: &Machine,
     ctx: &mut Ctx<'_>,
     redirection: &Redirection,
     saved: &mut Vec<Saved>,
 ) -> Result<(), String> {
-    let _ = machine;
     let Redirection { fd, kind, text } = redirection;
     let create = |error: Errno| match error {
         Errno::NoEntry => format!("can't create {text}: nonexistent directory"),
@@ -56,7 +68,15 @@ fn open_one(
     };
     let file = match kind {
         RedirectKind::Read => ctx.open(text, Open::READ).map_err(read)?,
-        RedirectKind::Write | RedirectKind::Both => ctx.open(text, Open::WRITE).map_err(create)?,
+        RedirectKind::Write
+            if machine.options.noclobber
+                && ctx
+                    .stat(text, true)
+                    .is_ok_and(|node| matches!(node.content, Content::File { .. } | Content::Program(_))) =>
+        {
+            return Err(create(Errno::Exists));
+        }
+        RedirectKind::Write | RedirectKind::Clobber | RedirectKind::Both => ctx.open(text, Open::WRITE).map_err(create)?,
         RedirectKind::Append => ctx.open(text, Open::APPEND).map_err(create)?,
         RedirectKind::ReadWrite => ctx.open(text, Open::READ_WRITE).map_err(create)?,
         RedirectKind::Here => ctx.kernel.open(FileKind::Text(text.as_bytes().into()), true, false),

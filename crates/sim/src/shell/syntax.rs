@@ -138,8 +138,10 @@ pub struct Redirect {
 pub enum Target {
     /// `< word`
     Read(Word),
-    /// `> word`, `>| word`
+    /// `> word`
     Write(Word),
+    /// `>| word`
+    Clobber(Word),
     /// `>> word`
     Append(Word),
     /// `<> word`
@@ -170,6 +172,13 @@ pub enum Part {
     Command(Arc<Script>),
     /// `$((…))`
     Arithmetic(Vec<Part>),
+    /// `<(…)` or `>(…)`: a command behind a file's name (busybox).
+    Process {
+        /// The command.
+        script: Arc<Script>,
+        /// Whether its output is read.
+        reads: bool,
+    },
 }
 
 /// A parameter expansion.

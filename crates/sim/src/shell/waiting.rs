@@ -172,20 +172,9 @@ impl Machine {
     }
 
     fn report_signal(&self, ctx: &mut Ctx<'_>, signal: u8) {
-        let text = match signal {
-            2 | 13 => return,
-            9 => "Killed",
-            15 => "Terminated",
-            11 => "Segmentation fault",
-            6 => "Aborted",
-            3 => "Quit",
-            1 => "Hangup",
-            14 => "Alarm clock",
-            10 => "User defined signal 1",
-            12 => "User defined signal 2",
-            _ => return,
-        };
-        ctx.complain(text);
+        if let Some(text) = signal_text(signal).filter(|_| !matches!(signal, 2 | 13)) {
+            ctx.complain(text);
+        }
     }
 
     pub(super) fn builder(&mut self) -> &mut Builder {
@@ -202,18 +191,14 @@ impl Machine {
             self.status = 128 + i32::from(signal.0);
             return None;
         }
-        for job in &mut self.jobs {
-            if job.status.is_none() {
-                job.status = ctx.try_wait(job.pid).map(|status| status.code);
-            }
-        }
+        self.poll_jobs(ctx);
         if mode == JobWait::Any {
-            let ended = self.jobs.iter().position(|job| job.status.is_some());
-            if let Some(index) = ended {
-                self.status = self.jobs.remove(index).status.unwrap_or(0);
+            if let Some(job) = self.jobs.iter_mut().find(|job| job.status.is_some() && !job.waited) {
+                job.waited = true;
+                self.status = job.status.unwrap_or(0);
                 return None;
             }
-            if self.jobs.is_empty() {
+            if self.jobs.iter().all(|job| job.waited) {
                 self.status = 127;
                 return None;
             }
@@ -230,11 +215,24 @@ impl Machine {
                 None => self.status = 127,
             }
         }
-        self.jobs.retain(|job| !pids.contains(&job.pid));
         if mode == JobWait::All {
             self.status = 0;
+            self.jobs.retain(|job| !pids.contains(&job.pid));
+        } else {
+            for job in self.jobs.iter_mut().filter(|job| pids.contains(&job.pid)) {
+                job.waited = true;
+            }
         }
         None
+    }
+
+    /// Takes the ends of jobs that have ended.
+    pub(super) fn poll_jobs(&mut self, ctx: &mut Ctx<'_>) {
+        for job in &mut self.jobs {
+            if job.status.is_none() {
+                job.status = ctx.try_wait(job.pid).map(|status| status.code);
+            }
+        }
     }
 
     /// `read`: takes bytes up to the delimiter and not one more.
@@ -283,7 +281,7 @@ impl Machine {
                 Ok(Read::End) | Err(_) => break 1,
                 Ok(Read::Wait(wait)) => {
                     if until.is_some_and(|until| until <= ctx.now()) {
-                        break 142;
+                        break 1;
                     }
                     if !ctx.proc().pending.is_empty() {
                         // A trap runs at once; the line is read anew afterwards by whoever asks again.
@@ -311,7 +309,14 @@ impl Machine {
         };
         self.status = status;
         let line = String::from_utf8_lossy(&data).into_owned();
-        if let Err(message) = super::builtins::assign_fields(self, &line, &names, raw) {
+        let assigned = if names.is_empty() {
+            // Without a name the line stays as it is.
+            let line = if raw { line } else { unescaped(&line) };
+            self.assign("REPLY", line.into())
+        } else {
+            super::builtins::assign_fields(self, &line, &names, raw)
+        };
+        if let Err(message) = assigned {
             self.complain(ctx, &message);
             self.status = 2;
         }
@@ -319,8 +324,40 @@ impl Machine {
     }
 }
 
+/// What a shell says of a process that a signal has ended.
+pub(super) fn signal_text(signal: u8) -> Option<&'static str> {
+    Some(match signal {
+        1 => "Hangup",
+        2 => "Interrupt",
+        3 => "Quit",
+        4 => "Illegal instruction",
+        5 => "Trace/breakpoint trap",
+        6 => "Aborted",
+        7 => "Bus error",
+        8 => "Arithmetic exception",
+        9 => "Killed",
+        10 => "User defined signal 1",
+        11 => "Segmentation fault",
+        12 => "User defined signal 2",
+        13 => "Broken pipe",
+        14 => "Alarm clock",
+        15 => "Terminated",
+        _ => return None,
+    })
+}
+
 /// Bytes that a command substitution or a line may have.
 const MAX_SUBSTITUTION: usize = 4 << 20;
+
+/// A line without the backslashes that protect characters.
+fn unescaped(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        text.extend(if c == '\\' { chars.next() } else { Some(c) });
+    }
+    text
+}
 
 fn ends_in_backslash(data: &[u8]) -> bool {
     data.iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1

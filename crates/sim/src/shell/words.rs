@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::parser::{Parsed, Parser, is_meta, is_name};
-use super::syntax::{Param, ParamOp, Part, Word};
+use super::syntax::{Param, ParamOp, Part, Script, Word};
 
 /// Where a run of parts ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,10 @@ impl Parts {
         self.parts.push(part);
     }
 
+    fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.text.is_empty()
+    }
+
     fn finish(mut self) -> Word {
         self.flush();
         self.parts
@@ -98,6 +102,11 @@ impl Parser<'_> {
                 };
             };
             match (byte, until) {
+                (b'<' | b'>', Until::Meta) if parts.is_empty() && self.at_process() => {
+                    let part = self.process(byte == b'<')?;
+                    parts.part(part);
+                    continue;
+                }
                 (byte, Until::Meta) if is_meta(byte) => return Ok(parts.finish()),
                 (b'"', Until::Quote) => return Ok(parts.finish()),
                 (b'}', Until::Brace(_) | Until::Slash | Until::Colon) => return Ok(parts.finish()),
@@ -237,18 +246,7 @@ impl Parser<'_> {
                     return Ok(Some(Part::Arithmetic(parts)));
                 }
                 self.at += 2;
-                let script = self.nested(|parser| {
-                    let script = parser.script(Some(b')'));
-                    match script.error {
-                        Some(error) => Err(error),
-                        None => Ok(script),
-                    }
-                })?;
-                if self.peek() != Some(b')') {
-                    return self.error("unexpected end of file (expecting \")\")");
-                }
-                self.at += 1;
-                Ok(Some(Part::Command(Arc::new(script))))
+                Ok(Some(Part::Command(self.enclosed()?)))
             }
             b'{' => {
                 self.at += 2;
@@ -271,6 +269,31 @@ impl Parser<'_> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// `<(…)` or `>(…)`
+    fn process(&mut self, reads: bool) -> Parsed<Part> {
+        self.at += 2;
+        Ok(Part::Process {
+            script: self.enclosed()?,
+            reads,
+        })
+    }
+
+    /// A script up to its `)`, which is taken as well.
+    fn enclosed(&mut self) -> Parsed<Arc<Script>> {
+        let script = self.nested(|parser| {
+            let script = parser.script(Some(b')'));
+            match script.error {
+                Some(error) => Err(error),
+                None => Ok(script),
+            }
+        })?;
+        if self.peek() != Some(b')') {
+            return self.error("unexpected end of file (expecting \")\")");
+        }
+        self.at += 1;
+        Ok(Arc::new(script))
     }
 
     fn name(&mut self) -> String {

@@ -393,7 +393,7 @@ fn link(ctx: &mut Ctx<'_>, options: &Options, source: &str, to: &str) -> Outcome
 }
 
 /// A mode such as `755` or `u+x,go-w`, applied to an old one.
-fn new_mode(text: &str, old: u32, directory: bool, umask: u32) -> Option<u32> {
+pub(crate) fn new_mode(text: &str, old: u32, directory: bool, umask: u32) -> Option<u32> {
     if let Ok(mode) = u32::from_str_radix(text, 8) {
         return Some(mode & 0o7777);
     }

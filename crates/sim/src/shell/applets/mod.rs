@@ -22,6 +22,8 @@ mod waiters;
 
 use std::sync::Arc;
 
+pub(crate) use self::fileops::new_mode;
+
 use super::program::Program;
 use crate::runtime::syscalls::{Ctx, Step};
 use crate::time::SimDuration;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use super::Outcome::{self, Moved, Status};
 use super::{is_builtin, is_special, quote, run};
 use crate::runtime::syscalls::Ctx;
-use crate::shell::compile::compile_inner;
+use crate::shell::code;
 use crate::shell::machine::{FrameKind, Machine};
-use crate::shell::parser;
 use crate::shell::waiting::Waiting;
 
 pub(super) fn status_argument(
@@ -27,7 +26,7 @@ pub(super) fn status_argument(
             Some(trapped.filter(|_| name == "exit").unwrap_or(machine.status))
         }
         Some(text) => match text.parse::<i32>() {
-            Ok(status) if status >= 0 || name == "exit" => Some(status & 0xff),
+            Ok(status) if status >= 0 => Some(status & 0xff),
             _ => {
                 machine.fatal(ctx, &format!("{name}: Illegal number: {text}"));
                 None
@@ -73,8 +72,8 @@ pub(super) fn source(machine: &mut Machine, ctx: &mut Ctx<'_>, name: &str, argum
                 std::mem::replace(&mut machine.positional, own)
             });
             machine.status = 0;
-            let code = compile_inner(&parser::parse(&String::from_utf8_lossy(&text)));
-            machine.enter(ctx, Arc::new(code), FrameKind::Source { positional });
+            let code = code::inner(&String::from_utf8_lossy(&text), !machine.aliases.is_empty());
+            machine.enter(ctx, code, FrameKind::Source { positional });
             Moved
         }
         Err(_) => {

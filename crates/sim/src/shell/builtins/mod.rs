@@ -1,6 +1,8 @@
 //! The commands that are part of the shell.
 
 mod control;
+mod jobs;
+mod limits;
 mod reading;
 mod signals;
 mod variables;
@@ -9,17 +11,19 @@ use std::sync::Arc;
 
 pub(in crate::shell) use self::reading::assign_fields;
 pub(in crate::shell) use self::signals::{kill, signal_number};
-use super::compile::compile_inner;
+use super::code;
 use super::machine::{FrameKind, Machine};
-use super::parser;
 use super::program::Program;
 use super::waiting::Waiting;
 use super::{conditions, printing};
 use crate::runtime::syscalls::Ctx;
+pub(in crate::shell) use self::limits::Limits;
 use control::{command, exec, kind, leave_loops, source, status_argument};
+use jobs::jobs;
+use limits::{ulimit, umask};
 use reading::read;
 use signals::{trap, wait};
-use variables::{alias, cd, declare, getopts, local, set, shift, umask, unset};
+use variables::{alias, cd, declare, getopts, local, set, shift, unset};
 
 /// What a builtin leads to.
 pub(in crate::shell) enum Outcome {
@@ -109,7 +113,8 @@ pub(in crate::shell) fn run(machine: &mut Machine, ctx: &mut Ctx<'_>, name: &str
         "eval" => {
             let text = arguments.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ");
             machine.status = 0;
-            machine.enter(ctx, Arc::new(compile_inner(&parser::parse(&text))), FrameKind::Eval);
+            let code = code::inner(&text, !machine.aliases.is_empty());
+            machine.enter(ctx, code, FrameKind::Eval);
             Moved
         }
         "." | "source" => source(machine, ctx, name, arguments),
@@ -127,7 +132,12 @@ pub(in crate::shell) fn run(machine: &mut Machine, ctx: &mut Ctx<'_>, name: &str
         }
         "cd" | "chdir" => cd(machine, ctx, arguments),
         "pwd" => {
-            let directory = ctx.directory();
+            let mut directory = ctx.directory().to_string();
+            if arguments.iter().any(|argument| &**argument == "-P")
+                && let Ok(walk) = ctx.walk(&directory, true)
+            {
+                directory = walk.path;
+            }
             ctx.print(&format!("{directory}\n"));
             Status(0)
         }
@@ -139,12 +149,7 @@ pub(in crate::shell) fn run(machine: &mut Machine, ctx: &mut Ctx<'_>, name: &str
             let status = kill(ctx, &name, arguments, &jobs);
             Status(status)
         }
-        "jobs" => {
-            for job in &machine.jobs {
-                ctx.print(&format!("[{}] + Running\n", job.number));
-            }
-            Status(0)
-        }
+        "jobs" => jobs(machine, ctx, arguments),
         "command" => command(machine, ctx, arguments),
         "type" => kind(machine, ctx, arguments),
         "getopts" => getopts(machine, ctx, arguments),
@@ -164,12 +169,21 @@ pub(in crate::shell) fn run(machine: &mut Machine, ctx: &mut Ctx<'_>, name: &str
             machine.complain(ctx, &format!("{name}: no job control"));
             Status(2)
         }
-        "ulimit" => {
-            ctx.print("unlimited\n");
-            Status(0)
-        }
+        "ulimit" => ulimit(machine, ctx, arguments),
         // hash
-        _ => Status(0),
+        _ => {
+            let mut status = 0;
+            for name in arguments.iter().filter(|name| !name.starts_with('-')) {
+                if !is_builtin(name)
+                    && !machine.functions.contains_key(name)
+                    && machine.find_program(ctx, name, &[]).is_err()
+                {
+                    machine.complain(ctx, &format!("hash: {name}: not found"));
+                    status = 1;
+                }
+            }
+            Status(status)
+        }
     }
 }
 
@@ -203,7 +217,21 @@ fn printf(machine: &Machine, ctx: &mut Ctx<'_>, arguments: &[Arc<str>]) -> Outco
 
 /// A value in quotes, as the shell prints it so that it can be read again.
 pub(in crate::shell) fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\"'\"'"))
+    let mut quoted = String::new();
+    let mut rest = text;
+    loop {
+        let plain = rest.find('\'').unwrap_or(rest.len());
+        quoted.push_str(&format!("'{}'", &rest[..plain]));
+        rest = &rest[plain..];
+        let quotes = rest.len() - rest.trim_start_matches('\'').len();
+        if quotes > 0 {
+            quoted.push_str(&format!("\"{}\"", &rest[..quotes]));
+        }
+        rest = &rest[quotes..];
+        if rest.is_empty() {
+            return quoted;
+        }
+    }
 }
 
 /// A value in quotes where it needs them.

@@ -54,13 +54,10 @@ pub(super) fn read(machine: &mut Machine, ctx: &mut Ctx<'_>, arguments: &[Arc<st
             }
         }
     }
-    if names.is_empty() {
-        names.push("REPLY".into());
-    }
     for name in &names {
         if !is_name(name) {
             machine.complain(ctx, &format!("read: {name}: bad variable name"));
-            return Status(2);
+            return Status(1);
         }
     }
     Outcome::Waits(Box::new(Waiting::Line {

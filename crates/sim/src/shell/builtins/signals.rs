@@ -151,9 +151,18 @@ pub(in crate::shell) fn kill(ctx: &mut Ctx<'_>, name: &str, arguments: &[Arc<str
     let mut rest = arguments;
     match rest.first().map(|argument| &**argument) {
         Some("-l") => {
-            match rest.get(1).and_then(|argument| signal_number(argument)) {
-                Some(number) => {
-                    let number = if number > 128 { number - 128 } else { number };
+            // 128 + n is how a shell tells of signal n.
+            let signal = rest.get(1).map(|argument| match argument.parse::<u8>() {
+                Ok(status @ 129..) => Some(status - 128),
+                _ => signal_number(argument),
+            });
+            match signal {
+                Some(None) => {
+                    ctx.complain(&format!("{name}: unknown signal '{}'", rest[1]));
+                    return 1;
+                }
+                Some(Some(number)) if rest[1].parse::<u8>().is_err() => ctx.print(&format!("{number}\n")),
+                Some(Some(number)) => {
                     ctx.print(&format!("{}\n", signal_name(number).unwrap_or("?")));
                 }
                 None => {

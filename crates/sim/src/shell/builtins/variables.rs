@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Outcome::{self, Moved, Status};
 use super::quote;
+use crate::runtime::files::Errno;
 use crate::runtime::syscalls::Ctx;
 use crate::shell::machine::{FrameKind, Machine, is_name};
 
@@ -86,14 +87,23 @@ pub(super) fn local(machine: &mut Machine, ctx: &mut Ctx<'_>, arguments: &[Arc<s
         {
             locals.push((name.into(), old));
         }
-        if let Some(value) = value
-            && let Err(message) = machine.assign(name, value.into())
-        {
+        let Some(value) = value else {
+            // As busybox has it: the variable of the caller is not seen any more.
+            if old_is_plain(machine, name) {
+                Arc::make_mut(&mut machine.variables).remove(name);
+            }
+            continue;
+        };
+        if let Err(message) = machine.assign(name, value.into()) {
             machine.fatal(ctx, &message);
             return Moved;
         }
     }
     Status(0)
+}
+
+fn old_is_plain(machine: &Machine, name: &str) -> bool {
+    machine.variables.get(name).is_some_and(|variable| !variable.readonly)
 }
 
 pub(super) fn unset(machine: &mut Machine, ctx: &mut Ctx<'_>, arguments: &[Arc<str>]) -> Outcome {
@@ -194,46 +204,14 @@ pub(super) fn shift(machine: &mut Machine, ctx: &mut Ctx<'_>, arguments: &[Arc<s
     Status(0)
 }
 
-pub(super) fn cd(machine: &mut Machine, ctx: &mut Ctx<'_>, arguments: &[Arc<str>]) -> Outcome {
-    let arguments: Vec<&Arc<str>> = arguments
-        .iter()
-        .filter(|argument| !matches!(&***argument, "-L" | "-P" | "--"))
-        .collect();
-    let target = match arguments.first().map(|argument| &***argument) {
-        None => machine.get("HOME").unwrap_or_else(|| "/".into()),
-        Some("-") => match machine.get("OLDPWD") {
-            Some(old) => old,
-            None => {
-                machine.complain(ctx, "cd: OLDPWD not set");
-                return Status(2);
-            }
-        },
-        Some(path) => path.into(),
-    };
-    let show = arguments.first().is_some_and(|argument| &***argument == "-");
-    let result = ctx.walk(&target, true).and_then(|walk| {
-        use crate::runtime::files::Errno;
-        let place = walk.found.ok_or(Errno::NoEntry)?;
-        if !ctx.node(place)?.is_directory() {
-            return Err(Errno::NotDirectory);
-        }
-        if !ctx.allowed(&target, 1) {
-            return Err(Errno::Access);
-        }
-        Ok(())
-    });
-    if let Err(error) = result {
-        machine.complain(ctx, &format!("cd: can't cd to {target}: {error}"));
-        return Status(2);
-    }
-    // The logical path: `..` takes a name away, links stay names.
-    let current = ctx.directory();
-    let mut names: Vec<&str> = Vec::new();
+/// The path with `.` and `..` taken out by name: links stay names.
+fn logical(current: &str, target: &str) -> String {
     let joined = if target.starts_with('/') {
-        target.to_string()
+        target.to_owned()
     } else {
         format!("{current}/{target}")
     };
+    let mut names: Vec<&str> = Vec::new();
     for name in joined.split('/') {
         match name {
             "" | "." => {}
@@ -243,7 +221,64 @@ pub(super) fn cd(machine: &mut Machine, ctx: &mut Ctx<'_>, arguments: &[Arc<str>
             name => names.push(name),
         }
     }
-    let path: Arc<str> = format!("/{}", names.join("/")).into();
+    format!("/{}", names.join("/"))
+}
+
+/// Why a directory cannot be the working directory.
+fn enterable(ctx: &mut Ctx<'_>, path: &str) -> Result<(), Errno> {
+    let place = ctx.walk(path, true)?.found.ok_or(Errno::NoEntry)?;
+    if !ctx.node(place)?.is_directory() {
+        return Err(Errno::NotDirectory);
+    }
+    if !ctx.allowed(path, 1) {
+        return Err(Errno::Access);
+    }
+    Ok(())
+}
+
+pub(super) fn cd(machine: &mut Machine, ctx: &mut Ctx<'_>, arguments: &[Arc<str>]) -> Outcome {
+    let physical = arguments.iter().rfind(|argument| matches!(&***argument, "-L" | "-P"));
+    let physical = physical.is_some_and(|flag| &**flag == "-P");
+    let target = arguments.iter().find(|argument| !matches!(&***argument, "-L" | "-P" | "--"));
+    let mut show = false;
+    let target: Arc<str> = match target.map(|argument| &**argument) {
+        None => machine.get("HOME").unwrap_or_else(|| "/".into()),
+        Some("-") => match machine.get("OLDPWD") {
+            Some(old) => {
+                show = true;
+                old
+            }
+            None => {
+                machine.complain(ctx, "cd: OLDPWD not set");
+                return Status(2);
+            }
+        },
+        Some(path) => path.into(),
+    };
+    let current = ctx.directory();
+    let mut path = logical(&current, &target);
+    let first = target.split('/').next().unwrap_or_default();
+    if !matches!(first, "" | "." | "..")
+        && let Some(search) = machine.get("CDPATH")
+    {
+        let candidates = search.split(':').filter(|directory| !directory.is_empty());
+        for directory in candidates {
+            let candidate = logical(&current, &format!("{directory}/{target}"));
+            if enterable(ctx, &candidate).is_ok() {
+                path = candidate;
+                show = true;
+                break;
+            }
+        }
+    }
+    if let Err(error) = enterable(ctx, &path) {
+        machine.complain(ctx, &format!("cd: can't cd to {target}: {error}"));
+        return Status(2);
+    }
+    if physical && let Ok(walk) = ctx.walk(&path, true) {
+        path = walk.path;
+    }
+    let path: Arc<str> = path.into();
     ctx.proc().directory = Arc::clone(&path);
     let _ = machine.assign("OLDPWD", current);
     let _ = machine.assign("PWD", Arc::clone(&path));
@@ -334,32 +369,19 @@ pub(super) fn getopts(machine: &mut Machine, ctx: &mut Ctx<'_>, arguments: &[Arc
     Status(0)
 }
 
-pub(super) fn umask(machine: &mut Machine, ctx: &mut Ctx<'_>, arguments: &[Arc<str>]) -> Outcome {
-    match arguments.iter().find(|argument| !argument.starts_with('-')) {
-        None => {
-            let umask = ctx.proc().umask;
-            ctx.print(&format!("{umask:04o}\n"));
-            Status(0)
-        }
-        Some(text) => match u32::from_str_radix(text, 8) {
-            Ok(umask) => {
-                ctx.proc().umask = umask & 0o777;
-                Status(0)
-            }
-            Err(_) => {
-                machine.complain(ctx, &format!("umask: Illegal mode: {text}"));
-                Status(2)
-            }
-        },
-    }
-}
-
 pub(super) fn alias(machine: &mut Machine, ctx: &mut Ctx<'_>, what: &str, arguments: &[Arc<str>]) -> Outcome {
     if what == "unalias" {
+        let mut status = 0;
         for name in arguments {
-            Arc::make_mut(&mut machine.aliases).retain(|own, _| own != name && &**name != "-a");
+            let aliases = Arc::make_mut(&mut machine.aliases);
+            if &**name == "-a" {
+                aliases.clear();
+            } else if aliases.remove(name).is_none() {
+                machine.complain(ctx, &format!("unalias: {name} not found"));
+                status = 1;
+            }
         }
-        return Status(0);
+        return Status(status);
     }
     let mut status = 0;
     if arguments.is_empty() {
@@ -373,7 +395,6 @@ pub(super) fn alias(machine: &mut Machine, ctx: &mut Ctx<'_>, what: &str, argume
     for argument in arguments {
         match argument.split_once('=') {
             Some((name, text)) => {
-                ctx.notice("not simulated: alias expansion in scripts");
                 Arc::make_mut(&mut machine.aliases).insert(name.into(), text.into());
             }
             None => match machine.aliases.get(argument) {
