@@ -299,6 +299,11 @@ impl Repository {
                 Node::new(Content::Program(program.into()), 0o755),
             );
         }
+        if matches!(&*self.userland, "busybox" | "recording") {
+            tree.put("/bin/busybox", Node::new(Content::Program("busybox".into()), 0o755));
+            // Where `#!/usr/bin/env` looks for it.
+            tree.put("/usr/bin/env", Node::new(Content::Program("env".into()), 0o755));
+        }
         for (path, program) in &self.programs {
             tree.put(path, Node::new(Content::Program(program.as_str().into()), 0o755));
         }

@@ -67,6 +67,8 @@ pub enum Content {
     Program(Arc<str>),
     /// A device.
     Device(Device),
+    /// A named pipe.
+    Fifo,
 }
 
 /// Bytes of a block of the disk.
@@ -184,7 +186,7 @@ impl Node {
             Content::Symlink(target) => target.len() as u64,
             Content::Directory { .. } => 4096,
             Content::Program(_) => 1_000_000,
-            Content::Device(_) => 0,
+            Content::Device(_) | Content::Fifo => 0,
         }
     }
 }

@@ -137,6 +137,8 @@ pub(crate) enum FileKind {
     Capture { exec: ExecId, stderr: bool },
     PipeRead(u32),
     PipeWrite(u32),
+    /// Both ends of a named pipe.
+    PipeBoth(u32),
     Node(Place),
     Text(Arc<[u8]>),
 }
@@ -146,6 +148,27 @@ pub(crate) struct Pipe {
     pub data: VecDeque<u8>,
     pub readers: u32,
     pub writers: u32,
+    /// A named pipe, whose ends come one after the other: whoever is first waits for the other side.
+    pub named: bool,
+    pub had_reader: bool,
+    pub had_writer: bool,
+}
+
+impl Pipe {
+    /// Whether a reader finds the end.
+    pub fn has_ended(&self) -> bool {
+        self.writers == 0 && (!self.named || self.had_writer)
+    }
+
+    /// Whether a writer finds nobody who reads any more.
+    pub fn is_broken(&self) -> bool {
+        self.readers == 0 && (!self.named || self.had_reader)
+    }
+
+    /// Whether a writer's bytes are taken, or refused.
+    fn is_writable(&self) -> bool {
+        self.is_broken() || self.readers > 0 && self.data.len() < PIPE_CAPACITY
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -171,6 +194,8 @@ pub(crate) struct Kernel {
     pub files: BTreeMap<FileId, OpenFile>,
     pub pipes: BTreeMap<u32, Pipe>,
     pub execs: BTreeMap<ExecId, ExecState>,
+    /// The pipes of named pipes that are open, by their files.
+    pub fifos: BTreeMap<(Option<u16>, u32), u32>,
     pub listeners: BTreeMap<u16, Listener>,
     pub answers: BTreeMap<RequestId, Result<Response, NetError>>,
     pub ended: Vec<(ExecId, ExecEnd)>,
@@ -196,6 +221,7 @@ impl Kernel {
             files: BTreeMap::new(),
             pipes: BTreeMap::new(),
             execs: BTreeMap::new(),
+            fifos: BTreeMap::new(),
             listeners: BTreeMap::new(),
             answers: BTreeMap::new(),
             ended: Vec::new(),
@@ -231,8 +257,17 @@ impl Kernel {
     pub fn open(&mut self, kind: FileKind, readable: bool, writable: bool) -> FileId {
         let id = self.id();
         match &kind {
-            FileKind::PipeRead(pipe) => self.pipes.entry(*pipe).or_default().readers += 1,
-            FileKind::PipeWrite(pipe) => self.pipes.entry(*pipe).or_default().writers += 1,
+            FileKind::PipeRead(pipe) | FileKind::PipeWrite(pipe) | FileKind::PipeBoth(pipe) => {
+                let pipe = self.pipes.entry(*pipe).or_default();
+                if !matches!(kind, FileKind::PipeWrite(_)) {
+                    pipe.readers += 1;
+                    pipe.had_reader = true;
+                }
+                if !matches!(kind, FileKind::PipeRead(_)) {
+                    pipe.writers += 1;
+                    pipe.had_writer = true;
+                }
+            }
             _ => {}
         }
         self.files.insert(
@@ -265,17 +300,15 @@ impl Kernel {
         }
         let kind = open.kind.clone();
         self.files.remove(&file);
-        let (id, reader) = match kind {
-            FileKind::PipeRead(id) => (id, true),
-            FileKind::PipeWrite(id) => (id, false),
+        let (id, reads, writes) = match kind {
+            FileKind::PipeRead(id) => (id, 1, 0),
+            FileKind::PipeWrite(id) => (id, 0, 1),
+            FileKind::PipeBoth(id) => (id, 1, 1),
             _ => return,
         };
         if let Some(pipe) = self.pipes.get_mut(&id) {
-            if reader {
-                pipe.readers = pipe.readers.saturating_sub(1);
-            } else {
-                pipe.writers = pipe.writers.saturating_sub(1);
-            }
+            pipe.readers = pipe.readers.saturating_sub(reads);
+            pipe.writers = pipe.writers.saturating_sub(writes);
             if pipe.readers == 0 && pipe.writers == 0 {
                 self.pipes.remove(&id);
             }
@@ -311,10 +344,9 @@ impl Kernel {
         if let Some((file, _)) = proc.out.front() {
             // Something written waits: room in the pipe, or nobody who reads any more.
             return match self.files.get(file).map(|open| &open.kind) {
-                Some(FileKind::PipeWrite(pipe)) => self
-                    .pipes
-                    .get(pipe)
-                    .is_none_or(|pipe| pipe.readers == 0 || pipe.data.len() < PIPE_CAPACITY),
+                Some(FileKind::PipeWrite(pipe) | FileKind::PipeBoth(pipe)) => {
+                    self.pipes.get(pipe).is_none_or(Pipe::is_writable)
+                }
                 _ => true,
             };
         }
@@ -351,10 +383,10 @@ impl Kernel {
 
     fn is_readable(&self, file: FileId) -> bool {
         match self.files.get(&file).map(|open| &open.kind) {
-            Some(FileKind::PipeRead(pipe)) => self
+            Some(FileKind::PipeRead(pipe) | FileKind::PipeBoth(pipe)) => self
                 .pipes
                 .get(pipe)
-                .is_none_or(|pipe| !pipe.data.is_empty() || pipe.writers == 0),
+                .is_none_or(|pipe| !pipe.data.is_empty() || pipe.has_ended()),
             _ => true,
         }
     }
@@ -394,10 +426,14 @@ impl Kernel {
                 }
                 Ok(bytes.len())
             }
-            FileKind::PipeWrite(id) => {
+            FileKind::PipeWrite(id) | FileKind::PipeBoth(id) => {
                 let pipe = self.pipes.get_mut(&id).ok_or(Errno::Pipe)?;
-                if pipe.readers == 0 {
+                if pipe.is_broken() {
                     return Err(Errno::Pipe);
+                }
+                if pipe.readers == 0 {
+                    // Nobody has opened the other end yet.
+                    return Ok(0);
                 }
                 let taken = bytes.len().min(PIPE_CAPACITY.saturating_sub(pipe.data.len()));
                 pipe.data.extend(&bytes[..taken]);

@@ -123,6 +123,11 @@ impl Ctx<'_> {
             .map(|(_, value)| Arc::clone(value))
     }
 
+    /// Whether the container's programs are busybox's.
+    pub fn is_busybox(&mut self) -> bool {
+        self.stat("/bin/busybox", true).is_ok()
+    }
+
     fn vfs(&mut self) -> Vfs<'_> {
         let user = self.proc().user;
         self.kernel.vfs(&mut *self.host, user)
@@ -177,6 +182,7 @@ impl Ctx<'_> {
                         let device = *device;
                         return Ok(self.kernel.open(FileKind::Device(device), how.read, how.write));
                     }
+                    Content::Fifo => return Ok(self.open_fifo(place, how)),
                     _ => {}
                 }
                 if how.write {
@@ -196,6 +202,39 @@ impl Ctx<'_> {
             open.append = how.append;
         }
         Ok(file)
+    }
+
+    /// Opens a named pipe. Who opens it for writing goes on when somebody has opened it for reading, and the other way
+    /// round.
+    fn open_fifo(&mut self, place: Place, how: Open) -> FileId {
+        let key = (place.mount, place.ino);
+        let known = self.kernel.fifos.get(&key).copied();
+        let id = match known.filter(|id| self.kernel.pipes.contains_key(id)) {
+            Some(id) => id,
+            None => {
+                let id = self.kernel.id();
+                self.kernel.fifos.insert(key, id);
+                id
+            }
+        };
+        let pipe = self.kernel.pipes.entry(id).or_default();
+        pipe.named = true;
+        // A side that was there before and is gone is waited for anew.
+        pipe.had_writer &= pipe.writers > 0 || !pipe.data.is_empty();
+        pipe.had_reader &= pipe.readers > 0;
+        let alone = pipe.readers == 0;
+        let kind = match (how.read, how.write) {
+            (true, true) => FileKind::PipeBoth(id),
+            (false, true) => FileKind::PipeWrite(id),
+            _ => FileKind::PipeRead(id),
+        };
+        let file = self.kernel.open(kind, how.read, how.write);
+        if how.write && !how.read && alone {
+            // Nothing to write, but it has to wait until it could.
+            self.kernel.retain(file);
+            self.proc().out.push_back((file, Vec::new()));
+        }
+        file
     }
 
     /// `/dev/stdout` and its kin, `/proc/PID/fd/N`, and what little of `/proc` there is.
@@ -325,12 +364,12 @@ impl Ctx<'_> {
             | FileKind::PipeWrite(_) => Vec::new(),
             FileKind::Device(Device::Random) => (0..limit.min(4096)).map(|_| self.host.random(256) as u8).collect(),
             FileKind::Device(_) => vec![0; limit.min(65_536)],
-            FileKind::PipeRead(pipe) => {
+            FileKind::PipeRead(pipe) | FileKind::PipeBoth(pipe) => {
                 let Some(pipe) = self.kernel.pipes.get_mut(&pipe) else {
                     return Ok(Read::End);
                 };
                 if pipe.data.is_empty() {
-                    return Ok(if pipe.writers == 0 {
+                    return Ok(if pipe.has_ended() {
                         Read::End
                     } else {
                         Read::Wait(Wait::Read(file, None))
@@ -365,7 +404,7 @@ impl Ctx<'_> {
             return;
         };
         open.offset = open.offset.saturating_sub(bytes.len() as u64);
-        if let FileKind::PipeRead(pipe) = open.kind
+        if let FileKind::PipeRead(pipe) | FileKind::PipeBoth(pipe) = open.kind
             && let Some(pipe) = self.kernel.pipes.get_mut(&pipe)
         {
             for &byte in bytes.iter().rev() {
@@ -379,8 +418,16 @@ impl Ctx<'_> {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.spend(1 + (bytes.len() / 64) as u32);
         let file = self.file(fd)?;
+        self.write_file(file, bytes)
+    }
+
+    /// As [`Ctx::write`], to an open file.
+    pub fn write_file(&mut self, file: FileId, bytes: &[u8]) -> Result<(), Errno> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.spend(1 + (bytes.len() / 64) as u32);
         let user = self.proc().user;
         let taken = if self.proc().out.is_empty() {
             match self.kernel.write(file, bytes, &mut *self.host, user) {

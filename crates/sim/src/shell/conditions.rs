@@ -207,6 +207,7 @@ fn unary(ctx: &mut Ctx<'_>, operator: &str, operand: &str) -> Result<bool, Strin
             let user = ctx.proc().user;
             ctx.stat(operand, true).is_ok_and(|node| node.user == user)
         }
+        "p" if is(ctx, |node| matches!(node.content, Content::Fifo)) => true,
         "p" => {
             let fd = operand.strip_prefix("/dev/fd/").and_then(|fd| fd.parse().ok());
             let file = fd

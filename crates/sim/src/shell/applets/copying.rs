@@ -78,6 +78,7 @@ fn dd(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<Copy, String> {
         append,
         ..Open::WRITE
     };
+    let output_path = output;
     let output = match output {
         Some(path) => ctx
             .open(path, how)
@@ -85,9 +86,13 @@ fn dd(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<Copy, String> {
         None => ctx.file(1).map_err(|error| error.to_string())?,
     };
     ctx.kernel.retain(output);
+    if truncate && seek > 0 && !append && output_path.is_some() {
+        // What is beyond the place that is written from is cut off, or the file grows to it.
+        let _ = ctx.set_length(output_path.unwrap_or_default(), seek.saturating_mul(block));
+    }
     for (file, blocks) in [(input, skip), (output, seek)] {
         if let Some(open) = ctx.kernel.files.get_mut(&file) {
-            open.offset += blocks * block;
+            open.offset = open.offset.saturating_add(blocks.saturating_mul(block));
         }
     }
     Ok(Copy {

@@ -21,13 +21,14 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
         "ln" | "link" => ln(arguments, ctx),
         "chmod" => chmod(arguments, ctx),
         "chown" | "chgrp" => chown(name, arguments, ctx),
+        "mkfifo" | "mknod" => mkfifo(name, arguments, ctx),
+        "split" => split(arguments, ctx),
         "truncate" | "fallocate" => truncate(arguments, ctx),
         "mktemp" => mktemp(arguments, ctx),
         "basename" => basename(arguments, ctx),
         "dirname" => dirname(arguments, ctx),
         "readlink" => readlink(arguments, ctx),
         "realpath" => realpath(arguments, ctx),
-        "cmp" | "diff" => compare(name, arguments, ctx),
         "mount" | "umount" => {
             ctx.notice(&format!("not simulated: {name}"));
             Err("permission denied (are you root?)".to_owned())
@@ -134,6 +135,75 @@ fn mkdir(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
         } else {
             ctx.make_directory(path, 0o777).map_err(fail)?;
         }
+        match mode {
+            Some(mode) => ctx.change(path, true, |node| node.mode = mode).map_err(fail),
+            None => Ok(()),
+        }
+    })
+}
+
+/// `split [-l LINES | -b BYTES] [-a LETTERS] [file [prefix]]`
+fn split(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
+    let options = Options::parse("l:b:a:", &[("lines", 'l'), ("bytes", 'b')], arguments)?;
+    let file = options.operands.first().map_or("-", |file| file);
+    let prefix = options.operands.get(1).map_or("x", |prefix| prefix);
+    let data = ctx
+        .slurp(if file == "-" { "/dev/stdin" } else { file })
+        .map_err(|error| format!("{file}: {error}"))?;
+    let number = |letter: char| -> Result<Option<usize>, String> {
+        let Some(text) = options.value(letter) else { return Ok(None) };
+        let number = super::waiters::size(text).filter(|number| *number > 0);
+        let number = number.and_then(|number| usize::try_from(number).ok());
+        number.map(Some).ok_or_else(|| format!("invalid number '{text}'"))
+    };
+    let letters = number('a')?.unwrap_or(2).min(8);
+    let pieces: Vec<Vec<u8>> = match number('b')? {
+        Some(bytes) => data.chunks(bytes).map(<[u8]>::to_vec).collect(),
+        None => {
+            let lines: Vec<&[u8]> = data.split_inclusive(|byte| *byte == b'\n').collect();
+            let most = number('l')?.unwrap_or(1000);
+            lines.chunks(most).map(<[&[u8]]>::concat).collect()
+        }
+    };
+    for (index, piece) in pieces.iter().enumerate() {
+        let mut rest = index;
+        let mut suffix: Vec<u8> = (0..letters)
+            .map(|_| {
+                let letter = b'a' + (rest % 26) as u8;
+                rest /= 26;
+                letter
+            })
+            .collect();
+        if rest > 0 {
+            return Err("suffixes exhausted".to_owned());
+        }
+        suffix.reverse();
+        let path = format!("{prefix}{}", String::from_utf8_lossy(&suffix));
+        let fail = |error: Errno| format!("{path}: {error}");
+        let file = ctx.open(&path, Open::WRITE).map_err(fail)?;
+        ctx.kernel.retain(file);
+        let written = ctx.write_file(file, piece);
+        ctx.kernel.release(file);
+        written.map_err(fail)?;
+    }
+    Ok(0)
+}
+
+/// `mkfifo path …`, `mknod path p`
+fn mkfifo(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
+    let mut options = Options::parse("m:", &[("mode", 'm')], arguments)?;
+    if name == "mknod" {
+        if options.operands.get(1).is_none_or(|kind| &**kind != "p") {
+            return Err("Operation not permitted".to_owned());
+        }
+        options.operands.truncate(1);
+    }
+    let mode = options.value('m').map(|mode| new_mode(mode, 0o666, false, 0).ok_or_else(|| format!("invalid mode '{mode}'")));
+    let mode = mode.transpose()?;
+    each(ctx, name, &options, |ctx, path| {
+        let fail = |error: Errno| format!("{path}: {error}");
+        let walk = ctx.walk(path, false).map_err(fail)?;
+        ctx.create(&walk, Node::new(Content::Fifo, 0o666)).map_err(fail)?;
         match mode {
             Some(mode) => ctx.change(path, true, |node| node.mode = mode).map_err(fail),
             None => Ok(()),
@@ -672,88 +742,12 @@ fn realpath(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
     let options = Options::parse("emsq", &[], arguments)?;
     each(ctx, "realpath", &options, |ctx, path| {
         let walk = ctx.walk(path, true).map_err(|error| format!("{path}: {error}"))?;
+        if walk.found.is_none() && !options.has('m') {
+            return Err(format!("{path}: {}", Errno::NoEntry));
+        }
         ctx.print(&format!("{}\n", walk.path));
         Ok(())
     })
-}
-
-fn compare(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
-    let options = Options::parse("slqurNbBiwaU:", &[], arguments)?;
-    let [left, right, ..] = options.operands.as_slice() else {
-        return Err("missing operand".to_owned());
-    };
-    let mut contents = Vec::new();
-    for path in [left, right] {
-        match ctx.slurp(path) {
-            Ok(content) => contents.push(content),
-            Err(error) => {
-                ctx.complain(&format!("{name}: {path}: {error}"));
-                return Ok(2);
-            }
-        }
-    }
-    if contents[0] == contents[1] {
-        return Ok(0);
-    }
-    if name == "cmp" {
-        if !options.has('s') {
-            let at = contents[0]
-                .iter()
-                .zip(&contents[1])
-                .position(|(left, right)| left != right);
-            let shorter = if contents[0].len() < contents[1].len() {
-                left
-            } else {
-                right
-            };
-            match at {
-                Some(at) => {
-                    let line = contents[0][..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-                    ctx.print(&format!("{left} {right} differ: char {}, line {line}\n", at + 1));
-                }
-                None => ctx.complain(&format!("cmp: EOF on {shorter}")),
-            }
-        }
-        return Ok(1);
-    }
-    if options.has('q') {
-        ctx.print(&format!("Files {left} and {right} differ\n"));
-        return Ok(1);
-    }
-    let [old, new] = [&contents[0], &contents[1]].map(|content| String::from_utf8_lossy(content).into_owned());
-    let text = unified(left, right, &old, &new);
-    ctx.print(&text);
-    Ok(1)
-}
-
-/// The differences of two short texts as one hunk: common lines at both ends are left out but for three.
-fn unified(left: &str, right: &str, old: &str, new: &str) -> String {
-    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
-    let prefix = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
-    let most = old.len().min(new.len()) - prefix;
-    let suffix = old
-        .iter()
-        .rev()
-        .zip(new.iter().rev())
-        .take(most)
-        .take_while(|(old, new)| old == new)
-        .count();
-    let (before, after) = (prefix.min(3), suffix.min(3));
-    let start = prefix - before;
-    let (old_end, new_end) = (old.len() - suffix, new.len() - suffix);
-    let mut text = format!(
-        "--- {left}\n+++ {right}\n@@ -{},{} +{},{} @@\n",
-        start + 1,
-        old_end + after - start,
-        start + 1,
-        new_end + after - start
-    );
-    let mut add = |mark: char, lines: &[&str]| lines.iter().for_each(|line| text.push_str(&format!("{mark}{line}\n")));
-    add(' ', &old[start..prefix]);
-    add('-', &old[prefix..old_end]);
-    add('+', &new[prefix..new_end]);
-    add(' ', &old[old_end..old_end + after]);
-    text
 }
 
 #[cfg(test)]

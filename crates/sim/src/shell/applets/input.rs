@@ -27,6 +27,8 @@ pub(super) struct Input {
 /// A piece of input.
 pub(super) enum Piece {
     Data(Vec<u8>),
+    /// The end of one file; its name.
+    FileEnd(Arc<str>),
     End,
     Wait(Wait),
 }
@@ -109,6 +111,11 @@ impl Input {
         false
     }
 
+    /// Whether another source follows the present one.
+    pub fn has_more(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
     /// Closes what is open, and skips the rest of it.
     pub fn close(&mut self, ctx: &mut Ctx<'_>) {
         if let Some((file, _)) = self.current.take() {
@@ -137,7 +144,11 @@ impl Input {
             match ctx.read_file(*file, CHUNK) {
                 Ok(Read::Data(data)) => return Piece::Data(data),
                 Ok(Read::Wait(wait)) => return Piece::Wait(wait),
-                Ok(Read::End) => self.close(ctx),
+                Ok(Read::End) => {
+                    let name = self.name();
+                    self.close(ctx);
+                    return Piece::FileEnd(name);
+                }
                 Err(error) => {
                     let name = self.name();
                     complain(ctx, &name, &format!("read error: {error}"));
@@ -167,26 +178,78 @@ impl Input {
                 self.close(ctx);
                 return Line::FileEnd(name);
             }
-            self.buffer.drain(..self.at);
-            self.at = 0;
-            let Some((file, _)) = &self.current else {
-                if self.open(ctx) {
-                    continue;
-                }
-                return Line::End;
-            };
-            match ctx.read_file(*file, CHUNK) {
-                Ok(Read::Data(data)) => self.buffer.extend(data),
-                Ok(Read::Wait(wait)) => return Line::Wait(wait),
-                Ok(Read::End) => self.ended = true,
-                Err(error) => {
-                    let name = self.name();
-                    complain(ctx, &name, &format!("read error: {error}"));
-                    self.failed = true;
-                    self.ended = true;
-                }
+            if let Some(line) = self.fill(ctx) {
+                return line;
             }
         }
+    }
+
+    /// A pipe or a file that is open already.
+    pub fn of_file(ctx: &mut Ctx<'_>, file: FileId) -> Self {
+        ctx.kernel.retain(file);
+        let mut input = Self::new(&[]);
+        input.sources.clear();
+        input.current = Some((file, "-".into()));
+        input
+    }
+
+    /// The next record, as `find` finds it in what is known so far: where its text begins and ends and where what follows
+    /// begins; it is told whether all of the file is known. At the end, what is left is a record unless `whole`.
+    pub fn record(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        whole: bool,
+        find: impl Fn(&str, bool) -> Option<(usize, usize, usize)>,
+    ) -> Line {
+        loop {
+            let rest = self.buffer.get(self.at..).unwrap_or_default();
+            // Bytes that are no text would move the places of what is found.
+            let text = std::str::from_utf8(rest).unwrap_or_else(|error| {
+                std::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default()
+            });
+            if let Some((from, to, next)) = find(text, self.ended) {
+                let line = rest[from..to].to_vec();
+                self.at += next;
+                return Line::Text(line, true);
+            }
+            if self.ended {
+                let mut rest = rest.to_vec();
+                self.at = self.buffer.len();
+                if rest.last() == Some(&b'\n') {
+                    rest.pop();
+                }
+                if !rest.is_empty() && !whole {
+                    return Line::Text(rest, false);
+                }
+                let name = self.name();
+                self.close(ctx);
+                return Line::FileEnd(name);
+            }
+            if let Some(line) = self.fill(ctx) {
+                return line;
+            }
+        }
+    }
+
+    /// Reads on; gives the end of all, or what it waits for.
+    fn fill(&mut self, ctx: &mut Ctx<'_>) -> Option<Line> {
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let Some((file, _)) = &self.current else {
+            return (!self.open(ctx)).then_some(Line::End);
+        };
+        match ctx.read_file(*file, CHUNK) {
+            Ok(Read::Data(data)) => self.buffer.extend(data),
+            Ok(Read::Wait(wait)) => return Some(Line::Wait(wait)),
+            Ok(Read::End) => self.ended = true,
+            Err(error) => {
+                let name = self.name();
+                complain(ctx, &name, &format!("read error: {error}"));
+                self.failed = true;
+                self.ended = true;
+            }
+        }
+        None
     }
 
     /// Gives back to a file or a pipe what was read but not used.

@@ -39,6 +39,7 @@ fn mode_text(node: &Node) -> String {
         Content::Directory { .. } => 'd',
         Content::Symlink(_) => 'l',
         Content::Device(_) => 'c',
+        Content::Fifo => 'p',
         _ => '-',
     };
     let mut text = String::from(kind);
@@ -277,6 +278,7 @@ fn stat(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<i32, String> {
             Content::Directory { .. } => "directory",
             Content::Symlink(_) => "symbolic link",
             Content::Device(_) => "character special file",
+            Content::Fifo => "fifo",
             _ if node.length() == 0 => "regular empty file",
             _ => "regular file",
         };
@@ -749,6 +751,7 @@ impl Search {
                 Content::Directory { .. } => *kind == 'd',
                 Content::Symlink(_) => *kind == 'l',
                 Content::Device(_) => *kind == 'c',
+                Content::Fifo => *kind == 'p',
                 _ => *kind == 'f',
             },
             Test::Size(order, count, unit) => node.length().div_ceil(*unit).cmp(count) == *order,

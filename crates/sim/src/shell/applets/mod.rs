@@ -2,8 +2,10 @@
 //!
 //! Most are done in one step. Those that wait (for time, input, a child, the network) are states that are stepped again.
 
+mod archive;
 mod awk;
-mod awk_parser;
+mod collect;
+mod comparing;
 mod copying;
 mod fileops;
 mod filters;
@@ -31,6 +33,8 @@ use crate::time::SimDuration;
 /// A program under way.
 #[derive(Clone, Debug)]
 pub(crate) enum Applet {
+    Awk(Box<awk::Awk>),
+    Collect(collect::Collect),
     Filter(filters::Filter),
     Waiter(waiters::Waiter),
     Copy(copying::Copy),
@@ -42,6 +46,8 @@ impl Applet {
     /// Lets it run for a turn.
     pub fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
         match self {
+            Self::Awk(awk) => awk.step(ctx),
+            Self::Collect(collect) => collect.step(ctx),
             Self::Filter(filter) => filter.step(ctx),
             Self::Waiter(waiter) => waiter.step(ctx),
             Self::Copy(copy) => copy.step(ctx),
@@ -63,12 +69,15 @@ pub(crate) fn start(name: &str, argv: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
         return busybox(argv, ctx);
     }
     let started = None
+        .or_else(|| collect::start(name, arguments, ctx))
         .or_else(|| system::start(name, arguments, ctx))
         .or_else(|| waiters::start(name, arguments, ctx))
         .or_else(|| fileops::start(name, arguments, ctx))
+        .or_else(|| comparing::start(name, arguments, ctx))
         .or_else(|| listing::start(name, arguments, ctx))
         .or_else(|| copying::start(name, arguments, ctx))
         .or_else(|| network::start(name, arguments, ctx))
+        .or_else(|| awk::start(name, arguments, ctx))
         .or_else(|| filters::start(name, arguments, ctx))
         .or_else(|| server::start(name, argv, ctx));
     started.unwrap_or_else(|| {

@@ -33,6 +33,7 @@ pub(super) fn seq(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
         match &**argument {
             "-w" => width = true,
             "-s" => separator = rest.next().map(ToString::to_string).unwrap_or_default(),
+            own if own.starts_with("-s") => separator = own[2..].to_owned(),
             operand => operands.push(operand),
         }
     }

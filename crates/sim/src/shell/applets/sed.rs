@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::options::Options;
 use super::sed_parser::parse;
 use crate::runtime::files::Node;
-use crate::runtime::syscalls::Ctx;
+use crate::runtime::syscalls::{Ctx, Open};
 use crate::shell::regex::{Captures, Regex};
 
 /// Commands that one line may take: a loop without an end gives up.
@@ -60,6 +60,8 @@ pub(super) enum Verb {
         all: bool,
         which: u64,
         print: bool,
+        /// `w file`
+        file: Option<String>,
     },
     Transliterate(Vec<(char, char)>),
     Print,
@@ -82,6 +84,8 @@ pub(super) enum Verb {
         append: bool,
     },
     Exchange,
+    /// `w file`
+    Write(String),
     Number,
     Read(String),
     Label(String),
@@ -108,10 +112,11 @@ impl Sed {
         // `-i` takes its suffix only when it is attached.
         let in_place = arguments
             .iter()
-            .any(|argument| argument.starts_with("-i") || &**argument == "--in-place");
+            .find_map(|argument| argument.strip_prefix("-i").or_else(|| argument.strip_prefix("--in-place")))
+            .map(|suffix| suffix.trim_start_matches('=').to_owned());
         let arguments: Vec<Arc<str>> = arguments
             .iter()
-            .filter(|argument| !argument.starts_with("-i") && &***argument != "--in-place")
+            .filter(|argument| !argument.starts_with("-i") && !argument.starts_with("--in-place"))
             .cloned()
             .collect();
         let long = [
@@ -153,8 +158,33 @@ impl Sed {
             quit: None,
             last_regex: None,
         };
-        if in_place {
+        for command in sed.program.iter() {
+            let file = match &command.verb {
+                Verb::Write(path) => Some(path),
+                Verb::Substitute { file, .. } => file.as_ref(),
+                _ => None,
+            };
+            // Files that are written to begin empty.
+            if let Some(path) = file.filter(|path| !path.starts_with("/dev/")) {
+                let opened = ctx.open(path, Open::WRITE).map_err(|error| (4, format!("{path}: {error}")))?;
+                ctx.kernel.retain(opened);
+                ctx.kernel.release(opened);
+            }
+        }
+        if let Some(suffix) = in_place {
             for path in &options.operands {
+                if !suffix.is_empty() {
+                    let old = ctx.slurp(path).map_err(|error| (1, format!("{path}: {error}")))?;
+                    let mode = ctx.stat(path, true).map_or(0o644, |node| node.mode);
+                    let kept = ctx.walk(&format!("{path}{suffix}"), true).and_then(|walk| {
+                        if walk.found.is_some() {
+                            ctx.remove(&walk.path, false)?;
+                        }
+                        let walk = ctx.walk(&format!("{path}{suffix}"), true)?;
+                        ctx.create(&walk, Node::file(old, mode)).map(drop)
+                    });
+                    kept.map_err(|error| (1, format!("{path}{suffix}: {error}")))?;
+                }
                 sed.clone()
                     .edit(ctx, path)
                     .map_err(|error| (1, format!("{path}: {error}")))?;
@@ -213,6 +243,20 @@ impl Sed {
         self.quit.unwrap_or(0)
     }
 
+    /// Appends the pattern space to a file.
+    fn write_to(&mut self, ctx: &mut Ctx<'_>, path: &str, out: &mut Vec<u8>) {
+        let line = format!("{}\n", self.pattern);
+        if path == "/dev/stdout" {
+            out.extend(line.bytes());
+            return;
+        }
+        if let Ok(file) = ctx.open(path, Open::APPEND) {
+            ctx.kernel.retain(file);
+            let _ = ctx.write_file(file, line.as_bytes());
+            ctx.kernel.release(file);
+        }
+    }
+
     fn process(&mut self, ctx: &mut Ctx<'_>, line: &str, terminated: bool, last: bool, out: &mut Vec<u8>) {
         self.number += 1;
         self.terminated = terminated;
@@ -255,6 +299,7 @@ impl Sed {
                     all,
                     which,
                     print,
+                    file,
                 } => {
                     if let Some(regex) = regex {
                         self.last_regex = Some(Arc::clone(regex));
@@ -266,6 +311,9 @@ impl Sed {
                         if *print {
                             self.print(out);
                         }
+                        if let Some(path) = file {
+                            self.write_to(ctx, path, out);
+                        }
                     }
                 }
                 Verb::Transliterate(pairs) => {
@@ -273,6 +321,7 @@ impl Sed {
                     self.pattern = self.pattern.chars().map(map).collect();
                 }
                 Verb::Print => self.print(out),
+                Verb::Write(path) => self.write_to(ctx, path, out),
                 Verb::PrintFirst => {
                     let first = self.pattern.split('\n').next().unwrap_or_default();
                     out.extend(format!("{first}\n").bytes());

@@ -220,6 +220,7 @@ impl Parser<'_> {
             '=' => Verb::Number,
             'l' => Verb::List,
             'r' => Verb::Read(self.rest_of_line()),
+            'w' => Verb::Write(self.rest_of_line()),
             ':' => Verb::Label(self.label()),
             'b' => Verb::Branch(self.label()),
             't' => Verb::BranchIf {
@@ -297,8 +298,14 @@ impl Parser<'_> {
         let pattern = self.delimited(delimiter)?;
         let with = self.replacement(delimiter)?;
         let (mut all, mut which, mut print, mut ignore_case) = (false, 1, false, false);
+        let mut file = None;
         loop {
             match self.peek() {
+                Some('w') => {
+                    self.at += 1;
+                    file = Some(self.rest_of_line());
+                    break;
+                }
                 Some('g') => all = true,
                 Some('p') => print = true,
                 Some('i' | 'I') => ignore_case = true,
@@ -319,6 +326,7 @@ impl Parser<'_> {
             all,
             which,
             print,
+            file,
         })
     }
 

@@ -79,6 +79,13 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
             );
             0
         }
+        "groups" => {
+            let user = ctx.proc().user;
+            let name = user_name(ctx, user).unwrap_or_else(|| user.to_string());
+            ctx.print(&format!("{name}\n"));
+            0
+        }
+        "factor" => factor(arguments, ctx),
         "printenv" => printenv(arguments, ctx),
         "ps" => ps(ctx),
         "kill" => kill(ctx, "kill", arguments, &[]),
@@ -180,7 +187,7 @@ pub(super) fn parse_date(text: &str) -> Option<Timestamp> {
 }
 
 /// `strftime` for the conversions that C has; an unknown one stays as it is.
-fn format_date(time: &Zoned, format: &str) -> String {
+pub(super) fn format_date(time: &Zoned, format: &str) -> String {
     let mut text = String::new();
     let mut chars = format.chars().peekable();
     while let Some(c) = chars.next() {
@@ -289,6 +296,36 @@ fn id(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
         )
     };
     ctx.print(&format!("{text}\n"));
+    0
+}
+
+/// `factor`: the prime factors of numbers.
+fn factor(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> i32 {
+    for argument in arguments {
+        let Ok(number) = argument.parse::<u64>() else {
+            ctx.complain(&format!("factor: invalid number '{argument}'"));
+            return 1;
+        };
+        let mut text = format!("{number}:");
+        let (mut rest, mut divisor) = (number, 2);
+        while divisor * divisor <= rest {
+            if rest % divisor == 0 {
+                text.push_str(&format!(" {divisor}"));
+                rest /= divisor;
+            } else {
+                divisor += if divisor == 2 { 1 } else { 2 };
+                if divisor > 1_000_000 {
+                    ctx.notice("not simulated: factor looks for divisors up to a million only");
+                    break;
+                }
+            }
+        }
+        if rest > 1 {
+            text.push_str(&format!(" {rest}"));
+        }
+        ctx.spend(u32::try_from(divisor / 16).unwrap_or(u32::MAX));
+        ctx.print(&format!("{text}\n"));
+    }
     0
 }
 

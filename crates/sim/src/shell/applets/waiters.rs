@@ -7,7 +7,7 @@ use super::input::Input;
 use super::options::Options;
 use super::{Applet, duration, run};
 use crate::runtime::files::Errno;
-use crate::runtime::kernel::{Pid, Wait};
+use crate::runtime::kernel::{Pid, Status, Wait};
 use crate::runtime::process::{DEFAULT_PATH, Signal};
 use crate::runtime::syscalls::{Ctx, Step};
 use crate::shell::program::{self, Program};
@@ -79,7 +79,7 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
     Some(match name {
         "sleep" | "usleep" => sleep(name, arguments, ctx),
         "timeout" => timeout(arguments, ctx),
-        "time" => match spawn(ctx, arguments) {
+        "time" => match spawn(ctx, arguments.strip_prefix(&["-p".into()]).unwrap_or(arguments)) {
             Ok(child) => run(Applet::Waiter(Waiter::Time {
                 child,
                 since: ctx.now(),
@@ -435,6 +435,11 @@ impl Waiter {
                 fired,
             } => {
                 if let Some(status) = ctx.try_wait(*child) {
+                    // busybox's is the program itself, which a helper kills; coreutils' tells of the time with 124.
+                    if let Some(signal) = status.signal.filter(|_| *fired && ctx.is_busybox()) {
+                        ctx.kernel.end(ctx.pid, Status::signalled(signal));
+                        return Step::Yield;
+                    }
                     let code = if *fired && status.signal != Some(Signal::KILL) {
                         124
                     } else {
@@ -602,6 +607,7 @@ impl Xargs {
             loop {
                 match self.input.chunk(ctx) {
                     super::input::Piece::Data(data) => self.text.extend(data),
+                    super::input::Piece::FileEnd(_) => {}
                     super::input::Piece::Wait(wait) => return Step::Wait(wait),
                     super::input::Piece::End => break,
                 }

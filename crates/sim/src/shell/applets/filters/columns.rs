@@ -1,4 +1,4 @@
-//! `cut` and `tr`: columns and characters.
+//! `cut`, `paste`, `expand` and `tr`: columns and characters.
 
 use std::sync::Arc;
 
@@ -230,4 +230,63 @@ impl Tr {
             out.extend_from_slice(mapped.encode_utf8(&mut buffer).as_bytes());
         }
     }
+}
+
+/// `paste`: the lines of several files beside one another.
+pub(super) fn paste(files: &[Vec<String>], delimiters: &[char], out: &mut Vec<u8>) {
+    // The last one is the file that did not begin any more.
+    let files = files.strip_suffix(&[Vec::new()]).unwrap_or(files);
+    let rows = files.iter().map(Vec::len).max().unwrap_or(0);
+    for row in 0..rows {
+        let mut text = String::new();
+        for (index, lines) in files.iter().enumerate() {
+            if index > 0 {
+                text.extend(delimiters.get((index - 1) % delimiters.len().max(1)));
+            }
+            text.push_str(lines.get(row).map_or("", String::as_str));
+        }
+        out.extend(text.bytes());
+        out.push(b'\n');
+    }
+}
+
+/// `expand`: tabs become blanks.
+pub(super) fn expand(line: &str, stop: usize) -> String {
+    let mut text = String::new();
+    let mut column = 0;
+    for c in line.chars() {
+        if c == '\t' {
+            let width = stop - column % stop;
+            text.push_str(&" ".repeat(width));
+            column += width;
+        } else {
+            text.push(c);
+            column += 1;
+        }
+    }
+    text
+}
+
+/// `unexpand`: blanks up to a tab stop become tabs; those at the beginning of the line, or all.
+pub(super) fn unexpand(line: &str, stop: usize, all: bool) -> String {
+    let mut text = String::new();
+    let (mut column, mut blanks, mut leading) = (0, 0, true);
+    for c in line.chars() {
+        if c == ' ' && (leading || all) {
+            column += 1;
+            blanks += 1;
+            if column % stop == 0 {
+                text.push(if blanks > 1 { '\t' } else { ' ' });
+                blanks = 0;
+            }
+            continue;
+        }
+        text.push_str(&" ".repeat(blanks));
+        blanks = 0;
+        text.push(c);
+        column = if c == '\t' { (column / stop + 1) * stop } else { column + 1 };
+        leading &= c == '\t';
+    }
+    text.push_str(&" ".repeat(blanks));
+    text
 }

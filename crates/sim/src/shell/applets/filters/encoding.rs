@@ -1,34 +1,13 @@
-//! Bytes as text: `base64`, `od`, `hexdump`, `strings` and the digests.
+//! Bytes as text: `base64`, `od`, `hexdump`, `xxd`, `strings`.
 
 use super::super::options::Options;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Dump {
     Od,
-    Hex,
+    Hexdump,
+    Xxd,
     Strings,
-}
-
-/// A digest that is the same for the same bytes and looks like one; the run's notices say that it is not the real one.
-pub(super) fn digest(name: &str, data: &[u8]) -> String {
-    let digits = match name {
-        "md5sum" => 32,
-        "sha1sum" => 40,
-        "sha512sum" => 128,
-        "sha256sum" => 64,
-        _ => 8,
-    };
-    let mut text = String::new();
-    let mut state = 0xcbf2_9ce4_8422_2325u64;
-    while text.len() < digits {
-        for &byte in data {
-            state = (state ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        }
-        state = (state ^ state >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        text.push_str(&format!("{state:016x}"));
-    }
-    text.truncate(digits);
-    text
 }
 
 pub(super) const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -47,14 +26,17 @@ pub(super) fn base64_encode(data: &[u8]) -> String {
     text
 }
 
-pub(super) fn base64_decode(data: &[u8]) -> Option<Vec<u8>> {
+/// What the text stands for; like busybox's it ends at the first character that cannot be.
+pub(super) fn base64_decode(data: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (mut value, mut bits) = (0u32, 0);
     for &byte in data.iter().filter(|byte| !byte.is_ascii_whitespace()) {
         if byte == b'=' {
             break;
         }
-        let digit = BASE64.iter().position(|own| *own == byte)?;
+        let Some(digit) = BASE64.iter().position(|own| *own == byte) else {
+            break;
+        };
         value = value << 6 | digit as u32;
         bits += 6;
         if bits >= 8 {
@@ -62,7 +44,7 @@ pub(super) fn base64_decode(data: &[u8]) -> Option<Vec<u8>> {
             bytes.push((value >> bits & 0xff) as u8);
         }
     }
-    Some(bytes)
+    bytes
 }
 
 pub(super) fn dump(data: &[u8], style: Dump, options: &Options, out: &mut Vec<u8>) {
@@ -77,23 +59,69 @@ pub(super) fn dump(data: &[u8], style: Dump, options: &Options, out: &mut Vec<u8
             }
         }
         Dump::Od => od(data, options, out),
-        Dump::Hex => {
-            for (index, row) in data.chunks(16).enumerate() {
-                let hex: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
-                let printable = |byte: u8| {
-                    if (b' '..=b'~').contains(&byte) {
-                        char::from(byte)
-                    } else {
-                        '.'
-                    }
-                };
-                let text: String = row.iter().map(|&byte| printable(byte)).collect();
-                out.extend(format!("{:08x}  {:<48} |{text}|\n", index * 16, hex.join(" ")).bytes());
-            }
-            if !data.is_empty() {
-                out.extend(format!("{:08x}\n", data.len()).bytes());
+        Dump::Hexdump => hexdump(data, options, out),
+        Dump::Xxd if options.has('p') => {
+            for row in data.chunks(30) {
+                out.extend(row.iter().map(|byte| format!("{byte:02x}")).collect::<String>().bytes());
+                out.push(b'\n');
             }
         }
+        Dump::Xxd => {
+            for (index, row) in data.chunks(16).enumerate() {
+                let pairs: Vec<String> = row
+                    .chunks(2)
+                    .map(|pair| pair.iter().map(|byte| format!("{byte:02x}")).collect())
+                    .collect();
+                out.extend(format!("{:08x}: {:<39}  {}\n", index * 16, pairs.join(" "), printable(row)).bytes());
+            }
+        }
+    }
+}
+
+fn printable(row: &[u8]) -> String {
+    row.iter()
+        .map(|&byte| if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '.' })
+        .collect()
+}
+
+/// Rows of 16 bytes; rows that are like the one before are one `*` unless all are wanted.
+fn rows(data: &[u8], all: bool, out: &mut Vec<u8>, show: impl Fn(usize, &[u8]) -> String) {
+    let mut last: Option<&[u8]> = None;
+    let mut starred = false;
+    for (index, row) in data.chunks(16).enumerate() {
+        if !all && last == Some(row) && row.len() == 16 {
+            if !std::mem::replace(&mut starred, true) {
+                out.extend(b"*\n");
+            }
+            continue;
+        }
+        starred = false;
+        last = Some(row);
+        out.extend(show(index * 16, row).bytes());
+    }
+}
+
+/// `hexdump`: words; with `-C` bytes and their text.
+fn hexdump(data: &[u8], options: &Options, out: &mut Vec<u8>) {
+    let most = options.value('n').and_then(|most| most.parse().ok()).unwrap_or(data.len());
+    let data = &data[..most.min(data.len())];
+    let canonical = options.has('C');
+    rows(data, options.has('v'), out, |at, row| {
+        if canonical {
+            let half = |row: &[u8]| row.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+            let (left, right) = row.split_at(row.len().min(8));
+            format!("{at:08x}  {:<23}  {:<23}  |{}|\n", half(left), half(right), printable(row))
+        } else {
+            let words: String = row
+                .chunks(2)
+                .map(|pair| format!(" {:02x}{:02x}", pair.get(1).copied().unwrap_or(0), pair[0]))
+                .collect();
+            format!("{at:07x}{words:<40}\n")
+        }
+    });
+    if !data.is_empty() {
+        let width = if canonical { 8 } else { 7 };
+        out.extend(format!("{:0width$x}\n", data.len()).bytes());
     }
 }
 
@@ -103,6 +131,7 @@ pub(super) fn od(data: &[u8], options: &Options, out: &mut Vec<u8>) {
         _ if options.has('c') => "c",
         _ if options.has('x') => "x2",
         _ if options.has('b') => "o1",
+        _ if options.has('d') => "u2",
         Some(kind) => kind,
         None => "o2",
     };
@@ -130,23 +159,21 @@ pub(super) fn od(data: &[u8], options: &Options, out: &mut Vec<u8>) {
         "d1" | "u1" => format!(" {byte:>3}"),
         _ => format!(" {byte:03o}"),
     };
-    for (index, row) in data.chunks(16).enumerate() {
+    rows(data, options.has('v'), out, |at, row| {
         let text: String = match kind {
-            "x2" | "o2" | "x" | "o" => {
+            "x2" | "o2" | "x" | "o" | "d2" | "u2" => {
                 let word = |pair: &[u8]| u16::from(pair[0]) | u16::from(pair.get(1).copied().unwrap_or(0)) << 8;
-                let show = |value: u16| {
-                    if kind.starts_with('x') {
-                        format!(" {value:04x}")
-                    } else {
-                        format!(" {value:06o}")
-                    }
+                let show = |value: u16| match kind {
+                    "x2" | "x" => format!(" {value:04x}"),
+                    "d2" | "u2" => format!(" {value:>5}"),
+                    _ => format!(" {value:06o}"),
                 };
                 row.chunks(2).map(|pair| show(word(pair))).collect()
             }
             _ => row.iter().map(|&one| byte(one)).collect(),
         };
-        out.extend(format!("{}{text}\n", address(index * 16)).bytes());
-    }
+        format!("{}{text}\n", address(at))
+    });
     let end = address(data.len());
     if !end.is_empty() {
         out.extend(format!("{end}\n").bytes());

@@ -5,7 +5,13 @@ use std::sync::Arc;
 
 use super::super::options::Options;
 use super::{Kind, Made};
+use crate::runtime::files::Content;
+use crate::runtime::syscalls::Ctx;
 use crate::shell::regex::Regex;
+
+/// Directories within one another, and files, that `-r` looks into.
+const MAX_DEPTH: u32 = 64;
+const MAX_FILES: usize = 20_000;
 
 #[derive(Clone, Debug)]
 pub(super) struct Grep {
@@ -21,7 +27,7 @@ pub(super) struct Grep {
     pub(super) last_printed: u64,
 }
 
-pub(super) fn grep(name: &str, arguments: &[Arc<str>]) -> Made {
+pub(super) fn grep(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Made {
     let long = [
         ("ignore-case", 'i'),
         ("invert-match", 'v'),
@@ -39,11 +45,26 @@ pub(super) fn grep(name: &str, arguments: &[Arc<str>]) -> Made {
         ("word-regexp", 'w'),
         ("files-with-matches", 'l'),
         ("no-filename", 'h'),
+        ("with-filename", 'H'),
+        ("regexp", 'e'),
+        ("file", 'f'),
+        ("after-context", 'A'),
+        ("before-context", 'B'),
+        ("context", 'C'),
+        ("line-regexp", 'x'),
+        ("no-messages", 's'),
+        ("text", 'a'),
+        ("perl-regexp", 'P'),
+        ("files-without-match", 'L'),
     ];
     let mut options =
         Options::parse("ivcqEFGonrRue:f:m:wxlLhHsA:B:C:aP", &long, arguments).map_err(|message| (2, message))?;
     let mut patterns: Vec<String> = options.values('e').map(str::to_owned).collect();
-    if patterns.is_empty() {
+    for path in options.values('f') {
+        let text = ctx.slurp(path).map_err(|error| (2, format!("{path}: {error}")))?;
+        patterns.extend(String::from_utf8_lossy(&text).lines().map(str::to_owned));
+    }
+    if patterns.is_empty() && !options.has('f') {
         if options.operands.is_empty() {
             return Err((2, "usage: grep [OPTIONS] PATTERN [FILE]...".to_owned()));
         }
@@ -66,7 +87,20 @@ pub(super) fn grep(name: &str, arguments: &[Arc<str>]) -> Made {
         number('A').or(number('C')).unwrap_or(0),
     );
     let names = (options.operands.len() > 1 || options.has('H') || options.has('r')) && !options.has('h');
-    let files = options.operands.clone();
+    let mut files = options.operands.clone();
+    if options.has('r') || options.has('R') {
+        if files.is_empty() {
+            files.push(".".into());
+        }
+        let mut found = Vec::new();
+        for path in &files {
+            below(ctx, path, 0, &mut found);
+        }
+        files = found;
+        if files.is_empty() {
+            files.push("/dev/null".into());
+        }
+    }
     let grep = Grep {
         options,
         patterns: compiled,
@@ -80,6 +114,27 @@ pub(super) fn grep(name: &str, arguments: &[Arc<str>]) -> Made {
         last_printed: 0,
     };
     Ok((files, Kind::Grep(Box::new(grep))))
+}
+
+/// The files below a path.
+fn below(ctx: &mut Ctx<'_>, path: &str, depth: u32, found: &mut Vec<Arc<str>>) {
+    let directory = ctx.stat(path, depth == 0).is_ok_and(|node| node.is_directory());
+    if !directory {
+        found.push(path.into());
+        return;
+    }
+    if depth > MAX_DEPTH || found.len() > MAX_FILES {
+        ctx.complain(&format!("grep: {path}: more than {MAX_DEPTH} levels or {MAX_FILES} files"));
+        return;
+    }
+    for name in ctx.list(path).unwrap_or_default() {
+        let child = format!("{}/{name}", path.trim_end_matches('/'));
+        let followed = ctx.stat(&child, false);
+        // Links below are not followed, devices are no text.
+        if followed.is_ok_and(|node| node.is_directory() || matches!(node.content, Content::File { .. })) {
+            below(ctx, &child, depth + 1, found);
+        }
+    }
 }
 
 impl Grep {

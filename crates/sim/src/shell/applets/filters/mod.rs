@@ -2,6 +2,7 @@
 //! so that a pipe flows as it does in reality: `tail -f log | grep x` prints each line when it comes.
 
 mod columns;
+mod digest;
 mod encoding;
 mod ends;
 mod grep;
@@ -10,7 +11,7 @@ mod sorting;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::awk::Awk;
+use super::archive::{self, Archiver};
 use super::input::{Input, Line, Piece};
 use super::options::Options;
 use super::sed::Sed;
@@ -20,7 +21,7 @@ use crate::runtime::kernel::FileId;
 use crate::runtime::syscalls::{Ctx, Open, Step};
 
 use columns::{Cut, Tr, cut, tr};
-use encoding::{Dump, base64_decode, base64_encode, digest, dump};
+use encoding::{Dump, base64_decode, base64_encode, dump};
 use ends::{Tail, head, shown, tail};
 use grep::{Grep, grep};
 use sorting::{sort, uniq_key, uniq_line, wc, wc_line};
@@ -42,6 +43,11 @@ enum Kind {
         number: bool,
         count: u64,
         ends: bool,
+        /// Whether empty lines are not numbered.
+        filled: bool,
+        /// Whether tabs, and whether other control characters are made visible.
+        tabs: bool,
+        visible: bool,
     },
     Head {
         lines: Option<u64>,
@@ -56,10 +62,10 @@ enum Kind {
     Grep(Box<Grep>),
     Wc {
         options: Options,
-        counts: [u64; 4],
-        totals: [u64; 4],
+        counts: [u64; 5],
+        totals: [u64; 5],
         files: usize,
-        rows: Vec<([u64; 4], Arc<str>)>,
+        rows: Vec<([u64; 5], Arc<str>)>,
     },
     Sort {
         options: Options,
@@ -77,6 +83,7 @@ enum Kind {
     },
     Nl {
         count: u64,
+        all: bool,
     },
     Reverse {
         lines: Vec<Vec<u8>>,
@@ -87,7 +94,24 @@ enum Kind {
     },
     Digest {
         name: Arc<str>,
+        options: Options,
         data: Vec<u8>,
+    },
+    Archive {
+        archiver: Archiver,
+        data: Vec<u8>,
+    },
+    Expand {
+        stop: usize,
+        back: bool,
+        all: bool,
+    },
+    LineEnds {
+        dos: bool,
+    },
+    Shuffle {
+        lines: Vec<Vec<u8>>,
+        most: usize,
     },
     Base64 {
         decode: bool,
@@ -96,11 +120,13 @@ enum Kind {
     },
     Paste {
         serial: bool,
-        delimiter: char,
-        row: Vec<String>,
+        delimiters: Vec<char>,
+        /// Lines by file.
+        rows: Vec<Vec<String>>,
+        /// Among how many files the lines of standard input are dealt out.
+        dealt: usize,
     },
     Sed(Box<Sed>),
-    Awk(Box<Awk>),
     Dump {
         data: Vec<u8>,
         style: Dump,
@@ -114,7 +140,7 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
         "cat" => cat(arguments),
         "head" => head(arguments),
         "tail" => tail(arguments),
-        "grep" | "egrep" | "fgrep" => grep(name, arguments),
+        "grep" | "egrep" | "fgrep" => grep(name, arguments, ctx),
         "wc" => wc(arguments),
         "sort" => parsed("nrufk:t:o:csbdghiMVzm", arguments, |options| {
             Ok((
@@ -139,7 +165,8 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
         "tr" => tr(arguments),
         "tee" => tee(arguments, ctx),
         "nl" => parsed("b:w:s:", arguments, |options| {
-            Ok((options.operands, Kind::Nl { count: 0 }))
+            let all = options.value('b').is_some_and(|which| which.starts_with('a'));
+            Ok((options.operands, Kind::Nl { count: 0, all }))
         }),
         "tac" | "rev" => parsed("", arguments, |options| {
             Ok((
@@ -158,18 +185,56 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
                 .max(1);
             Ok((options.operands, Kind::Fold { width }))
         }),
-        "md5sum" | "sha1sum" | "sha256sum" | "sha512sum" | "cksum" | "crc32" => {
-            ctx.notice(&format!("not simulated: the digests of {name} are not the real ones"));
-            parsed("c", arguments, |options| {
-                Ok((
-                    options.operands,
-                    Kind::Digest {
-                        name: name.into(),
-                        data: Vec::new(),
-                    },
-                ))
+        "md5sum" | "sha1sum" | "sha256sum" | "sha512sum" | "cksum" | "crc32" => parsed("csbtw", arguments, |options| {
+            Ok((
+                options.operands.clone(),
+                Kind::Digest {
+                    name: name.into(),
+                    options,
+                    data: Vec::new(),
+                },
+            ))
+        }),
+        name if archive::is_archiver(name) => Archiver::new(name, arguments)
+            .map(|archiver| {
+                let files = if archiver.reads_input() {
+                    Vec::new()
+                } else {
+                    vec!["/dev/null".into()]
+                };
+                let data = Vec::new();
+                (files, Kind::Archive { archiver, data })
             })
-        }
+            .map_err(|message| (1, message)),
+        "expand" | "unexpand" => parsed("aft:", arguments, |options| {
+            Ok((
+                options.operands.clone(),
+                Kind::Expand {
+                    stop: options.value('t').and_then(|stop| stop.parse().ok()).unwrap_or(8).max(1),
+                    back: name == "unexpand",
+                    all: options.has('a') || options.has('t'),
+                },
+            ))
+        }),
+        "dos2unix" | "unix2dos" => parsed("ud", arguments, |options| {
+            let dos = name == "unix2dos" && !options.has('u') || options.has('d');
+            Ok((options.operands, Kind::LineEnds { dos }))
+        }),
+        "shuf" => parsed("ei:n:o:zr", arguments, |options| {
+            let most = options.value('n').and_then(|most| most.parse().ok()).unwrap_or(usize::MAX);
+            let mut lines: Vec<Vec<u8>> = Vec::new();
+            if options.has('e') {
+                lines = options.operands.iter().map(|word| word.as_bytes().to_vec()).collect();
+            }
+            if let Some((low, high)) = options.value('i').and_then(|range| range.split_once('-')) {
+                let bad = || (1, "invalid range".to_owned());
+                let (low, high): (u64, u64) = (low.parse().map_err(|_| bad())?, high.parse().map_err(|_| bad())?);
+                let high = high.min(low.saturating_add(1_000_000));
+                lines = (low..=high).map(|number| number.to_string().into_bytes()).collect();
+            }
+            let files = if lines.is_empty() { options.operands } else { vec!["/dev/null".into()] };
+            Ok((files, Kind::Shuffle { lines, most }))
+        }),
         "base64" => parsed("dw:", arguments, |options| {
             let wrap = options.value('w').and_then(|wrap| wrap.parse().ok()).unwrap_or(76);
             Ok((
@@ -182,27 +247,20 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
             ))
         }),
         "paste" => parsed("sd:", arguments, |options| {
-            let delimiter = options
-                .value('d')
-                .and_then(|value| {
-                    if value == "\\n" {
-                        Some('\n')
-                    } else {
-                        value.chars().next()
-                    }
-                })
-                .unwrap_or('\t');
+            let delimiters = columns::tr_set(options.value('d').unwrap_or("\t"));
+            let inputs = options.operands.iter().filter(|operand| &***operand == "-").count();
+            let dealt = if inputs == options.operands.len() { inputs } else { 1 };
             Ok((
                 options.operands.clone(),
                 Kind::Paste {
                     serial: options.has('s'),
-                    delimiter,
-                    row: Vec::new(),
+                    delimiters,
+                    rows: vec![Vec::new()],
+                    dealt: dealt.max(1),
                 },
             ))
         }),
         "sed" => Sed::new(arguments, ctx).map(|(files, sed)| (files, Kind::Sed(Box::new(sed)))),
-        "awk" | "gawk" | "mawk" => Awk::new(arguments, ctx).map(|(files, awk)| (files, Kind::Awk(Box::new(awk)))),
         "od" => parsed("A:t:cxbdvN:", arguments, |options| {
             Ok((
                 options.operands.clone(),
@@ -213,16 +271,22 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
                 },
             ))
         }),
-        "hexdump" | "xxd" | "hd" => parsed("Cpn:v", arguments, |options| {
-            Ok((
-                options.operands.clone(),
-                Kind::Dump {
-                    data: Vec::new(),
-                    style: Dump::Hex,
-                    options: options.clone(),
-                },
-            ))
-        }),
+        "hexdump" | "xxd" | "hd" => {
+            let mut arguments = arguments.to_vec();
+            if name == "hd" {
+                arguments.insert(0, "-C".into());
+            }
+            parsed("Cpn:vs:l:", &arguments, |options| {
+                Ok((
+                    options.operands.clone(),
+                    Kind::Dump {
+                        data: Vec::new(),
+                        style: if name == "xxd" { Dump::Xxd } else { Dump::Hexdump },
+                        options: options.clone(),
+                    },
+                ))
+            })
+        }
         "strings" => parsed("n:", arguments, |options| {
             Ok((
                 options.operands.clone(),
@@ -240,6 +304,9 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
                     number: false,
                     count: 0,
                     ends: false,
+                    filled: false,
+                    tabs: false,
+                    visible: false,
                 },
             ))
         }),
@@ -286,6 +353,9 @@ fn cat(arguments: &[Arc<str>]) -> Made {
                 number,
                 count: 0,
                 ends: options.has('E') || options.has('e') || options.has('A'),
+                filled: options.has('b'),
+                tabs: options.has('T') || options.has('t') || options.has('A'),
+                visible: ['v', 'e', 't', 'A'].iter().any(|letter| options.has(*letter)),
             },
         ))
     })
@@ -318,10 +388,13 @@ impl Filter {
             Kind::Cat {
                 number: false,
                 ends: false,
+                tabs: false,
+                visible: false,
                 ..
             } | Kind::Tr(_)
                 | Kind::Tee { .. }
                 | Kind::Digest { .. }
+                | Kind::Archive { .. }
                 | Kind::Base64 { .. }
                 | Kind::Dump { .. }
         ) || matches!(
@@ -346,18 +419,13 @@ impl Filter {
                             break;
                         }
                     }
+                    Piece::FileEnd(name) => self.file_end(&name),
                     Piece::Wait(wait) => return self.flush(ctx, Step::Wait(wait)),
                     Piece::End => break,
                 }
                 continue;
             }
             ctx.spend(1);
-            if let Kind::Awk(awk) = &mut self.kind
-                && awk.begin(ctx, &mut self.out)
-            {
-                self.input.stop(ctx);
-                break;
-            }
             match self.input.line(ctx) {
                 Line::Text(line, terminated) => {
                     if self.line(ctx, line, terminated) {
@@ -405,9 +473,12 @@ impl Filter {
     fn piece(&mut self, data: Vec<u8>, ctx: &mut Ctx<'_>) -> bool {
         match &mut self.kind {
             Kind::Tr(tr) => tr.text(&String::from_utf8_lossy(&data), &mut self.out),
-            Kind::Digest { data: all, .. } | Kind::Base64 { data: all, .. } | Kind::Dump { data: all, .. } => {
+            Kind::Digest { data: all, .. }
+            | Kind::Base64 { data: all, .. }
+            | Kind::Dump { data: all, .. }
+            | Kind::Archive { data: all, .. } => {
                 all.extend(data);
-                return all.len() > 16 << 20;
+                return all.len() as u64 > archive::MAX_BYTES;
             }
             Kind::Tee { files } => {
                 let user = ctx.proc().user;
@@ -451,12 +522,35 @@ impl Filter {
     fn line(&mut self, ctx: &mut Ctx<'_>, line: Vec<u8>, terminated: bool) -> bool {
         let out = &mut self.out;
         match &mut self.kind {
-            Kind::Cat { number, count, ends } => {
-                *count += 1;
-                if *number {
+            Kind::Cat {
+                number,
+                count,
+                ends,
+                filled,
+                tabs,
+                visible,
+            } => {
+                if *number && !(*filled && line.is_empty()) {
+                    *count += 1;
                     out.extend(format!("{count:>6}\t").bytes());
                 }
-                out.extend(line);
+                for byte in line {
+                    match byte {
+                        b'\t' if *tabs => out.extend(b"^I"),
+                        b'\t' => out.push(b'\t'),
+                        0..32 if *visible => out.extend([b'^', byte + 64]),
+                        127 if *visible => out.extend(b"^?"),
+                        128.. if *visible => {
+                            out.extend(b"M-");
+                            match byte & 127 {
+                                low @ 0..32 => out.extend([b'^', low + 64]),
+                                127 => out.extend(b"^?"),
+                                low => out.push(low),
+                            }
+                        }
+                        byte => out.push(byte),
+                    }
+                }
                 if *ends && terminated {
                     out.push(b'$');
                 }
@@ -497,8 +591,13 @@ impl Filter {
                 }
                 if *left == 0 && !*headers {
                     self.input.give_back(ctx);
-                    self.input.stop(ctx);
-                    return true;
+                    if !self.input.has_more() {
+                        self.input.stop(ctx);
+                        return true;
+                    }
+                    let name = self.input.name();
+                    self.input.close(ctx);
+                    self.file_end(&name);
                 }
             }
             Kind::Tail(tail) => tail.line(line, terminated, &self.input.name(), self.input.begun, out),
@@ -518,7 +617,9 @@ impl Filter {
                 counts[0] += u64::from(terminated);
                 counts[1] += text.split_ascii_whitespace().count() as u64;
                 counts[2] += line.len() as u64 + u64::from(terminated);
-                counts[3] += text.chars().count() as u64 + u64::from(terminated);
+                let width = text.chars().count() as u64;
+                counts[3] += width + u64::from(terminated);
+                counts[4] = counts[4].max(width);
             }
             Kind::Sort { lines, .. } | Kind::Reverse { lines, within: false } => lines.push(line),
             Kind::Reverse { within: true, .. } => {
@@ -543,8 +644,8 @@ impl Filter {
                     out.push(b'\n');
                 }
             }
-            Kind::Nl { count } => {
-                if line.is_empty() {
+            Kind::Nl { count, all } => {
+                if line.is_empty() && !*all {
                     out.extend(b"       \n");
                 } else {
                     *count += 1;
@@ -563,23 +664,33 @@ impl Filter {
                     out.push(b'\n');
                 }
             }
-            Kind::Paste { serial, row, .. } => {
+            Kind::Paste { rows, .. } => {
+                if let Some(rows) = rows.last_mut() {
+                    rows.push(String::from_utf8_lossy(&line).into_owned());
+                }
+            }
+            Kind::Expand { stop, back, all } => {
                 let text = String::from_utf8_lossy(&line).into_owned();
-                if *serial {
-                    row.push(text);
+                let text = if *back {
+                    columns::unexpand(&text, *stop, *all)
                 } else {
-                    out.extend(text.bytes());
+                    columns::expand(&text, *stop)
+                };
+                out.extend(text.bytes());
+                if terminated {
                     out.push(b'\n');
                 }
             }
-            Kind::Sed(sed) => {
-                if sed.line(ctx, &String::from_utf8_lossy(&line), terminated, out) {
-                    self.input.stop(ctx);
-                    return true;
+            Kind::LineEnds { dos } => {
+                let text = line.strip_suffix(b"\r").unwrap_or(&line);
+                out.extend_from_slice(text);
+                if terminated {
+                    out.extend_from_slice(if *dos { b"\r\n" } else { b"\n" });
                 }
             }
-            Kind::Awk(awk) => {
-                if awk.line(ctx, &String::from_utf8_lossy(&line), &self.input.name(), out) {
+            Kind::Shuffle { lines, .. } => lines.push(line),
+            Kind::Sed(sed) => {
+                if sed.line(ctx, &String::from_utf8_lossy(&line), terminated, out) {
                     self.input.stop(ctx);
                     return true;
                 }
@@ -596,25 +707,54 @@ impl Filter {
             Kind::Wc {
                 counts, totals, rows, ..
             } => {
+                let longest = totals[4].max(counts[4]);
                 for (total, count) in totals.iter_mut().zip(counts.iter()) {
                     *total += count;
                 }
+                totals[4] = longest;
                 rows.push((std::mem::take(counts), Arc::clone(name)));
             }
-            Kind::Head { lines, left, first, .. } => {
-                *left = lines.unwrap_or(0);
+            Kind::Digest { name: own, options, data } if !options.has('c') => {
+                out.extend(digest::line(own, name, data).bytes());
+                data.clear();
+            }
+            Kind::Head {
+                lines,
+                bytes,
+                left,
+                first,
+                ..
+            } => {
+                *left = bytes.or(*lines).unwrap_or(0);
                 *first = true;
             }
             Kind::Tail(tail) => tail.file_end(name, self.input.begun, out),
-            Kind::Awk(awk) => awk.file_end(),
             Kind::Paste {
-                serial: true,
-                delimiter,
-                row,
+                serial,
+                delimiters,
+                rows,
+                dealt,
             } => {
-                out.extend(row.join(&delimiter.to_string()).bytes());
-                out.push(b'\n');
-                row.clear();
+                if *serial {
+                    let lines = rows.pop().unwrap_or_default();
+                    let mut text = String::new();
+                    for (index, line) in lines.iter().enumerate() {
+                        if index > 0 {
+                            text.extend(delimiters.get((index - 1) % delimiters.len().max(1)));
+                        }
+                        text.push_str(line);
+                    }
+                    out.extend(text.bytes());
+                    out.push(b'\n');
+                } else if *dealt > 1 && rows.len() == 1 {
+                    let lines = rows.pop().unwrap_or_default();
+                    *rows = vec![Vec::new(); *dealt];
+                    for (index, line) in lines.into_iter().enumerate() {
+                        rows[index % *dealt].push(line);
+                    }
+                    return;
+                }
+                rows.push(Vec::new());
             }
             _ => {}
         }
@@ -664,19 +804,34 @@ impl Filter {
                     uniq_line(options, &last, *count, out);
                 }
             }
-            Kind::Digest { name, data } => {
-                let digest = digest(name, data);
-                out.extend(format!("{digest}  -\n").bytes());
+            Kind::Archive { archiver, data } => match archiver.run(ctx, data) {
+                Ok((code, bytes)) => {
+                    self.code = code;
+                    out.extend(bytes);
+                }
+                Err(message) => {
+                    let name = ctx.proc().argv.first().cloned().unwrap_or_default();
+                    ctx.complain(&format!("{}: {message}", name.rsplit('/').next().unwrap_or_default()));
+                    self.code = 1;
+                }
+            },
+            Kind::Digest { name, options, data } if options.has('c') => {
+                self.code = digest::check(ctx, name, options, data, out);
             }
+            Kind::Shuffle { lines, most } => {
+                for index in (1..lines.len()).rev() {
+                    let other = ctx.host.random(index as u64 + 1) as usize;
+                    lines.swap(index, other);
+                }
+                for line in lines.iter().take(*most) {
+                    out.extend_from_slice(line);
+                    out.push(b'\n');
+                }
+            }
+            Kind::Paste { rows, delimiters, .. } => columns::paste(rows, delimiters, out),
             Kind::Base64 { decode, wrap, data } => {
                 if *decode {
-                    match base64_decode(data) {
-                        Some(bytes) => out.extend(bytes),
-                        None => {
-                            ctx.complain("base64: invalid input");
-                            self.code = 1;
-                        }
-                    }
+                    out.extend(base64_decode(data));
                 } else {
                     let text = base64_encode(data);
                     if *wrap == 0 {
@@ -697,7 +852,6 @@ impl Filter {
                 }
             }
             Kind::Sed(sed) => self.code = sed.end(ctx, out),
-            Kind::Awk(awk) => self.code = awk.end(ctx, out),
             _ => {}
         }
     }

@@ -13,8 +13,8 @@ pub(super) fn wc(arguments: &[Arc<str>]) -> Made {
             files.clone(),
             Kind::Wc {
                 options,
-                counts: [0; 4],
-                totals: [0; 4],
+                counts: [0; 5],
+                totals: [0; 5],
                 files: files.len(),
                 rows: Vec::new(),
             },
@@ -22,14 +22,15 @@ pub(super) fn wc(arguments: &[Arc<str>]) -> Made {
     })
 }
 
-pub(super) fn wc_line(options: &Options, counts: &[u64; 4], name: Option<&str>, wide: bool, out: &mut Vec<u8>) {
-    let all = !['l', 'w', 'c', 'm'].iter().any(|letter| options.has(*letter));
+pub(super) fn wc_line(options: &Options, counts: &[u64; 5], name: Option<&str>, wide: bool, out: &mut Vec<u8>) {
+    let all = !['l', 'w', 'c', 'm', 'L'].iter().any(|letter| options.has(*letter));
     let mut shown = Vec::new();
     for (letter, count, default) in [
         ('l', counts[0], true),
         ('w', counts[1], true),
         ('m', counts[3], false),
         ('c', counts[2], true),
+        ('L', counts[4], false),
     ] {
         if options.has(letter) || all && default {
             shown.push(count);
@@ -146,7 +147,8 @@ pub(super) fn sort(ctx: &mut Ctx<'_>, options: &Options, lines: Vec<Vec<u8>>, ou
     if options.has('u') {
         lines.dedup_by(|left, right| compare(left, right).is_eq());
     }
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let end = if options.has('z') { '\0' } else { '\n' };
+    let text: String = lines.iter().map(|line| format!("{line}{end}")).collect();
     match options.value('o') {
         Some(path) => match ctx.open(path, Open::WRITE) {
             Ok(file) => {

@@ -1,140 +1,12 @@
-//! `awk`: from the text of a program to its tree.
+//! `awk`: from tokens to the tree.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A program.
-#[derive(Debug, Default)]
-pub(super) struct Program {
-    pub rules: Vec<Rule>,
-    pub functions: BTreeMap<String, Function>,
-}
-
-#[derive(Debug)]
-pub(super) struct Rule {
-    pub pattern: Pattern,
-    pub action: Option<Vec<Statement>>,
-}
-
-#[derive(Debug)]
-pub(super) enum Pattern {
-    Begin,
-    End,
-    Always,
-    If(Expr),
-    Range(Expr, Expr),
-}
-
-#[derive(Debug)]
-pub(super) struct Function {
-    pub parameters: Vec<Arc<str>>,
-    pub body: Vec<Statement>,
-}
-
-#[derive(Debug)]
-pub(super) enum Statement {
-    Expr(Expr),
-    Print {
-        items: Vec<Expr>,
-        to: Option<(bool, Expr)>,
-        formatted: bool,
-    },
-    If(Expr, Vec<Statement>, Vec<Statement>),
-    While {
-        condition: Expr,
-        body: Vec<Statement>,
-        first_body: bool,
-    },
-    For {
-        start: Vec<Statement>,
-        condition: Option<Expr>,
-        step: Vec<Statement>,
-        body: Vec<Statement>,
-    },
-    ForIn {
-        name: Arc<str>,
-        array: Arc<str>,
-        body: Vec<Statement>,
-    },
-    Block(Vec<Statement>),
-    Next,
-    Break,
-    Continue,
-    Exit(Option<Expr>),
-    Return(Option<Expr>),
-    Delete(Arc<str>, Option<Vec<Expr>>),
-}
-
-#[derive(Debug)]
-pub(super) enum Expr {
-    Number(f64),
-    Text(Arc<str>),
-    Regex(Arc<str>),
-    Variable(Arc<str>),
-    Field(Box<Expr>),
-    Index(Arc<str>, Vec<Expr>),
-    In(Vec<Expr>, Arc<str>),
-    Assign(Box<Expr>, Assign, Box<Expr>),
-    Step { target: Box<Expr>, by: f64, before: bool },
-    Not(Box<Expr>),
-    Negate(Box<Expr>),
-    Plus(Box<Expr>),
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
-    If(Box<Expr>, Box<Expr>, Box<Expr>),
-    Match(Box<Expr>, Box<Expr>, bool),
-    Binary(Binary, Box<Expr>, Box<Expr>),
-    Concat(Box<Expr>, Box<Expr>),
-    Call(String, Vec<Expr>),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Assign {
-    Set,
-    With(Binary),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Binary {
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Remainder,
-    Power,
-    Less,
-    LessEqual,
-    Equal,
-    NotEqual,
-    Greater,
-    GreaterEqual,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Token {
-    Number(f64),
-    Text(String),
-    Regex(String),
-    Name(String),
-    /// A name directly before `(`.
-    Call(String),
-    Op(&'static str),
-    Newline,
-    End,
-}
+use super::lexer::{KEYWORDS, Token, tokens};
+use super::tree::{Assign, Binary, Expr, Function, Output, Pattern, Program, Rule, Source, Statement};
 
 /// How deep expressions and blocks may nest.
 const MAX_DEPTH: u32 = 80;
-
-const OPERATORS: &[&str] = &[
-    "**=", "&&", "||", "==", "!=", "<=", ">=", "++", "--", "+=", "-=", "*=", "/=", "%=", "^=", "**", ">>", "!~", "{",
-    "}", "(", ")", "[", "]", ";", ",", "+", "-", "*", "/", "%", "^", "!", "<", ">", "|", "?", ":", "~", "$", "=",
-];
-
-const KEYWORDS: &[&str] = &[
-    "BEGIN", "END", "function", "func", "if", "else", "while", "for", "do", "break", "continue", "next", "exit",
-    "return", "delete", "in", "print", "printf", "getline", "nextfile",
-];
 
 /// Reads a program.
 pub(super) fn parse(text: &str) -> Result<Program, String> {
@@ -144,160 +16,9 @@ pub(super) fn parse(text: &str) -> Result<Program, String> {
         depth: 0,
         no_in: false,
         no_greater: false,
+        waits: false,
     };
     parser.program()
-}
-
-/// A text with C's escapes replaced.
-pub(super) fn unescape(text: &str) -> String {
-    let mut result = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            result.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some('n') => result.push('\n'),
-            Some('t') => result.push('\t'),
-            Some('r') => result.push('\r'),
-            Some('\\') => result.push('\\'),
-            Some('"') => result.push('"'),
-            Some('/') => result.push('/'),
-            Some('a') => result.push('\x07'),
-            Some(digit @ '0'..='7') => {
-                let mut value = digit as u32 - '0' as u32;
-                let mut rest = chars.clone();
-                for _ in 0..2 {
-                    if let Some(digit) = rest.next().and_then(|c| c.to_digit(8)) {
-                        value = value * 8 + digit;
-                        chars.next();
-                    } else {
-                        break;
-                    }
-                }
-                result.extend(char::from_u32(value));
-            }
-            Some(other) => {
-                result.push('\\');
-                result.push(other);
-            }
-            None => result.push('\\'),
-        }
-    }
-    result
-}
-
-fn tokens(text: &str) -> Result<Vec<Token>, String> {
-    let chars: Vec<char> = text.chars().collect();
-    let mut tokens: Vec<Token> = Vec::new();
-    let mut at = 0;
-    while let Some(&c) = chars.get(at) {
-        match c {
-            '\n' => {
-                tokens.push(Token::Newline);
-                at += 1;
-            }
-            '\\' if chars.get(at + 1) == Some(&'\n') => at += 2,
-            c if c.is_whitespace() => at += 1,
-            '#' => {
-                while chars.get(at).is_some_and(|c| *c != '\n') {
-                    at += 1;
-                }
-            }
-            '"' => {
-                let start = at + 1;
-                at = start;
-                while chars.get(at).is_some_and(|c| *c != '"') {
-                    at += if chars[at] == '\\' { 2 } else { 1 };
-                }
-                if at >= chars.len() {
-                    return Err("unterminated string".to_owned());
-                }
-                let raw: String = chars[start..at].iter().collect();
-                tokens.push(Token::Text(unescape(&raw)));
-                at += 1;
-            }
-            '/' if regex_may_start(&tokens) => {
-                let mut regex = String::new();
-                let mut in_set = false;
-                at += 1;
-                loop {
-                    match chars.get(at) {
-                        None | Some('\n') => return Err("unterminated regular expression".to_owned()),
-                        Some('/') if !in_set => break,
-                        Some('\\') if chars.get(at + 1) == Some(&'/') => {
-                            regex.push('/');
-                            at += 2;
-                            continue;
-                        }
-                        Some('\\') => {
-                            regex.push('\\');
-                            regex.extend(chars.get(at + 1));
-                            at += 2;
-                            continue;
-                        }
-                        Some(&c) => {
-                            in_set = c == '[' || in_set && c != ']';
-                            regex.push(c);
-                        }
-                    }
-                    at += 1;
-                }
-                at += 1;
-                tokens.push(Token::Regex(regex));
-            }
-            c if c.is_ascii_digit() || c == '.' && chars.get(at + 1).is_some_and(char::is_ascii_digit) => {
-                let start = at;
-                while chars.get(at).is_some_and(|c| c.is_ascii_digit() || *c == '.') {
-                    at += 1;
-                }
-                let exponent = matches!(chars.get(at), Some('e' | 'E'))
-                    && (chars.get(at + 1).is_some_and(char::is_ascii_digit)
-                        || matches!(chars.get(at + 1), Some('+' | '-'))
-                            && chars.get(at + 2).is_some_and(char::is_ascii_digit));
-                if exponent {
-                    at += 2;
-                    while chars.get(at).is_some_and(char::is_ascii_digit) {
-                        at += 1;
-                    }
-                }
-                let text: String = chars[start..at].iter().collect();
-                tokens.push(Token::Number(text.parse().map_err(|_| format!("bad number '{text}'"))?));
-            }
-            c if c.is_ascii_alphabetic() || c == '_' => {
-                let start = at;
-                while chars.get(at).is_some_and(|c| c.is_ascii_alphanumeric() || *c == '_') {
-                    at += 1;
-                }
-                let name: String = chars[start..at].iter().collect();
-                let call = chars.get(at) == Some(&'(') && !KEYWORDS.contains(&name.as_str());
-                tokens.push(if call { Token::Call(name) } else { Token::Name(name) });
-            }
-            _ => {
-                let found = OPERATORS
-                    .iter()
-                    .find(|operator| chars[at..].starts_with(&operator.chars().collect::<Vec<_>>()));
-                let Some(operator) = found else {
-                    return Err(format!("unexpected character '{c}'"));
-                };
-                tokens.push(Token::Op(operator));
-                at += operator.len();
-            }
-        }
-    }
-    tokens.push(Token::End);
-    Ok(tokens)
-}
-
-/// Whether a slash after these tokens begins a regular expression and does not divide.
-fn regex_may_start(tokens: &[Token]) -> bool {
-    match tokens.last() {
-        None | Some(Token::Newline) => true,
-        Some(Token::Op(operator)) => !matches!(*operator, ")" | "]" | "$" | "++" | "--"),
-        Some(Token::Name(name)) => KEYWORDS.contains(&name.as_str()),
-        _ => false,
-    }
 }
 
 struct Parser {
@@ -307,6 +28,7 @@ struct Parser {
     /// In `for (… in …)` heads and `print … > file`, where these operators mean something else.
     no_in: bool,
     no_greater: bool,
+    waits: bool,
 }
 
 type Parsed<T> = Result<T, String>;
@@ -377,6 +99,7 @@ impl Parser {
         loop {
             self.newlines();
             if matches!(self.peek(), Token::End) {
+                program.waits = self.waits;
                 return Ok(program);
             }
             if self.take_name("function") || self.take_name("func") {
@@ -545,8 +268,11 @@ impl Parser {
     }
 
     fn simple(&mut self) -> Parsed<Statement> {
-        if self.take_name("next") || self.take_name("nextfile") {
+        if self.take_name("next") {
             return Ok(Statement::Next);
+        }
+        if self.take_name("nextfile") {
+            return Ok(Statement::NextFile);
         }
         if self.take_name("break") {
             return Ok(Statement::Break);
@@ -586,14 +312,12 @@ impl Parser {
             self.no_greater = outer;
             let items = items?;
             let mut to = None;
-            for (operator, append) in [(">>", true), (">", false)] {
+            for (operator, output) in [(">>", Output::Append), (">", Output::Write), ("|", Output::Command)] {
                 if self.take(operator) {
-                    to = Some((append, self.concat_free()?));
+                    self.waits |= output == Output::Command;
+                    to = Some((output, self.target()?));
                     break;
                 }
-            }
-            if self.is("|") {
-                return Err("not simulated: print into a command".to_owned());
             }
             return Ok(Statement::Print { items, to, formatted });
         }
@@ -722,7 +446,12 @@ impl Parser {
     }
 
     fn comparison(&mut self) -> Parsed<Expr> {
-        let left = self.concat()?;
+        let mut left = self.concat()?;
+        while self.is("|") && matches!(self.tokens.get(self.at + 1), Some(Token::Name(name)) if name == "getline") {
+            self.at += 2;
+            let target = self.getline_target()?;
+            left = Expr::Getline(Source::Command(Box::new(left)), target);
+        }
         let operators = [
             ("<=", Binary::LessEqual),
             ("<", Binary::Less),
@@ -740,8 +469,31 @@ impl Parser {
         Ok(left)
     }
 
-    fn concat_free(&mut self) -> Parsed<Expr> {
-        self.sum()
+    /// What `print` goes to: comparisons mean something else here.
+    fn target(&mut self) -> Parsed<Expr> {
+        let target = self.concat()?;
+        if !self.take("?") {
+            return Ok(target);
+        }
+        let yes = self.expr()?;
+        self.need(":")?;
+        let no = self.expr()?;
+        Ok(Expr::If(Box::new(target), Box::new(yes), Box::new(no)))
+    }
+
+    /// What `getline` sets, when something is named.
+    fn getline_target(&mut self) -> Parsed<Option<Box<Expr>>> {
+        self.waits = true;
+        let named = match self.peek() {
+            Token::Name(name) => !KEYWORDS.contains(&name.as_str()),
+            Token::Op(operator) => *operator == "$",
+            _ => false,
+        };
+        Ok(if named {
+            Some(Box::new(self.nested(Self::primary)?))
+        } else {
+            None
+        })
     }
 
     fn concat(&mut self) -> Parsed<Expr> {
@@ -749,7 +501,7 @@ impl Parser {
         loop {
             let starts = match self.peek() {
                 Token::Number(_) | Token::Text(_) | Token::Call(_) | Token::Regex(_) => true,
-                Token::Name(name) => !KEYWORDS.contains(&name.as_str()),
+                Token::Name(name) => name == "getline" || !KEYWORDS.contains(&name.as_str()),
                 Token::Op(operator) => matches!(*operator, "$" | "!" | "(" | "-" | "+" | "++" | "--"),
                 _ => false,
             };
@@ -878,10 +630,18 @@ impl Parser {
                 );
                 let arguments = self.list(")")?;
                 (self.no_in, self.no_greater) = outer;
+                self.waits |= matches!(name.as_str(), "system" | "close" | "fflush");
                 Ok(Expr::Call(name, arguments))
             }
             Token::Name(name) if name == "length" => Ok(Expr::Call(name, Vec::new())),
-            Token::Name(name) if name == "getline" => Err("not simulated: getline".to_owned()),
+            Token::Name(name) if name == "getline" => {
+                let target = self.getline_target()?;
+                if !self.take("<") {
+                    return Ok(Expr::Getline(Source::Main, target));
+                }
+                let file = self.nested(Self::primary)?;
+                Ok(Expr::Getline(Source::File(Box::new(file)), target))
+            }
             Token::Name(name) if KEYWORDS.contains(&name.as_str()) => Err(format!("unexpected '{name}'")),
             Token::Name(name) => {
                 if self.take("[") {
