@@ -1,11 +1,12 @@
-//! `peapod sh`: a script in a container of its own, in virtual time. Output and exit code are the script's.
+//! `peapod sh`: a script in a container of its own, in virtual time. Output and exit code are the script's, and so is
+//! standard input.
 
-use std::io::Write;
+use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use clap::Args;
 use peapod_sim::runtime::catalogue::{Catalogue, Lookup, Reference};
-use peapod_sim::runtime::process::Spec;
+use peapod_sim::runtime::process::{Spec, Stdin};
 use peapod_sim::runtime::solo::Solo;
 use peapod_sim::time::{SimDuration, SimTime};
 
@@ -13,7 +14,7 @@ use peapod_sim::time::{SimDuration, SimTime};
 #[derive(Debug, Args)]
 pub struct Sh {
     /// The script.
-    #[arg(short = 'c', value_name = "SCRIPT", required_unless_present = "file")]
+    #[arg(short = 'c', value_name = "SCRIPT")]
     command: Option<String>,
     /// The image in whose files it runs.
     #[arg(long, default_value = "busybox")]
@@ -27,7 +28,7 @@ pub struct Sh {
     /// Says on standard error how much virtual time it took.
     #[arg(long)]
     time: bool,
-    /// Without -c: a file with the script.
+    /// Without -c: a file with the script. Without either, the script comes on standard input.
     #[arg(value_name = "FILE", conflicts_with = "command")]
     file: Option<String>,
     /// `$0` and the parameters with -c, the parameters with a file.
@@ -63,8 +64,18 @@ fn script(arguments: &Sh) -> Result<u8, String> {
             solo.root.write("/tmp/script.sh", &text, 0o755);
             argv.push("/tmp/script.sh".to_owned());
         }
-        (None, None) => return Err("a script is needed: -c SCRIPT or FILE".to_owned()),
+        (None, None) if std::io::stdin().is_terminal() => {
+            return Err("a script is needed: -c SCRIPT, FILE, or standard input".to_owned());
+        }
+        (None, None) => {}
     }
+    // A terminal is not read: nobody is asked to type into virtual time.
+    let stdin = if std::io::stdin().is_terminal() {
+        Stdin::Null
+    } else {
+        solo.input = Some(|buffer| std::io::stdin().read(buffer).unwrap_or(0));
+        Stdin::Host
+    };
     argv.extend(arguments.arguments.iter().cloned());
     let spec = Spec {
         argv,
@@ -72,6 +83,7 @@ fn script(arguments: &Sh) -> Result<u8, String> {
         working_dir: image.working_dir.clone(),
         user: image.user_id().unwrap_or(0),
         hostname: "peapod".to_owned(),
+        stdin,
         assume_programs: assumed,
         ..Spec::default()
     };

@@ -2,6 +2,7 @@
 //! the simulator, and must write the same to standard output and end with the same code.
 //!
 //! A case begins with `=== name`; `only busybox` or `only dash` after it leaves the other shell out where the two differ.
+//! A file that begins with `programs: busybox` is run with busybox's programs on the path instead of the machine's.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,9 +15,13 @@ use peapod_sim::runtime::process::Spec;
 use peapod_sim::runtime::solo::Solo;
 use peapod_sim::time::{SimDuration, SimTime};
 
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 struct Case {
     name: String,
     only: Option<String>,
+    /// Whether the programs beside the shell are busybox's.
+    applets: bool,
     script: String,
 }
 
@@ -32,6 +37,7 @@ fn cases() -> Vec<Case> {
     for file in files {
         let stem = file.file_stem().expect("a name").to_string_lossy().into_owned();
         let text = std::fs::read_to_string(&file).expect("a text file");
+        let applets = text.starts_with("programs: busybox\n");
         let mut case: Option<Case> = None;
         for line in text.lines() {
             if let Some(name) = line.strip_prefix("=== ") {
@@ -42,6 +48,7 @@ fn cases() -> Vec<Case> {
                 case = Some(Case {
                     name: format!("{stem}: {name}"),
                     only: only.map(str::to_owned),
+                    applets,
                     script: String::new(),
                 });
             } else if let Some(case) = &mut case {
@@ -56,8 +63,21 @@ fn cases() -> Vec<Case> {
     cases
 }
 
+/// A directory with a link to busybox for each of its programs.
+fn busybox_programs() -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("peapod-shell-{}-programs", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let done = Command::new("busybox")
+        .args(["--install", "-s"])
+        .arg(&directory)
+        .output()
+        .expect("busybox starts");
+    assert!(done.status.success(), "busybox --install: {done:?}");
+    directory
+}
+
 /// Standard output and exit code of a real shell. Seconds pass for real here, so a case takes few of them.
-fn real(shell: &str, script: &str, number: usize) -> (String, i32) {
+fn real(shell: &str, script: &str, number: usize, path: &str) -> (String, i32) {
     let directory = std::env::temp_dir().join(format!("peapod-shell-{}-{shell}-{number}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("a directory");
     let output = Command::new(shell)
@@ -65,7 +85,7 @@ fn real(shell: &str, script: &str, number: usize) -> (String, i32) {
         .args(["-c", script])
         .current_dir(&directory)
         .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("PATH", path)
         .env("HOME", "/root")
         .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
@@ -120,6 +140,8 @@ fn scripts_do_what_dash_and_busybox_do() {
     );
     let cases = cases();
     assert!(cases.len() >= 300, "{} cases", cases.len());
+    let programs = busybox_programs();
+    let own_programs = programs.to_string_lossy().into_owned();
     let next = AtomicUsize::new(0);
     let failures: Mutex<Vec<String>> = Mutex::default();
     std::thread::scope(|scope| {
@@ -133,7 +155,8 @@ fn scripts_do_what_dash_and_busybox_do() {
                         .iter()
                         .filter(|shell| case.only.as_deref().is_none_or(|only| only == **shell))
                     {
-                        let theirs = real(shell, &case.script, number);
+                        let path = if case.applets { &own_programs } else { SYSTEM_PATH };
+                        let theirs = real(shell, &case.script, number, path);
                         if own != theirs {
                             let text = format!(
                                 "{} ({shell})\n  script: {}\n  theirs: {theirs:?}\n  ours:   {own:?}",
@@ -146,6 +169,7 @@ fn scripts_do_what_dash_and_busybox_do() {
             });
         }
     });
+    let _ = std::fs::remove_dir_all(&programs);
     let mut failures = failures.into_inner().expect("unpoisoned");
     failures.sort();
     assert!(

@@ -12,7 +12,7 @@ use crate::objects::{Key, Kind, Object};
 use crate::resources::{milli_value, value};
 use crate::runtime::catalogue::Repository;
 use crate::runtime::host::Mount;
-use crate::runtime::process::Spec;
+use crate::runtime::process::{Spec, Stdin};
 use crate::world::World;
 
 /// How the runtime is to start a container.
@@ -69,6 +69,16 @@ pub(super) fn container_spec(
         working_dir,
         user,
         groups,
+        read_only_root: container
+            .security_context
+            .as_ref()
+            .and_then(|own| own.read_only_root_filesystem)
+            == Some(true),
+        stdin: if container.stdin == Some(true) {
+            Stdin::Silent
+        } else {
+            Stdin::Null
+        },
         hostname,
         memory_limit: limit.and_then(|limit| u64::try_from(value(limit)).ok()),
         oom_kills_group: w.oom_kills_group,

@@ -30,6 +30,12 @@ pub trait Host {
         false
     }
 
+    /// Bytes that came on the main process's standard input, at most so many; none at its end.
+    fn read_input(&mut self, limit: usize) -> Vec<u8> {
+        let _ = limit;
+        Vec::new()
+    }
+
     /// The container's own root file system.
     fn root(&mut self) -> &mut Tree;
 

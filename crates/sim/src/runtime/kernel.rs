@@ -137,6 +137,10 @@ pub(crate) enum FileKind {
     Capture { exec: ExecId, stderr: bool },
     PipeRead(u32),
     PipeWrite(u32),
+    /// What the host gives to standard input.
+    Input,
+    /// A standard input on which nothing ever comes.
+    Silence,
     /// Both ends of a named pipe.
     PipeBoth(u32),
     Node(Place),
@@ -250,6 +254,7 @@ impl Kernel {
             mounts: &self.spec.mounts,
             user,
             groups: &self.spec.groups,
+            read_only_root: self.spec.read_only_root,
         }
     }
 
@@ -387,6 +392,7 @@ impl Kernel {
                 .pipes
                 .get(pipe)
                 .is_none_or(|pipe| !pipe.data.is_empty() || pipe.has_ended()),
+            Some(FileKind::Silence) => false,
             _ => true,
         }
     }
@@ -412,7 +418,11 @@ impl Kernel {
         }
         match open.kind.clone() {
             FileKind::Device(Device::Full) => Err(Errno::NoSpace),
-            FileKind::Device(_) | FileKind::PipeRead(_) | FileKind::Text(_) => Ok(bytes.len()),
+            FileKind::Device(_)
+            | FileKind::PipeRead(_)
+            | FileKind::Text(_)
+            | FileKind::Input
+            | FileKind::Silence => Ok(bytes.len()),
             FileKind::Log { stderr } => {
                 self.write_log(stderr, bytes, host);
                 Ok(bytes.len())

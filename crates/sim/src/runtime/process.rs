@@ -70,6 +70,10 @@ pub struct Spec {
     pub user: u32,
     /// Numeric groups, the primary one first.
     pub groups: Vec<u32>,
+    /// Whether nothing of the root file system may be changed.
+    pub read_only_root: bool,
+    /// What the main process reads from its standard input.
+    pub stdin: Stdin,
     /// Host name.
     pub hostname: String,
     /// Memory limit in bytes.
@@ -82,6 +86,18 @@ pub struct Spec {
     pub first_pid: Option<u32>,
     /// Whether the image is unknown, so that a command which its file tree lacks is assumed to run until it is stopped.
     pub assume_programs: bool,
+}
+
+/// Where the main process's standard input comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stdin {
+    /// Nothing: it is at its end at once.
+    #[default]
+    Null,
+    /// Somebody may type, but nobody does (`stdin: true`): it never ends.
+    Silent,
+    /// The host gives it ([`Host::read_input`]).
+    Host,
 }
 
 /// Why the main process or an exec could not be started.
@@ -165,6 +181,7 @@ pub struct Processes {
     resume_at: Option<SimTime>,
     said_coarse: bool,
     killed: bool,
+    steps: u64,
 }
 
 impl Processes {
@@ -208,6 +225,7 @@ impl Processes {
             resume_at: None,
             said_coarse: false,
             killed: false,
+            steps: 0,
         };
         let stdout = FileKind::Log { stderr: false };
         let stderr = FileKind::Log { stderr: true };
@@ -226,8 +244,13 @@ impl Processes {
         let kernel = &mut self.kernel;
         let spec = Arc::clone(&kernel.spec);
         let [stdout, stderr] = output;
+        let stdin = match (exec, spec.stdin) {
+            (None, Stdin::Host) => FileKind::Input,
+            (None, Stdin::Silent) => FileKind::Silence,
+            _ => FileKind::Device(Device::Null),
+        };
         let files = [
-            (0, kernel.open(FileKind::Device(Device::Null), true, true)),
+            (0, kernel.open(stdin, true, true)),
             (1, kernel.open(stdout, false, true)),
             (2, kernel.open(stderr, false, true)),
         ];
@@ -377,6 +400,7 @@ impl Processes {
                     let turn = TURN.min(*left);
                     let used = self.turn(pid, turn, host);
                     *left = left.saturating_sub(used.max(1));
+                    self.steps += u64::from(used.max(1));
                 }
                 if self.kernel.exit.is_some() {
                     return false;
@@ -553,6 +577,11 @@ impl Processes {
     /// The answer to a request that a process has sent with [`Host::send`]; call [`Processes::run`] next.
     pub fn answer(&mut self, id: RequestId, response: Result<Response, NetError>) {
         self.kernel.answers.insert(id, response);
+    }
+
+    /// Steps that were taken so far: what simulating the container cost.
+    pub fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// Memory in use, in bytes.

@@ -19,6 +19,8 @@ pub struct Solo {
     pub output: Vec<(bool, Vec<u8>)>,
     /// What is not simulated.
     pub notices: Vec<String>,
+    /// Gives bytes of standard input into the buffer, and how many; nothing at the end.
+    pub input: Option<fn(&mut [u8]) -> usize>,
     rng: Rng,
     sent: Vec<(RequestId, u16, Request)>,
 }
@@ -31,6 +33,7 @@ impl Solo {
             root,
             output: Vec::new(),
             notices: Vec::new(),
+            input: None,
             rng: Rng::new(seed),
             sent: Vec::new(),
         }
@@ -111,6 +114,13 @@ impl Host for Solo {
     fn write_output(&mut self, stderr: bool, bytes: &[u8]) -> bool {
         self.output.push((stderr, bytes.to_vec()));
         true
+    }
+
+    fn read_input(&mut self, limit: usize) -> Vec<u8> {
+        let mut buffer = vec![0; limit];
+        let count = self.input.map_or(0, |input| input(&mut buffer));
+        buffer.truncate(count);
+        buffer
     }
 
     fn root(&mut self) -> &mut Tree {

@@ -362,6 +362,8 @@ impl Ctx<'_> {
             | FileKind::Log { .. }
             | FileKind::Capture { .. }
             | FileKind::PipeWrite(_) => Vec::new(),
+            FileKind::Input => self.host.read_input(limit.min(65_536)),
+            FileKind::Silence => return Ok(Read::Wait(Wait::Read(file, None))),
             FileKind::Device(Device::Random) => (0..limit.min(4096)).map(|_| self.host.random(256) as u8).collect(),
             FileKind::Device(_) => vec![0; limit.min(65_536)],
             FileKind::PipeRead(pipe) | FileKind::PipeBoth(pipe) => {

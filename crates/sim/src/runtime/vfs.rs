@@ -34,6 +34,7 @@ pub(crate) struct Vfs<'a> {
     pub mounts: &'a [Mount],
     pub user: u32,
     pub groups: &'a [u32],
+    pub read_only_root: bool,
 }
 
 impl Vfs<'_> {
@@ -55,9 +56,10 @@ impl Vfs<'_> {
 
     /// Whether a place may be written to at all.
     pub fn writable(&self, mount: Option<u16>) -> Result<(), Errno> {
-        let read_only = mount
-            .and_then(|index| self.mounts.get(usize::from(index)))
-            .is_some_and(|mount| mount.read_only);
+        let read_only = match mount {
+            None => self.read_only_root,
+            Some(index) => self.mounts.get(usize::from(index)).is_some_and(|mount| mount.read_only),
+        };
         if read_only { Err(Errno::ReadOnly) } else { Ok(()) }
     }
 

@@ -308,13 +308,8 @@ fn integer(text: Option<&str>, printed: &mut Printed) -> i64 {
         Some(value) => value,
         None => {
             printed.errors.push(format!("invalid number '{text}'"));
-            let digits: String = trimmed
-                .chars()
-                .enumerate()
-                .take_while(|(index, c)| c.is_ascii_digit() || *index == 0 && *c == '-')
-                .map(|(_, c)| c)
-                .collect();
-            digits.parse().unwrap_or(0)
+            // As busybox has it; others take the digits at the beginning.
+            0
         }
     }
 }
