@@ -12,6 +12,10 @@ use crate::runtime::kernel::State;
 use crate::runtime::process::Signal;
 use crate::runtime::syscalls::{Ctx, Open};
 
+/// What `execve` takes: of all arguments and the environment together (a quarter of the stack), and of one argument.
+const MAX_ARGUMENTS: usize = 2 << 20;
+const MAX_ARGUMENT: usize = 128 << 10;
+
 impl Machine {
     pub(super) fn pipe(&mut self, ctx: &mut Ctx<'_>, codes: &[Arc<Code>]) {
         let mut pids = Vec::new();
@@ -255,6 +259,14 @@ impl Machine {
         };
         let argv: Arc<[Arc<str>]> = command.arguments.into();
         let env = self.environment(command.assigns);
+        let bytes: usize = argv.iter().map(|word| word.len() + 9).sum::<usize>()
+            + env.iter().map(|(name, value)| name.len() + value.len() + 10).sum::<usize>();
+        if bytes > MAX_ARGUMENTS || argv.iter().any(|word| word.len() >= MAX_ARGUMENT) {
+            self.complain(ctx, &format!("{name}: Argument list too long"));
+            super::redirect::restore(ctx, saved);
+            self.status = 126;
+            return Flow::Next;
+        }
         if last && self.traps.is_empty() && self.frames.len() == 1 && self.redirects.is_empty() {
             super::redirect::forget(ctx, saved);
             Self::become_program(ctx, argv, env);

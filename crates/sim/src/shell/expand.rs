@@ -9,7 +9,16 @@ use crate::runtime::syscalls::Ctx;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Builder {
     pieces: Vec<Piece>,
+    /// Bytes of its pieces; what would make it longer than [`MAX_WORD`] is left out.
+    length: usize,
+    too_long: bool,
 }
+
+/// Bytes that a word may have.
+pub(super) const MAX_WORD: usize = 32 << 20;
+
+/// Fields that a word or a command may have.
+pub(super) const MAX_FIELDS: usize = 1 << 20;
 
 #[derive(Clone, Debug)]
 struct Piece {
@@ -34,31 +43,35 @@ pub(crate) type Chars = Vec<(char, bool)>;
 
 impl Builder {
     pub fn quoted(&mut self, text: Arc<str>) {
-        self.pieces.push(Piece {
-            text,
-            kind: Kind::Quoted,
-        });
+        self.push(text, Kind::Quoted);
     }
 
     pub fn literal(&mut self, text: Arc<str>) {
-        self.pieces.push(Piece {
-            text,
-            kind: Kind::Literal,
-        });
+        self.push(text, Kind::Literal);
     }
 
     /// The value of an expansion.
     pub fn value(&mut self, text: Arc<str>, quoted: bool) {
-        let kind = if quoted { Kind::Quoted } else { Kind::Expanded };
+        self.push(text, if quoted { Kind::Quoted } else { Kind::Expanded });
+    }
+
+    fn push(&mut self, text: Arc<str>, kind: Kind) {
+        if self.length + text.len() > MAX_WORD || self.pieces.len() > 2 * MAX_FIELDS {
+            self.too_long = true;
+            return;
+        }
+        self.length += text.len();
         self.pieces.push(Piece { text, kind });
+    }
+
+    /// Whether something had to be left out.
+    pub fn is_too_long(&self) -> bool {
+        self.too_long
     }
 
     /// A boundary between two positional parameters.
     pub fn split(&mut self) {
-        self.pieces.push(Piece {
-            text: "".into(),
-            kind: Kind::Split,
-        });
+        self.push("".into(), Kind::Split);
     }
 
     /// The value as one text, as in an assignment.
@@ -222,7 +235,11 @@ mod tests {
                 kind,
             })
             .collect();
-        let fields = Builder { pieces }.split_fields(ifs);
+        let fields = Builder {
+            pieces,
+            ..Builder::default()
+        }
+        .split_fields(ifs);
         fields
             .into_iter()
             .map(|field| field.into_iter().map(|(c, _)| c).collect())

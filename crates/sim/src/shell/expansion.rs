@@ -32,6 +32,7 @@ impl Machine {
         if name == "OPTIND" {
             self.getopts_at = 0;
         }
+        self.large |= value.len() > super::machine::LARGE;
         let variables = Arc::make_mut(&mut self.variables);
         match variables.get_mut(name) {
             Some(variable) => {
@@ -211,8 +212,13 @@ impl Machine {
                 let pattern = self.builders.pop().unwrap_or_default().pattern();
                 if let Some(value) = self.expanded(ctx, name) {
                     ctx.spend((value.len() / 4) as u32);
-                    let replaced = pattern.replace(&value, &with, *all);
-                    self.builder().value(replaced.into(), *quoted);
+                    match pattern.replace(&value, &with, *all) {
+                        Some(replaced) => self.builder().value(replaced.into(), *quoted),
+                        None => {
+                            let (work, text) = (super::pattern::MAX_WORK, super::pattern::MAX_TEXT);
+                            self.fatal(ctx, &format!("a replacement takes more than {work} steps or {text} bytes"));
+                        }
+                    }
                 }
             }
             Op::BadSubstitution => self.fatal(ctx, "syntax error: bad substitution"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::builtins::Limits;
 use super::code::{self, Code, Op};
-use super::expand::Builder;
+use super::expand::{Builder, MAX_FIELDS};
 use super::options::Options;
 use super::program::Program;
 use super::redirect::{Redirection, Saved};
@@ -21,6 +21,10 @@ pub(super) const MAX_FRAMES: usize = 10_000;
 /// Memory that a shell and an applet are said to take.
 pub(crate) const SHELL_MEMORY: u64 = 900 * 1024;
 pub(crate) const APPLET_MEMORY: u64 = 600 * 1024;
+
+/// Bytes of variables from which on memory is counted, and that they may hold.
+pub(super) const LARGE: usize = 64 << 10;
+const MAX_HELD: usize = 256 << 20;
 
 /// A shell variable.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -135,7 +139,9 @@ pub(crate) struct Machine {
     pub(super) getopts_at: usize,
     pub(super) aliases: Arc<BTreeMap<Arc<str>, Arc<str>>>,
     pub(super) limits: Limits,
-    /// Whether the script is a file or standard input: its lines are then in its messages.
+    /// Whether a variable is so large that memory has to be counted.
+    pub(super) large: bool,
+    /// Whether the script is a file: its lines are then in its messages.
     pub(super) from_file: bool,
 }
 
@@ -204,6 +210,7 @@ impl Machine {
             getopts_at: 0,
             aliases: Arc::default(),
             limits: Limits::default(),
+            large: false,
             from_file: false,
         }
     }
@@ -302,6 +309,7 @@ impl Machine {
             Arc::make_mut(&mut copy.traps).retain(|_, action| action.is_empty());
         }
         copy.exit_trapped = false;
+        copy.large = false;
         copy
     }
 
@@ -311,6 +319,10 @@ impl Machine {
         self.jobs.retain(|job| !job.waited);
         let copy = self.subshell(code);
         let pid = ctx.spawn(Program::Shell(Box::new(copy)), argv, fds);
+        // What a subshell has in common with its shell takes no memory a second time.
+        if let Some(child) = pid.and_then(|pid| ctx.kernel.procs.get_mut(&pid)) {
+            child.memory = SHELL_MEMORY;
+        }
         if pid.is_none() {
             self.fatal(ctx, "can't fork: Resource temporarily unavailable");
         }
@@ -574,10 +586,37 @@ impl Machine {
         true
     }
 
+    /// Lets the process take the memory that its variables need.
+    fn count_memory(&mut self, ctx: &mut Ctx<'_>) {
+        let values = self.variables.values().filter_map(|variable| variable.value.as_ref());
+        let held: usize = values.map(|value| value.len()).sum();
+        self.large = held > LARGE;
+        let memory = SHELL_MEMORY + held as u64;
+        if ctx.proc().memory.abs_diff(memory) > LARGE as u64 {
+            ctx.set_memory(memory);
+        }
+        if held > MAX_HELD {
+            self.fatal(ctx, &format!("variables hold more than {MAX_HELD} bytes"));
+        }
+    }
+
+    /// The word that was begun last; one that is too long ends the script.
+    pub(super) fn take_word(&mut self, ctx: &mut Ctx<'_>) -> Builder {
+        let word = self.builders.pop().unwrap_or_default();
+        if word.is_too_long() {
+            let bytes = super::expand::MAX_WORD;
+            self.fatal(ctx, &format!("a word has more than {bytes} bytes"));
+        }
+        word
+    }
+
     fn execute(&mut self, ctx: &mut Ctx<'_>, op: &Op) -> Flow {
         match op {
             Op::Line(line) => {
                 self.line = *line;
+                if self.large {
+                    self.count_memory(ctx);
+                }
                 if !ctx.proc().pending.is_empty() {
                     self.take_traps(ctx);
                 }
@@ -614,7 +653,7 @@ impl Machine {
                 }
             }
             Op::EndRedirect { fd, kind } => {
-                let text = self.builders.pop().unwrap_or_default().text();
+                let text = self.take_word(ctx).text();
                 if let Some(command) = self.commands.last_mut() {
                     command.redirects.push(Redirection {
                         fd: *fd,
@@ -624,13 +663,13 @@ impl Machine {
                 }
             }
             Op::EndAssign(name) => {
-                let text = self.builders.pop().unwrap_or_default().text();
+                let text = self.take_word(ctx).text();
                 if let Some(command) = self.commands.last_mut() {
                     command.assigns.push((Arc::clone(name), text));
                 }
             }
             Op::EndFields => {
-                let builder = self.builders.pop().unwrap_or_default();
+                let builder = self.take_word(ctx);
                 let mut fields = self
                     .commands
                     .last_mut()
@@ -638,6 +677,10 @@ impl Machine {
                     .unwrap_or_default();
                 let ifs = self.ifs();
                 builder.fields(ctx, &ifs, !self.options.noglob, &mut fields);
+                if fields.len() > MAX_FIELDS {
+                    fields.clear();
+                    self.fatal(ctx, &format!("a command has more than {MAX_FIELDS} words"));
+                }
                 if let Some(command) = self.commands.last_mut() {
                     command.arguments = fields;
                 }
@@ -721,11 +764,11 @@ impl Machine {
                 self.fors.pop();
             }
             Op::CaseSubject => {
-                let text = self.builders.pop().unwrap_or_default().text();
+                let text = self.take_word(ctx).text();
                 self.subjects.push(text);
             }
             Op::CaseMatch(target) => {
-                let pattern = self.builders.pop().unwrap_or_default().pattern();
+                let pattern = self.take_word(ctx).pattern();
                 if self.subjects.last().is_some_and(|subject| pattern.matches(subject)) {
                     self.jump(*target);
                 }

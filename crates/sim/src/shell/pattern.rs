@@ -99,43 +99,81 @@ impl Pattern {
         }
     }
 
-    /// The text without its shortest or longest matching beginning or end.
-    pub fn trim<'a>(&self, text: &'a str, suffix: bool, longest: bool) -> &'a str {
-        let mut cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-        if suffix != longest {
-            cuts.reverse();
-        }
-        for cut in cuts {
-            let (head, tail) = text.split_at(cut);
-            if suffix && self.matches(tail) {
-                return head;
+    /// Tells of each number of characters from the beginning that match, in order (with `backwards`: from the end), until
+    /// it is told to stop. All possibilities are followed at once, so it is linear in the text.
+    fn each_match(&self, text: impl Iterator<Item = char>, backwards: bool, mut hit: impl FnMut(usize) -> bool) {
+        let count = self.items.len();
+        let item = |index: usize| &self.items[if backwards { count - 1 - index } else { index }];
+        let reach = |states: &mut Vec<bool>| {
+            for index in 0..count {
+                if states[index] && *item(index) == Item::Star {
+                    states[index + 1] = true;
+                }
             }
-            if !suffix && self.matches(head) {
-                return tail;
+        };
+        let mut states = vec![false; count + 1];
+        states[0] = true;
+        reach(&mut states);
+        if states[count] && hit(0) {
+            return;
+        }
+        for (taken, c) in text.enumerate() {
+            let mut next = vec![false; count + 1];
+            for index in (0..count).filter(|&index| states[index]) {
+                match item(index) {
+                    Item::Star => next[index] = true,
+                    item if item.matches(c) => next[index + 1] = true,
+                    _ => {}
+                }
+            }
+            reach(&mut next);
+            states = next;
+            if states[count] && hit(taken + 1) || states.iter().all(|state| !state) {
+                return;
             }
         }
-        text
     }
 
-    /// The text with its first or all longest matches replaced.
-    pub fn replace(&self, text: &str, with: &str, all: bool) -> String {
+    /// The text without its shortest or longest matching beginning or end.
+    pub fn trim<'a>(&self, text: &'a str, suffix: bool, longest: bool) -> &'a str {
+        let mut found = None;
+        let hit = |count: usize| {
+            found = Some(count);
+            !longest
+        };
+        if suffix {
+            self.each_match(text.chars().rev(), true, hit);
+            let bytes: usize = text.chars().rev().take(found.unwrap_or(0)).map(char::len_utf8).sum();
+            &text[..text.len() - bytes]
+        } else {
+            self.each_match(text.chars(), false, hit);
+            let bytes: usize = text.chars().take(found.unwrap_or(0)).map(char::len_utf8).sum();
+            &text[bytes..]
+        }
+    }
+
+    /// The text with its first or all longest matches replaced; `None` when that takes more than [`MAX_WORK`] steps or gives
+    /// more than [`MAX_TEXT`] bytes.
+    pub fn replace(&self, text: &str, with: &str, all: bool) -> Option<String> {
         let chars: Vec<char> = text.chars().collect();
         let mut result = String::new();
-        let mut at = 0;
-        let mut done = false;
+        let (mut at, mut work) = (0, 0);
         while at < chars.len() {
-            let hit = if done {
-                None
-            } else {
-                (at + 1..=chars.len())
-                    .rev()
-                    .find(|&end| self.matches_chars(&chars[at..end]))
-            };
-            match hit {
+            let mut end = None;
+            self.each_match(chars[at..].iter().copied().inspect(|_| work += 1), false, |count| {
+                end = (count > 0).then_some(at + count).or(end);
+                false
+            });
+            if work > MAX_WORK || result.len() > MAX_TEXT {
+                return None;
+            }
+            match end {
                 Some(end) => {
                     result.push_str(with);
                     at = end;
-                    done = !all;
+                    if !all {
+                        break;
+                    }
                 }
                 None => {
                     result.push(chars[at]);
@@ -143,9 +181,16 @@ impl Pattern {
                 }
             }
         }
-        result
+        result.extend(&chars[at..]);
+        Some(result)
     }
 }
+
+/// Characters that one replacement may look at.
+pub const MAX_WORK: usize = 20_000_000;
+
+/// Bytes that one replacement may give.
+pub const MAX_TEXT: usize = 32 << 20;
 
 impl Item {
     fn matches(&self, c: char) -> bool {

@@ -157,6 +157,9 @@ fn round(format: &str, values: &mut std::slice::Iter<'_, Arc<str>>, printed: &mu
             at += 1;
             continue;
         }
+        if printed.bytes.len() > LIMIT {
+            return true;
+        }
         match conversion(format, &mut at, values, printed) {
             Some(true) => return true,
             Some(false) => {}

@@ -13,6 +13,8 @@ pub(super) struct Input {
     current: Option<(FileId, Arc<str>)>,
     buffer: Vec<u8>,
     at: usize,
+    /// Up to here no terminator was found.
+    searched: usize,
     ended: bool,
     /// The terminator of lines: a newline, or a zero byte.
     pub delimiter: u8,
@@ -22,6 +24,8 @@ pub(super) struct Input {
     pub quiet: bool,
     /// Files that were begun.
     pub begun: usize,
+    /// Bytes of a line that are more than are kept.
+    dropped: u64,
 }
 
 /// A piece of input.
@@ -44,6 +48,9 @@ pub(super) enum Line {
     Wait(Wait),
 }
 
+/// Bytes of a line that are kept.
+const MAX_LINE: usize = 32 << 20;
+
 /// Bytes read at once.
 const CHUNK: usize = 32_768;
 
@@ -60,12 +67,19 @@ impl Input {
             current: None,
             buffer: Vec::new(),
             at: 0,
+            searched: 0,
             ended: false,
             delimiter: b'\n',
             failed: false,
             quiet: false,
             begun: 0,
+            dropped: 0,
         }
+    }
+
+    /// Bytes that wait for the end of their line.
+    pub fn waiting(&self) -> u64 {
+        (self.buffer.len() - self.at.min(self.buffer.len())) as u64 + self.dropped
     }
 
     /// Standard input.
@@ -123,6 +137,8 @@ impl Input {
         }
         self.buffer.clear();
         self.at = 0;
+        self.searched = 0;
+        self.dropped = 0;
         self.ended = false;
     }
 
@@ -163,11 +179,13 @@ impl Input {
     pub fn line(&mut self, ctx: &mut Ctx<'_>) -> Line {
         loop {
             let rest = &self.buffer[self.at..];
-            if let Some(length) = rest.iter().position(|&byte| byte == self.delimiter) {
-                let line = rest[..length].to_vec();
-                self.at += length + 1;
+            let from = self.searched.saturating_sub(self.at).min(rest.len());
+            if let Some(length) = rest[from..].iter().position(|&byte| byte == self.delimiter) {
+                let line = rest[..from + length].to_vec();
+                self.at += from + length + 1;
                 return Line::Text(line, true);
             }
+            self.searched = self.buffer.len();
             if self.ended {
                 if !rest.is_empty() {
                     let line = rest.to_vec();
@@ -234,11 +252,23 @@ impl Input {
     /// Reads on; gives the end of all, or what it waits for.
     fn fill(&mut self, ctx: &mut Ctx<'_>) -> Option<Line> {
         self.buffer.drain(..self.at);
+        self.searched = self.searched.saturating_sub(self.at);
         self.at = 0;
         let Some((file, _)) = &self.current else {
             return (!self.open(ctx)).then_some(Line::End);
         };
         match ctx.read_file(*file, CHUNK) {
+            Ok(Read::Data(data)) if self.buffer.len() > MAX_LINE => {
+                // Its memory grows, ours does not; what follows a newline is kept again.
+                if self.dropped == 0 {
+                    ctx.notice(&format!("not simulated: what a line has beyond {MAX_LINE} bytes"));
+                }
+                self.dropped += data.len() as u64;
+                if let Some(end) = data.iter().position(|byte| *byte == self.delimiter) {
+                    self.buffer.extend(&data[end..]);
+                    self.dropped = 0;
+                }
+            }
             Ok(Read::Data(data)) => self.buffer.extend(data),
             Ok(Read::Wait(wait)) => return Some(Line::Wait(wait)),
             Ok(Read::End) => self.ended = true,

@@ -11,6 +11,9 @@ use crate::shell::regex::{Captures, Regex};
 /// Commands that one line may take: a loop without an end gives up.
 const MAX_STEPS: u32 = 10_000;
 
+/// Bytes that the pattern space and the hold space may have.
+const MAX_SPACE: usize = 8 << 20;
+
 /// An editor under way.
 #[derive(Clone, Debug)]
 pub(super) struct Sed {
@@ -278,7 +281,12 @@ impl Sed {
         let mut steps = 0;
         while let Some(command) = program.get(at) {
             steps += 1;
-            ctx.spend(1);
+            ctx.spend(1 + ((self.pattern.len() + self.hold.len()) / 1024) as u32);
+            if self.pattern.len() + self.hold.len() > MAX_SPACE {
+                ctx.notice(&format!("sed: a pattern space of more than {MAX_SPACE} bytes was given up"));
+                self.quit = Some(4);
+                return;
+            }
             if steps > MAX_STEPS {
                 ctx.notice("sed: a script that loops without an end was given up");
                 break;

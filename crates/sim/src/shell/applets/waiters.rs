@@ -64,11 +64,15 @@ pub(crate) enum Waiter {
 pub(crate) struct Xargs {
     input: Input,
     text: Vec<u8>,
+    ended: bool,
     batches: Option<std::collections::VecDeque<Vec<Arc<str>>>>,
     options: Options,
     child: Option<Pid>,
     code: i32,
 }
+
+/// Bytes that `xargs` reads before it runs its command.
+const PORTION: usize = 128 << 10;
 
 /// How much a memory eater takes at once, and how long that takes: about 2 GiB a second.
 const BITE: u64 = 64 << 20;
@@ -322,6 +326,7 @@ fn xargs(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
         Ok(options) => run(Applet::Waiter(Waiter::Xargs(Box::new(Xargs {
             input: Input::stdin(),
             text: Vec::new(),
+            ended: false,
             batches: None,
             options,
             child: None,
@@ -603,19 +608,34 @@ impl Xargs {
                 }
             }
         }
-        if self.batches.is_none() {
-            loop {
+        let batch = loop {
+            if let Some(batch) = self.batches.as_mut().and_then(std::collections::VecDeque::pop_front) {
+                break batch;
+            }
+            if self.ended {
+                return Step::Exit(self.code);
+            }
+            // The command runs on what there is; the rest waits in the pipe.
+            while !self.ended && self.text.len() < PORTION {
                 match self.input.chunk(ctx) {
                     super::input::Piece::Data(data) => self.text.extend(data),
                     super::input::Piece::FileEnd(_) => {}
                     super::input::Piece::Wait(wait) => return Step::Wait(wait),
-                    super::input::Piece::End => break,
+                    super::input::Piece::End => self.ended = true,
                 }
             }
-            self.batches = Some(self.batches());
-        }
-        let Some(batch) = self.batches.as_mut().and_then(std::collections::VecDeque::pop_front) else {
-            return Step::Exit(self.code);
+            let separates = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
+            let cut = match self.text.iter().rposition(separates) {
+                Some(at) if !self.ended => at + 1,
+                _ => self.text.len(),
+            };
+            let rest = self.text.split_off(cut);
+            let first = self.batches.is_none();
+            let batches = self.batches();
+            self.text = rest;
+            // Only when nothing comes at all does the command run without words.
+            let nothing = self.ended && !first && batches.iter().all(|batch| batch.len() <= self.options.operands.len().max(1));
+            self.batches = Some(if nothing { Default::default() } else { batches });
         };
         if self.options.has('t') {
             ctx.complain(&batch.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" "));

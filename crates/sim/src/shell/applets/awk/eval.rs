@@ -125,6 +125,8 @@ impl Awk {
                     self.vars.exit = Some(2);
                     return Value::Unset;
                 }
+                self.made += text.len();
+                self.count_memory(ctx);
                 Value::Text(text.into())
             }
             Expr::Call(name, arguments) => self.call(ctx, name, arguments, out),

@@ -147,6 +147,8 @@ impl Awk {
                 Value::Number(start)
             }
             "sprintf" => {
+                self.made += 1 << 10;
+                self.count_memory(ctx);
                 let values: Vec<Value> = arguments.iter().map(|argument| self.eval(ctx, argument, out)).collect();
                 Value::Text(format_values(&values).into())
             }

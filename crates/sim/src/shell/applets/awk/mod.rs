@@ -27,6 +27,10 @@ use crate::runtime::syscalls::{Ctx, Step};
 /// Bytes that are collected before they are written.
 const BUFFER: usize = 32_768;
 
+/// Bytes of new texts after which memory is counted, and bytes that a program may hold.
+const MADE: usize = 16 << 20;
+const MAX_HELD: usize = 128 << 20;
+
 /// A program under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Awk {
@@ -43,6 +47,8 @@ pub(crate) struct Awk {
     flushed: usize,
     effects: Vec<Reply>,
     next_effect: usize,
+    /// Bytes of texts that were made since memory was counted last.
+    made: usize,
     blocked: Option<Wait>,
     /// The variables before the present walk.
     before: Option<Box<Vars>>,
@@ -171,6 +177,7 @@ impl Awk {
             flushed: 0,
             effects: Vec::new(),
             next_effect: 0,
+            made: 0,
             blocked: None,
             before: None,
             current: None,
@@ -259,6 +266,23 @@ impl Awk {
             Err(crate::runtime::files::Errno::Pipe) => Step::Exit(1),
             _ if !ctx.proc().out.is_empty() => Step::Yield,
             _ => step,
+        }
+    }
+
+    /// Counts the memory of all values when much was made; a program that holds too much is given up.
+    fn count_memory(&mut self, ctx: &mut Ctx<'_>) {
+        if self.made < MADE {
+            return;
+        }
+        self.made = 0;
+        let arrays = self.vars.arrays.values().flat_map(BTreeMap::values);
+        let locals = self.vars.locals.iter().flat_map(BTreeMap::values);
+        let values = self.vars.globals.values().chain(arrays).chain(locals);
+        let held: usize = values.map(Value::bytes).sum::<usize>() + self.out.len();
+        ctx.set_memory(crate::shell::machine::APPLET_MEMORY + held as u64);
+        if held > MAX_HELD {
+            ctx.notice(&format!("awk: a program that holds more than {MAX_HELD} bytes was given up"));
+            self.vars.exit = Some(2);
         }
     }
 

@@ -205,6 +205,14 @@ impl Value {
         }
     }
 
+    /// The memory that it takes, about.
+    pub fn bytes(&self) -> usize {
+        32 + match self {
+            Self::Text(text) | Self::Input(text) => text.len(),
+            _ => 0,
+        }
+    }
+
     fn is_numeric(&self) -> bool {
         match self {
             Self::Number(_) | Self::Unset | Self::Maybe(_) => true,

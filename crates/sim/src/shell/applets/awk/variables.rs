@@ -111,6 +111,8 @@ impl Awk {
             Expr::Index(array, keys) => {
                 let key = self.key(ctx, keys, out);
                 let array = &self.array_name(array);
+                self.made += 64 + value.bytes();
+                self.count_memory(ctx);
                 self.vars.arrays
                     .entry(Arc::clone(array))
                     .or_default()
