@@ -80,7 +80,13 @@ fn busybox_programs() -> PathBuf {
 fn real(shell: &str, script: &str, number: usize, path: &str) -> (String, i32) {
     let directory = std::env::temp_dir().join(format!("peapod-shell-{}-{shell}-{number}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("a directory");
-    let output = Command::new(shell)
+    // With a path of its own: the program is looked for on the path that the child gets.
+    let program = SYSTEM_PATH
+        .split(':')
+        .map(|directory| Path::new(directory).join(shell))
+        .find(|program| program.exists())
+        .expect("the shell is on the path");
+    let output = Command::new(program)
         .arg0("sh")
         .args(["-c", script])
         .current_dir(&directory)

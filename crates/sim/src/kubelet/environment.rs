@@ -80,6 +80,11 @@ pub(super) fn container_spec(
             Stdin::Null
         },
         hostname,
+        cpu_limit: container
+            .resources
+            .as_ref()
+            .and_then(|resources| resources.limits.as_ref()?.get("cpu"))
+            .and_then(|limit| u64::try_from(milli_value(limit)).ok()),
         memory_limit: limit.and_then(|limit| u64::try_from(value(limit)).ok()),
         oom_kills_group: w.oom_kills_group,
         mounts,

@@ -287,6 +287,9 @@ impl Repository {
         ] {
             tree.symlink(&format!("/dev/{name}"), target);
         }
+        for name in super::procfs::CGROUP_FILES {
+            tree.write(&format!("/sys/fs/cgroup/{name}"), b"", 0o644);
+        }
         tree.write("/etc/passwd", PASSWD.as_bytes(), 0o644);
         tree.write(
             "/etc/group",
@@ -329,7 +332,7 @@ const NOT_DEBIAN: &[&str] = &[
 ];
 
 /// Programs of a Debian system without busybox.
-const DEBIAN: &str = "sh bash dash cat ls echo printf env date sleep true false test [ mkdir rmdir rm mv cp ln chmod chown touch head tail wc sort uniq cut tr tee seq expr id whoami hostname uname pwd basename dirname readlink realpath stat df du dd find grep egrep fgrep sed awk xargs kill timeout nohup nice yes tac rev nl fold paste od base64 md5sum sha256sum mktemp printenv which tty sync nproc arch stty cksum sha1sum sha512sum install truncate setsid ipcs ipcmk ipcrm";
+const DEBIAN: &str = "sh bash dash cat ls echo printf env date sleep true false test [ mkdir rmdir rm mv cp ln chmod chown touch head tail wc sort uniq cut tr tee seq expr id whoami hostname uname pwd basename dirname readlink realpath stat df du dd find grep egrep fgrep sed awk xargs kill timeout nohup nice yes tac rev nl fold paste od base64 md5sum sha256sum mktemp printenv which tty sync nproc arch stty cksum sha1sum sha512sum install truncate setsid apt apt-get apt-cache dpkg tar gzip gunzip zcat diff cmp comm join tsort pr fmt csplit split shuf factor numfmt b2sum base32 basenc chroot dir vdir logname pinky users who hostid stdbuf unlink link mkfifo mknod sum chcon dircolors pathchk ptx shred fallocate flock getopt lsblk lscpu more mount umount findmnt mountpoint su login passwd perl tput clear reset infocmp getent ldd iconv locale useradd groupadd adduser addgroup chpasswd unshare nsenter taskset chrt ionice renice swapon dmesg ipcs ipcmk ipcrm";
 
 /// Programs of a set, with the directories that they are in.
 fn userland(name: &str) -> Vec<(&'static str, &'static str)> {

@@ -6,6 +6,7 @@ pub mod host;
 pub(crate) mod kernel;
 pub mod namespaces;
 pub mod process;
+pub(crate) mod procfs;
 pub mod reference;
 pub mod solo;
 pub(crate) mod syscalls;

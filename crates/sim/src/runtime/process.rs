@@ -76,6 +76,8 @@ pub struct Spec {
     pub stdin: Stdin,
     /// Host name.
     pub hostname: String,
+    /// CPU limit in thousandths of a processor.
+    pub cpu_limit: Option<u64>,
     /// Memory limit in bytes.
     pub memory_limit: Option<u64>,
     /// Whether an OOM kills all processes of the container (cgroup v2 with `memory.oom.group`) or only the largest one.

@@ -332,7 +332,14 @@ impl Machine {
             super::program::find_on_path(ctx, name, &path).and_then(|path| super::program::load(ctx, &path))
         };
         result.map_err(|error| match error {
-            Errno::NoEntry | Errno::NotDirectory | Errno::Loop => (127, format!("{name}: not found")),
+            Errno::NoEntry | Errno::NotDirectory | Errno::Loop => {
+                if ctx.kernel.spec.assume_programs {
+                    ctx.notice(&format!(
+                        "the image is not in the catalogue: whether it has the program {name:?} is not known"
+                    ));
+                }
+                (127, format!("{name}: not found"))
+            }
             error => (126, format!("{name}: {error}")),
         })
     }

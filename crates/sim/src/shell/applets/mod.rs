@@ -10,6 +10,7 @@ mod copying;
 mod fileops;
 mod filters;
 mod input;
+mod interpreters;
 mod ipc;
 mod listing;
 mod lookup;
@@ -79,6 +80,7 @@ pub(crate) fn start(name: &str, argv: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
         .or_else(|| network::start(name, arguments, ctx))
         .or_else(|| awk::start(name, arguments, ctx))
         .or_else(|| filters::start(name, arguments, ctx))
+        .or_else(|| interpreters::start(name, arguments, ctx))
         .or_else(|| server::start(name, argv, ctx));
     started.unwrap_or_else(|| {
         ctx.complain(&format!("{name}: not simulated by Peapod"));

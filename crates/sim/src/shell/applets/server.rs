@@ -160,7 +160,14 @@ pub(super) fn start(name: &str, argv: &[Arc<str>], ctx: &mut Ctx<'_>) -> Option<
             };
             serve(ctx, kind, &[port], graceful(0), 6 * MIB)
         }
+        "hello-app" => {
+            let hostname = ctx.kernel.spec.hostname.clone();
+            ctx.complain("Server listening on port 8080");
+            let text = format!("Hello, world!\nVersion: 1.0.0\nHostname: {hostname}\n").into();
+            serve(ctx, Kind::Text { text, log: false }, &[8080], Arc::from([]), 6 * MIB)
+        }
         "whoami-server" => {
+            let port = ctx.env("PORT").and_then(|port| port.parse().ok()).unwrap_or(80);
             let hostname = ctx.kernel.spec.hostname.clone();
             serve(
                 ctx,
@@ -168,7 +175,7 @@ pub(super) fn start(name: &str, argv: &[Arc<str>], ctx: &mut Ctx<'_>) -> Option<
                     text: format!("Hostname: {hostname}\n").into(),
                     log: false,
                 },
-                &[80],
+                &[port],
                 graceful(2),
                 6 * MIB,
             )
@@ -213,7 +220,7 @@ pub(super) fn start(name: &str, argv: &[Arc<str>], ctx: &mut Ctx<'_>) -> Option<
         }
         "mongod" => serve(ctx, Kind::Line { answer: "".into() }, &[27017], graceful(0), 90 * MIB),
         "memcached" => serve(ctx, Kind::Line { answer: "".into() }, &[11211], graceful(0), 4 * MIB),
-        "node" | "ruby" | "perl" | "php" | "java" | "go" => {
+        "node" | "ruby" | "php" | "java" | "go" => {
             if arguments.is_empty() {
                 // Without a terminal and with an empty standard input an interpreter has nothing to do.
                 return Some(Step::Exit(0));
@@ -232,6 +239,12 @@ pub(super) fn start(name: &str, argv: &[Arc<str>], ctx: &mut Ctx<'_>) -> Option<
         }
         _ => return None,
     })
+}
+
+/// A program that is assumed to run until it is stopped.
+pub(super) fn idle(ctx: &mut Ctx<'_>) -> Step {
+    let ends = [(Signal::TERM, 143), (Signal::INT, 130)].into();
+    serve(ctx, Kind::Idle, &[], ends, 32 * MIB)
 }
 
 fn serve(ctx: &mut Ctx<'_>, kind: Kind, ports: &[u16], ends: Arc<[(Signal, i32)]>, memory: u64) -> Step {

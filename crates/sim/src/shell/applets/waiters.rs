@@ -19,6 +19,12 @@ pub(crate) enum Waiter {
     Sleep {
         until: SimTime,
     },
+    /// Something that takes its time, and then has its result.
+    Later {
+        until: SimTime,
+        text: Arc<str>,
+        code: i32,
+    },
     /// `timeout`: the child, when it is killed, by what, and when it is killed for good.
     Timeout {
         child: Pid,
@@ -432,6 +438,13 @@ impl Waiter {
         match self {
             Self::Sleep { until } if ctx.now() >= *until => Step::Exit(0),
             Self::Sleep { until } => Step::Wait(Wait::Until(*until)),
+            Self::Later { until, text, code } => {
+                if ctx.now() < *until {
+                    return Step::Wait(Wait::Until(*until));
+                }
+                let _ = ctx.write(1, text.as_bytes());
+                Step::Exit(*code)
+            }
             Self::Timeout {
                 child,
                 until,
