@@ -97,6 +97,8 @@ pub struct Config {
     pub settings: Vec<(String, String)>,
     /// The images.
     pub catalogue: Catalogue,
+    /// Records after which it is stopped.
+    pub record_limit: usize,
 }
 
 impl Default for Config {
@@ -111,6 +113,7 @@ impl Default for Config {
             nodes: vec![NodeConfig::default()],
             settings: Vec::new(),
             catalogue: Catalogue::default(),
+            record_limit: MAX_RECORDS,
         }
     }
 }
@@ -151,7 +154,7 @@ impl Default for NodeConfig {
     }
 }
 
-/// Records that one cluster may write before it is stopped: more than any experiment that a person would look at.
+/// Records that one cluster may write before it is stopped, unless its [`Config`] says otherwise: more than any experiment that a person would look at.
 pub const MAX_RECORDS: usize = 1_000_000;
 
 /// A cluster in virtual time. A clone goes its own way from the same instant: a branch.
@@ -164,6 +167,7 @@ pub struct Cluster {
     deferred: Vec<Event>,
     /// The person's last step: the cause of every request that a client sends.
     commanded: Option<RecordId>,
+    record_limit: usize,
 }
 
 impl Cluster {
@@ -206,6 +210,7 @@ impl Cluster {
             controllers,
             deferred: Vec::new(),
             commanded: None,
+            record_limit: config.record_limit,
         })
     }
 
@@ -256,14 +261,14 @@ impl Cluster {
     pub fn problem(&self) -> Option<String> {
         self.is_exhausted().then(|| {
             format!(
-                "the cluster was stopped at {}: it has written {MAX_RECORDS} records, the most that one trial may have",
-                self.world.now
+                "the cluster was stopped at {}: it has written {} records, the most that one trial may have",
+                self.world.now, self.record_limit
             )
         })
     }
 
     fn is_exhausted(&self) -> bool {
-        self.world.records().len() >= MAX_RECORDS
+        self.world.records().len() >= self.record_limit
     }
 
     /// Whether nothing but heartbeats, resyncs, probes and periodic rounds is left to happen.

@@ -32,6 +32,7 @@ pub mod shell;
 mod start;
 mod storage;
 pub mod store;
+pub mod tally;
 pub mod time;
 pub mod trace;
 pub mod version;

@@ -1,6 +1,6 @@
 //! What a cluster holds before anybody does anything, and the trace of what happened since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -104,11 +104,12 @@ pub(crate) fn furnish(w: &mut World, nodes: &[NodeConfig]) -> Result<(), String>
     if w.settings.get("storageClass").map(String::as_str) != Some("none") {
         add_unseeded(w, default_class().into(), &born);
     }
+    let mut names = BTreeSet::new();
     for (index, config) in nodes.iter().enumerate() {
         if config.name.is_empty() {
             return Err("a node has no name".to_owned());
         }
-        if nodes[..index].iter().any(|other| other.name == config.name) {
+        if !names.insert(&config.name) {
             return Err(format!("two nodes are called {}", config.name));
         }
         let mut node = node_object(config, index, &kubelet_version, &born, &w.kubelet);

@@ -3,15 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
 
 use crate::objects::{Key, Kind, Object, controller_of};
+use crate::tally::{Tallies, Tally};
 use crate::time::SimTime;
 use crate::trace::{Change, RecordId};
 
 /// One version of an object, shared by everything that looks at it.
 #[derive(Debug)]
 pub struct Stored {
+    /// Where it is kept; its versions share the text.
+    pub key: Key,
     /// The object.
     pub object: Object,
     /// The record that wrote it.
@@ -58,6 +63,9 @@ pub struct Store {
     strays: BTreeSet<Key>,
     by_node: BTreeMap<String, BTreeSet<Key>>,
     counts: BTreeMap<Kind, usize>,
+    tallies: Tallies,
+    unwell_nodes: BTreeSet<Key>,
+    comings_and_goings: BTreeMap<Kind, u64>,
 }
 
 impl Store {
@@ -114,9 +122,27 @@ impl Store {
             .filter_map(|key| self.objects.get(key))
     }
 
+    /// Nodes that are not ready, or that have taints.
+    pub fn unwell_nodes(&self) -> impl Iterator<Item = &Key> {
+        self.unwell_nodes.iter()
+    }
+
+    /// How often an object of a kind has come or gone: while it stays, there are the same ones.
+    pub fn comings_and_goings(&self, kind: Kind) -> u64 {
+        self.comings_and_goings.get(&kind).copied().unwrap_or(0)
+    }
+
     /// How many objects of a kind there are.
     pub fn count(&self, kind: Kind) -> usize {
         self.counts.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// The pods that the owner with that uid controls, counted by their labels.
+    pub fn tally<'a>(
+        &'a self,
+        uid: &str,
+    ) -> impl Iterator<Item = (&'a BTreeMap<String, String>, &'a Tally)> + use<'a> {
+        self.tallies.of(uid)
     }
 
     /// The names of the nodes that pods are on, whether those nodes exist or not.
@@ -163,17 +189,41 @@ impl Store {
         self.revision += 1;
         object.meta_mut().resource_version = Some(self.revision.to_string());
         let key = object.key();
+        let key = self.objects.get_key_value(&key).map(|(key, _)| key.clone()).unwrap_or(key);
         let stored = Arc::new(Stored {
+            key: key.clone(),
             object,
             record,
             json: OnceLock::new(),
         });
-        if let Some(old) = self.objects.remove(&key) {
-            self.index(&key, &old.object, false);
+        let kind = key.kind;
+        let new = (change != Change::Deleted).then_some(&stored.object);
+        let old = match new {
+            Some(_) => self.objects.insert(key.clone(), Arc::clone(&stored)),
+            None => self.objects.remove(&key),
+        };
+        let key = &key;
+        let old = old.as_ref().map(|old| &old.object);
+        if old.map(indexed) != new.map(indexed) {
+            for (object, present) in [(old, false), (new, true)] {
+                if let Some(object) = object {
+                    self.index(key, object, present);
+                }
+            }
         }
-        if change != Change::Deleted {
-            self.index(&key, &stored.object, true);
-            self.objects.insert(key, Arc::clone(&stored));
+        if old.is_some() != new.is_some() {
+            *self.comings_and_goings.entry(kind).or_default() += 1;
+        }
+        if let Some(Object::Node(node)) = new
+            && is_unwell(node)
+        {
+            self.unwell_nodes.insert(key.clone());
+        } else if kind == Kind::Node {
+            self.unwell_nodes.remove(key);
+        }
+        if kind == Kind::Pod {
+            self.tallies
+                .change(old.and_then(Object::as_pod), new.and_then(Object::as_pod));
         }
         self.history.push(Write {
             at,
@@ -183,6 +233,20 @@ impl Store {
         });
         stored
     }
+}
+
+/// Whether the node lifecycle controller has something to watch.
+fn is_unwell(node: &core::Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let ready = conditions.into_iter().flatten().find(|known| known.type_ == "Ready");
+    let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_ref());
+    ready.is_none_or(|ready| ready.status != "True") || taints.is_some_and(|taints| !taints.is_empty())
+}
+
+/// What of an object decides where it stands in the indexes.
+fn indexed(object: &Object) -> (Option<&Vec<OwnerReference>>, Option<&str>) {
+    let node = object.as_pod().and_then(|pod| pod.spec.as_ref()?.node_name.as_deref());
+    (object.meta().owner_references.as_ref(), node)
 }
 
 /// The leaf fields in which two versions of an object differ, as `path, before, after`; bookkeeping fields left out.

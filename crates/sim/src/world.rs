@@ -194,6 +194,7 @@ pub struct World {
     pub(crate) events: EventRecorder,
     pub(crate) pod_ips: BTreeMap<String, PodAddress>,
     pub(crate) proxy: Proxy,
+    node_indexes: BTreeMap<Arc<str>, usize>,
     records: Vec<Record>,
     logs: Vec<LogLine>,
     next_pod_ip: u32,
@@ -210,6 +211,7 @@ impl World {
     /// An empty world.
     pub fn new(start: Timestamp, seed: u64, jitter: Jitter, node_names: Vec<Arc<str>>, catalogue: Catalogue) -> Self {
         let heartbeats = vec![None; node_names.len()];
+        let node_indexes = (0..).zip(&node_names).map(|(index, name)| (Arc::clone(name), index)).collect();
         Self {
             version: Profile::default(),
             now: SimTime::ZERO,
@@ -219,6 +221,7 @@ impl World {
             rng: Rng::new(seed),
             jitter,
             node_names,
+            node_indexes,
             catalogue,
             actor: Actor::ApiServer,
             causes: Vec::new(),
@@ -425,11 +428,13 @@ impl World {
         }
     }
 
+    /// The index of the node of that name, if the cluster has such a machine.
+    pub fn node_index(&self, node: &str) -> Option<usize> {
+        self.node_indexes.get(node).copied()
+    }
+
     fn kubelet_of(&self, node: &str) -> Option<Actor> {
-        self.node_names
-            .iter()
-            .position(|name| **name == *node)
-            .map(Actor::Kubelet)
+        self.node_index(node).map(Actor::Kubelet)
     }
 
     /// The write that a record tells of.
@@ -445,7 +450,7 @@ impl World {
     }
 
     fn notify(&mut self, stored: &Arc<Stored>, change: Change, record: RecordId) {
-        let key = stored.object.key();
+        let key = stored.key.clone();
         let mut watchers: Vec<Actor> = Vec::new();
         let deleted = change == Change::Deleted;
         match &stored.object {

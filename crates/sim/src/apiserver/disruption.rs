@@ -13,6 +13,9 @@ use crate::world::World;
 
 /// Counts the budgets of a namespace again, and writes those whose status has changed.
 pub(crate) fn recount(w: &mut World, namespace: &str) {
+    if w.store.count(Kind::PodDisruptionBudget) == 0 {
+        return;
+    }
     let budgets: Vec<policy::PodDisruptionBudget> = w
         .store
         .list(Kind::PodDisruptionBudget, Some(namespace))

@@ -196,6 +196,9 @@ fn used(w: &World, namespace: &str) -> Amounts {
 
 /// Counts again, as the quota controller does whenever something that is counted has come or gone.
 pub(crate) fn recount(w: &mut World, namespace: &str) {
+    if w.store.count(Kind::ResourceQuota) == 0 {
+        return;
+    }
     if w.store.list(Kind::ResourceQuota, Some(namespace)).next().is_none() {
         return;
     }

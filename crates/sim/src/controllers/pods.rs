@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, Time};
 
@@ -40,11 +41,20 @@ pub fn is_ready(pod: &core::Pod) -> bool {
 /// When a ready pod will have been ready for `min_ready_seconds`; `None` when it is not ready (`IsPodAvailable`).
 pub fn available_at(w: &World, pod: &core::Pod, min_ready_seconds: i32) -> Option<SimTime> {
     let ready = condition(pod, "Ready").filter(|condition| condition.status == "True")?;
+    available_since(
+        w,
+        ready.last_transition_time.as_ref().map(|time| time.0),
+        min_ready_seconds,
+    )
+}
+
+/// When a pod that is ready since then will have been ready for `min_ready_seconds`.
+pub fn available_since(w: &World, ready: Option<Timestamp>, min_ready_seconds: i32) -> Option<SimTime> {
     if min_ready_seconds <= 0 {
         return Some(SimTime::ZERO);
     }
-    let since = w.virtual_time(ready.last_transition_time.as_ref()?.0);
-    Some(since + crate::time::SimDuration::from_secs(u64::try_from(min_ready_seconds).unwrap_or(0)))
+    let seconds = u64::try_from(min_ready_seconds).unwrap_or(0);
+    Some(w.virtual_time(ready?) + crate::time::SimDuration::from_secs(seconds))
 }
 
 /// Sets the condition that says by whom and why a pod is disrupted (`UpdatePodCondition` with `DisruptionTarget`).
@@ -184,6 +194,60 @@ pub fn delete(w: &mut World, component: &str, owner: &Object, pod: &core::Pod) -
     }
 }
 
+/// The objects of a kind that `owner` controls, by name.
+fn controlled(w: &World, owner: &Object, kind: Kind) -> Vec<Arc<Stored>> {
+    w.store
+        .dependents(owner.uid())
+        .filter(|stored| stored.object.kind() == kind)
+        .filter(|stored| controller_of(stored.object.meta()).is_some_and(|reference| reference.uid == owner.uid()))
+        .cloned()
+        .collect()
+}
+
+/// The pods that `owner` has when [`claim`] has nothing to adopt or to release, which is what almost every sync finds:
+/// it is known without looking at the pods that the owner controls already.
+pub struct Settled<'a> {
+    owner: &'a Object,
+    selector: &'a LabelSelector,
+}
+
+impl<'a> Settled<'a> {
+    /// `None` when [`claim`] would change something.
+    pub fn find(
+        w: &World,
+        owner: &'a Object,
+        selector: &'a LabelSelector,
+        candidate: impl Fn(&Object) -> bool,
+    ) -> Option<Self> {
+        let own = Self { owner, selector };
+        if owner.meta().deletion_timestamp.is_some() {
+            return Some(own);
+        }
+        let released = w
+            .store
+            .tally(owner.uid())
+            .any(|(labels, _)| !selects(selector, Some(labels)));
+        let adopted = w
+            .store
+            .strays(Kind::Pod, owner.namespace())
+            .any(|stored| may_adopt(selector, &stored.object) && candidate(&stored.object));
+        (!released && !adopted).then_some(own)
+    }
+
+    /// The pods themselves, by name.
+    pub fn pods(&self, w: &World) -> Vec<Arc<Stored>> {
+        let mut pods = controlled(w, self.owner, Kind::Pod);
+        pods.retain(|stored| selects(self.selector, stored.object.meta().labels.as_ref()));
+        pods
+    }
+}
+
+/// Whether a selector matches an object that is to stay.
+fn may_adopt(selector: &LabelSelector, object: &Object) -> bool {
+    let meta = object.meta();
+    meta.deletion_timestamp.is_none() && selects(selector, meta.labels.as_ref())
+}
+
 /// The objects of a kind that `owner` has, after adopting those without a controller that its selector matches and
 /// releasing those that it no longer matches (`BaseControllerRefManager.ClaimObject`). `candidate` says which objects
 /// without a controller may be adopted.
@@ -196,16 +260,7 @@ pub fn claim(
 ) -> Vec<Arc<Stored>> {
     let deleting = owner.meta().deletion_timestamp.is_some();
     let mut claimed = Vec::new();
-    let owned: Vec<Arc<Stored>> = w
-        .store
-        .dependents(owner.uid())
-        .filter(|stored| stored.object.kind() == kind)
-        .cloned()
-        .collect();
-    for stored in owned {
-        if controller_of(stored.object.meta()).is_none_or(|reference| reference.uid != owner.uid()) {
-            continue;
-        }
+    for stored in controlled(w, owner, kind) {
         if selects(selector, stored.object.meta().labels.as_ref()) {
             claimed.push(stored);
         } else if !deleting {
@@ -222,11 +277,7 @@ pub fn claim(
     if !deleting {
         let strays: Vec<Arc<Stored>> = w.store.strays(kind, owner.namespace()).cloned().collect();
         for stored in strays {
-            let meta = stored.object.meta();
-            if meta.deletion_timestamp.is_some()
-                || !selects(selector, meta.labels.as_ref())
-                || !candidate(&stored.object)
-            {
+            if !may_adopt(selector, &stored.object) || !candidate(&stored.object) {
                 continue;
             }
             let mut object = stored.object.clone();

@@ -3,7 +3,7 @@
 //! there are different sets of labels, not as there are pods.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use k8s_openapi::api::core::v1 as core;
 
@@ -89,8 +89,8 @@ impl NodeInfo {
     }
 
     /// Region and zone, by which nodes take turns (`utilnode.GetZoneKey`).
-    fn zone(&self) -> (String, String) {
-        let label = |name: &str| self.labels.get(name).cloned().unwrap_or_default();
+    fn zone(&self) -> (&str, &str) {
+        let label = |name: &str| self.labels.get(name).map(String::as_str).unwrap_or_default();
         (
             label("topology.kubernetes.io/region"),
             label("topology.kubernetes.io/zone"),
@@ -123,7 +123,8 @@ pub struct ImageState {
 pub struct Cache {
     nodes: Vec<NodeInfo>,
     by_name: BTreeMap<Arc<str>, NodeId>,
-    order: Vec<NodeId>,
+    /// Made when it is asked for: a cluster that starts has as many changes of it as nodes.
+    order: OnceLock<Vec<NodeId>>,
     pods: BTreeMap<Key, NodeId>,
     groups: BTreeMap<String, BTreeMap<Arc<Labels>, Group>>,
     with_affinity: BTreeMap<Key, NodeId>,
@@ -133,7 +134,7 @@ pub struct Cache {
 impl Cache {
     /// Nodes that exist, in the order in which the scheduler looks at them.
     pub fn order(&self) -> &[NodeId] {
-        &self.order
+        self.order.get_or_init(|| self.in_turns())
     }
 
     /// The node with that index.
@@ -204,14 +205,12 @@ impl Cache {
     pub fn set_node(&mut self, node: &core::Node) -> NodeId {
         let id = self.intern(node.metadata.name.as_deref().unwrap_or_default());
         self.count_images(id, -1);
-        let before = (self.nodes[id].exists, self.nodes[id].zone());
+        let before = std::mem::take(&mut self.nodes[id].labels);
+        let existed = self.nodes[id].exists;
         self.nodes[id].set_node(node);
         self.count_images(id, 1);
-        if before != (true, self.nodes[id].zone()) {
-            if !before.0 {
-                self.order.push(id);
-            }
-            self.reorder();
+        if !existed || before != self.nodes[id].labels {
+            self.order.take();
         }
         id
     }
@@ -230,27 +229,24 @@ impl Cache {
             ..NodeInfo::default()
         };
         *old = kept;
-        self.order.retain(|node| *node != id);
-        self.reorder();
+        self.order.take();
     }
 
     /// Zones take turns; inside a zone nodes keep the order in which they came (`backend/cache/node_tree.go list`).
-    fn reorder(&mut self) {
-        self.order.sort_unstable();
-        let mut zones: Vec<((String, String), Vec<NodeId>)> = Vec::new();
-        let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
-        for id in &self.order {
-            let zone = self.nodes[*id].zone();
-            let index = *seen.entry(zone.clone()).or_insert_with(|| {
-                zones.push((zone, Vec::new()));
-                zones.len() - 1
-            });
-            zones[index].1.push(*id);
+    fn in_turns(&self) -> Vec<NodeId> {
+        let mut zones: Vec<Vec<NodeId>> = Vec::new();
+        let mut seen: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for (id, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.exists) {
+            let index = *seen.entry(node.zone()).or_insert(zones.len());
+            if index == zones.len() {
+                zones.push(Vec::new());
+            }
+            zones[index].push(id);
         }
-        let longest = zones.iter().map(|(_, ids)| ids.len()).max().unwrap_or(0);
-        self.order = (0..longest)
-            .flat_map(|turn| zones.iter().filter_map(move |(_, ids)| ids.get(turn).copied()))
-            .collect();
+        let longest = zones.iter().map(Vec::len).max().unwrap_or(0);
+        (0..longest)
+            .flat_map(|turn| zones.iter().filter_map(move |ids| ids.get(turn).copied()))
+            .collect()
     }
 
     fn count_group(&mut self, pod: &PodInfo, id: NodeId, sign: i64) {

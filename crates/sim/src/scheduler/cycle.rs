@@ -217,11 +217,27 @@ impl<'a> Cycle<'a> {
     /// Weighted scores of the nodes, in their order; plugins without an opinion are left out (`prioritizeNodes`).
     pub fn scores(&self, nodes: &[NodeId]) -> Vec<Scores> {
         let mut all: Vec<Scores> = vec![Vec::new(); nodes.len()];
-        let mut give = |plugin: Plugin, weight: i64, scores: Vec<i64>| {
+        self.score(nodes, &mut |plugin, weight, scores| {
             for (own, score) in all.iter_mut().zip(scores) {
                 own.push((plugin, score * weight));
             }
-        };
+        });
+        all
+    }
+
+    /// The sums of [`Cycle::scores`].
+    pub fn totals(&self, nodes: &[NodeId]) -> Vec<i64> {
+        let mut totals = vec![0; nodes.len()];
+        self.score(nodes, &mut |_, weight, scores| {
+            for (total, score) in totals.iter_mut().zip(scores) {
+                *total += score * weight;
+            }
+        });
+        totals
+    }
+
+    /// Tells `give` the scores of each plugin that has an opinion, and its weight.
+    fn score(&self, nodes: &[NodeId], give: &mut dyn FnMut(Plugin, i64, Vec<i64>)) {
         let each =
             |score: &dyn Fn(&NodeInfo) -> i64| nodes.iter().map(|id| score(self.cache.node(*id))).collect::<Vec<_>>();
         let mut taints = each(&|node| taint_toleration::score(self.pod, node));
@@ -248,12 +264,12 @@ impl<'a> Cycle<'a> {
             let scores = each(&|node| node_resources_balanced_allocation::score(self.listers.version, self.info, node));
             give(Plugin::NodeResourcesBalancedAllocation, 1, scores);
         }
+        let images = image_locality::images(self.pod);
         give(
             Plugin::ImageLocality,
             1,
-            each(&|node| image_locality::score(self.pod, node, self.cache)),
+            each(&|node| image_locality::score(&images, node, self.cache)),
         );
-        all
     }
 }
 

@@ -193,6 +193,9 @@ impl Scheduler {
             .and_then(|stored| stored.object.as_pod())
             .filter(|pod| !is_terminal(pod));
         let Some(pod) = pod else { return self.forget(w, key) };
+        if self.is_known_as(key, pod) {
+            return;
+        }
         let info = Arc::new(PodInfo::new(pod));
         if self.known_uid(key).is_some_and(|uid| **uid != *info.uid) {
             self.forget(w, key);
@@ -212,6 +215,18 @@ impl Scheduler {
                 }
             }
         }
+    }
+
+    /// Whether the pod is on its node here already, and nothing of it has changed that counts: almost every write of a pod
+    /// that runs changes its status alone.
+    fn is_known_as(&self, key: &Key, pod: &core::Pod) -> bool {
+        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+        !self.assumed.contains_key(key)
+            && self.queue.get(key).is_none()
+            && !self.nominations.contains_key(key)
+            && self.cache.pod(key).is_some_and(|(id, info)| {
+                node == Some(&*self.cache.node(id).name) && info.is_still(pod)
+            })
     }
 
     fn known_uid(&self, key: &Key) -> Option<&Arc<str>> {
@@ -239,7 +254,7 @@ impl Scheduler {
             .map(|(id, old)| (Arc::clone(&self.cache.node(id).name), Arc::clone(old)));
         if let Some((place, old)) = &old
             && **place == *node
-            && *old == info
+            && old.counts_as(&info)
             && !was_assumed
         {
             return;
@@ -302,6 +317,16 @@ impl Scheduler {
     }
 
     fn node_changed(&mut self, w: &World, key: &Key) {
+        if !self.queue.has_unschedulable() {
+            // Nobody waits for it, so nobody needs to know what has changed.
+            match w.node(&key.name) {
+                Some(node) => {
+                    self.cache.set_node(node);
+                }
+                None => self.cache.remove_node(&key.name),
+            }
+            return;
+        }
         let old = self
             .cache
             .id(&key.name)
@@ -600,11 +625,7 @@ fn choose(w: &mut World, cycle: &Cycle<'_>, found: &Found) -> (NodeId, Option<i6
     if let [only] = found.feasible[..] {
         return (only, None);
     }
-    let totals: Vec<i64> = cycle
-        .scores(&found.feasible)
-        .iter()
-        .map(|scores| scores.iter().map(|(_, score)| score).sum())
-        .collect();
+    let totals = cycle.totals(&found.feasible);
     let best = totals.iter().copied().max().unwrap_or(0);
     let ties: Vec<NodeId> = found
         .feasible

@@ -321,6 +321,17 @@ pub struct PodInfo {
     pub start_time: Option<Time>,
     /// Taints that it tolerates.
     pub tolerations: Vec<core::Toleration>,
+    /// Counts the changes of its spec.
+    generation: Option<i64>,
+}
+
+fn is_preempted(pod: &core::Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|condition| {
+        condition.type_ == "DisruptionTarget"
+            && condition.status == "True"
+            && condition.reason.as_deref() == Some("PreemptionByScheduler")
+    })
 }
 
 impl PodInfo {
@@ -332,15 +343,6 @@ impl PodInfo {
         let spec = pod.spec.as_ref();
         let nonzero = spec.map(|spec| pod_requests(spec, true)).unwrap_or_default();
         let status = pod.status.as_ref();
-        let preempted = status
-            .and_then(|status| status.conditions.as_ref())
-            .into_iter()
-            .flatten()
-            .any(|condition| {
-                condition.type_ == "DisruptionTarget"
-                    && condition.status == "True"
-                    && condition.reason.as_deref() == Some("PreemptionByScheduler")
-            });
         Self {
             key: Key::new(Kind::Pod, namespace, meta.name.as_deref().unwrap_or_default()),
             uid: meta.uid.as_deref().unwrap_or_default().into(),
@@ -351,10 +353,31 @@ impl PodInfo {
             nonzero: (nonzero.milli_cpu, nonzero.memory),
             ports: spec.map(host_ports).unwrap_or_default(),
             terminating: meta.deletion_timestamp.is_some(),
-            preempted,
+            preempted: is_preempted(pod),
             start_time: status.and_then(|status| status.start_time.clone()),
             tolerations: spec.and_then(|spec| spec.tolerations.clone()).unwrap_or_default(),
+            generation: meta.generation,
         }
+    }
+
+    /// Whether another version of the pod counts as this one does.
+    pub fn counts_as(&self, other: &Self) -> bool {
+        let generation = other.generation;
+        *other == Self { generation, ..self.clone() }
+    }
+
+    /// Whether a later version of the pod counts as this one does, found out without reading it anew when that is not known.
+    pub fn is_still(&self, pod: &core::Pod) -> bool {
+        static NONE: Labels = Labels::new();
+        let meta = &pod.metadata;
+        let status = pod.status.as_ref();
+        self.generation.is_some()
+            && self.generation == meta.generation
+            && meta.uid.as_deref() == Some(&*self.uid)
+            && *self.labels == *meta.labels.as_ref().unwrap_or(&NONE)
+            && self.terminating == meta.deletion_timestamp.is_some()
+            && self.start_time.as_ref() == status.and_then(|status| status.start_time.as_ref())
+            && self.preempted == is_preempted(pod)
     }
 
     /// Namespace.

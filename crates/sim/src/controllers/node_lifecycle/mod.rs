@@ -49,6 +49,8 @@ pub struct NodeLifecycle {
     planned: Option<SimTime>,
     tick_planned: bool,
     known: BTreeMap<String, ObjectRef>,
+    /// How often nodes had come or gone when these became known.
+    classified: u64,
     health: BTreeMap<String, Health>,
     zones: BTreeMap<String, Zone>,
 }
@@ -111,6 +113,7 @@ impl NodeLifecycle {
             .map(|node| (name(node).to_owned(), Object::from(node.clone()).reference()))
             .collect();
         self.known = nodes.into_iter().collect();
+        self.classified = w.store.comings_and_goings(Kind::Node);
     }
 
     /// Taints follow conditions at once; a node that comes, goes or is not well is looked at by the next monitor round.
@@ -141,13 +144,8 @@ impl NodeLifecycle {
     /// Plans the next monitor round, if there is anything to watch: in a calm cluster rounds would find nothing.
     fn plan_if_needed(&mut self, w: &mut World) {
         let silent = w.heartbeats.iter().any(Option::is_some);
-        let unwell = || {
-            nodes(w)
-                .iter()
-                .any(|node| ready_status(node) != Some("True") || !taints(node).is_empty())
-        };
-        let changed =
-            || nodes(w).len() != self.known.len() || nodes(w).iter().any(|node| !self.known.contains_key(name(node)));
+        let unwell = || w.store.unwell_nodes().next().is_some();
+        let changed = || self.classified != w.store.comings_and_goings(Kind::Node) && self.has_other_nodes(w);
         if self.planned.is_none() && (silent || changed() || unwell()) {
             let at = round_from(self.phase, SimTime(w.now.0 + 1));
             self.planned = Some(at);
@@ -161,6 +159,12 @@ impl NodeLifecycle {
                 },
             );
         }
+    }
+
+    /// Whether there are other nodes than those that are known.
+    fn has_other_nodes(&self, w: &World) -> bool {
+        let mut nodes = w.store.list(Kind::Node, None).map(|stored| stored.object.name());
+        w.store.count(Kind::Node) != self.known.len() || nodes.any(|name| !self.known.contains_key(name))
     }
 
     /// `monitorNodeHealth`.
@@ -198,6 +202,7 @@ impl NodeLifecycle {
 
     /// Greets new nodes and says farewell to those that went (`classifyNodes`).
     fn classify(&mut self, w: &mut World) {
+        self.classified = w.store.comings_and_goings(Kind::Node);
         let present: BTreeMap<String, core::Node> = nodes(w)
             .into_iter()
             .map(|node| (name(&node).to_owned(), node))
@@ -240,7 +245,7 @@ impl NodeLifecycle {
     fn update_health(&mut self, w: &mut World, node: core::Node) -> core::Node {
         let ready = condition(&node, "Ready");
         let heartbeat = ready.and_then(|ready| ready.last_heartbeat_time.clone());
-        let index = w.node_names.iter().position(|own| **own == *name(&node));
+        let index = w.node_index(name(&node));
         // While a kubelet is heard its lease is as fresh as can be.
         let lease = index
             .and_then(|index| w.heartbeats.get(index))

@@ -9,12 +9,13 @@ use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::core::v1 as core;
 
 use self::ranking::Ranked;
-use super::pods::{self, MAX_PER_SYNC};
+use super::pods::{self, MAX_PER_SYNC, Settled};
 use super::workqueue::WorkQueue;
 use super::{ControllerEvent, controller_key, int32, nonzero};
-use crate::objects::{Key, Kind, Object, controller_of, is_terminal, selects};
+use crate::objects::{Key, Kind, Object, controller_of, selects};
 use crate::request::Status;
 use crate::store::Stored;
+use crate::time::SimTime;
 use crate::trace::RecordId;
 use crate::version::Gate;
 use crate::world::{Controller, World};
@@ -96,33 +97,22 @@ impl ReplicaSets {
             return Ok(());
         };
         let Some(spec) = &set.spec else { return Ok(()) };
-        let claimed = pods::claim(w, &stored.object, Kind::Pod, &spec.selector, |object| {
-            object.as_pod().is_some_and(pods::is_active)
-        });
-        let all: Vec<&core::Pod> = claimed.iter().filter_map(|stored| stored.object.as_pod()).collect();
-        let active: Vec<&core::Pod> = all.iter().copied().filter(|pod| pods::is_active(pod)).collect();
-        let terminating = all
-            .iter()
-            .filter(|pod| pod.metadata.deletion_timestamp.is_some() && !is_terminal(pod))
-            .count();
+        let candidate = |object: &Object| object.as_pod().is_some_and(pods::is_active);
+        let owner = &stored.object;
+        let owned = match Settled::find(w, owner, &spec.selector, candidate) {
+            Some(settled) => Owned::Settled(settled),
+            None => Owned::Claimed(pods::claim(w, owner, Kind::Pod, &spec.selector, candidate)),
+        };
+        let counts = Counts::of(w, set, spec);
         let outcome = if set.metadata.deletion_timestamp.is_none() {
-            manage(w, &stored, spec, &active)
+            manage(w, owner, spec, counts.active, &owned)
         } else {
             Ok(())
         };
-        let min_ready = spec.min_ready_seconds.unwrap_or(0);
-        let status = status(w, set, &active, terminating, outcome.as_ref().err());
-        let waits = status.ready_replicas != status.available_replicas;
+        let status = status(w, set, &counts, outcome.as_ref().err());
         write_status(w, key, status);
-        if min_ready > 0 && waits {
-            let next = active
-                .iter()
-                .filter_map(|pod| pods::available_at(w, pod, min_ready))
-                .filter(|at| *at > w.now)
-                .min();
-            if let Some(at) = next {
-                self.queue.add_after(w, key.clone(), at.since(w.now));
-            }
+        if let Some(at) = counts.next_available {
+            self.queue.add_after(w, key.clone(), at.since(w.now));
         }
         outcome
     }
@@ -143,16 +133,83 @@ fn minimum_ready_seconds(w: &World, key: &Key) -> Option<u64> {
     }
 }
 
+/// The pods of a ReplicaSet, looked up when they are needed one by one.
+enum Owned<'a> {
+    Settled(Settled<'a>),
+    Claimed(Vec<Arc<Stored>>),
+}
+
+impl Owned<'_> {
+    fn active(&self, w: &World) -> Vec<Arc<Stored>> {
+        let mut pods = match self {
+            Self::Settled(settled) => settled.pods(w),
+            Self::Claimed(pods) => pods.clone(),
+        };
+        pods.retain(|stored| stored.object.as_pod().is_some_and(pods::is_active));
+        pods
+    }
+}
+
+/// How many of a ReplicaSet's pods are in which state.
+#[derive(Debug, Default)]
+struct Counts {
+    active: usize,
+    terminating: usize,
+    labelled: usize,
+    ready: usize,
+    available: usize,
+    /// When the next of those that are ready will count as available.
+    next_available: Option<SimTime>,
+}
+
+impl Counts {
+    fn of(w: &World, set: &apps::ReplicaSet, spec: &apps::ReplicaSetSpec) -> Self {
+        let min_ready = spec.min_ready_seconds.unwrap_or(0);
+        let template = spec.template.as_ref().and_then(|template| template.metadata.as_ref());
+        let template_labels = template.and_then(|meta| meta.labels.as_ref());
+        let mut counts = Self::default();
+        let uid = set.metadata.uid.as_deref().unwrap_or_default();
+        for (labels, tally) in w.store.tally(uid) {
+            if !selects(&spec.selector, Some(labels)) {
+                continue;
+            }
+            counts.active += tally.active;
+            counts.terminating += tally.terminating;
+            if template_labels
+                .into_iter()
+                .flatten()
+                .all(|(key, value)| labels.get(key) == Some(value))
+            {
+                counts.labelled += tally.active;
+            }
+            for (since, pods) in &tally.ready_since {
+                counts.ready += pods;
+                match pods::available_since(w, *since, min_ready) {
+                    Some(at) if at <= w.now => counts.available += pods,
+                    Some(at) => counts.next_available = Some(counts.next_available.map_or(at, |next| next.min(at))),
+                    None => {}
+                }
+            }
+        }
+        counts
+    }
+}
+
 /// Creates what is missing or deletes what is too much (`manageReplicas`).
-fn manage(w: &mut World, stored: &Stored, spec: &apps::ReplicaSetSpec, active: &[&core::Pod]) -> Result<(), Status> {
+fn manage(
+    w: &mut World,
+    owner: &Object,
+    spec: &apps::ReplicaSetSpec,
+    active: usize,
+    owned: &Owned<'_>,
+) -> Result<(), Status> {
     let wanted = usize::try_from(spec.replicas.unwrap_or(1)).unwrap_or(0);
-    if active.len() == wanted {
+    if active == wanted {
         return Ok(());
     }
-    let owner = &stored.object;
-    let values = [("wanted", wanted.to_string()), ("active", active.len().to_string())];
+    let values = [("wanted", wanted.to_string()), ("active", active.to_string())];
     let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let code = if active.len() < wanted {
+    let code = if active < wanted {
         "replicaset.too-few"
     } else {
         "replicaset.too-many"
@@ -160,15 +217,17 @@ fn manage(w: &mut World, stored: &Stored, spec: &apps::ReplicaSetSpec, active: &
     let rule = "pkg/controller/replicaset/replica_set.go manageReplicas";
     let decision = w.decide(owner.reference(), None, rule, code, &values);
     let causes = std::mem::replace(&mut w.causes, vec![decision]);
-    let outcome = if active.len() < wanted {
+    let outcome = if active < wanted {
         let template = spec.template.clone().unwrap_or_default();
-        pods::slow_start((wanted - active.len()).min(MAX_PER_SYNC), |_| {
+        pods::slow_start((wanted - active).min(MAX_PER_SYNC), |_| {
             pods::create(w, COMPONENT, owner, pods::from_template(&template, owner)).map(|_| ())
         })
     } else {
-        let count = (active.len() - wanted).min(MAX_PER_SYNC);
+        let pods = owned.active(w);
+        let pods: Vec<&core::Pod> = pods.iter().filter_map(|stored| stored.object.as_pod()).collect();
+        let count = (active - wanted).min(MAX_PER_SYNC);
         let mut first = Ok(());
-        for pod in to_delete(w, owner, active, count) {
+        for pod in to_delete(w, owner, &pods, count) {
             let deleted = pods::delete(w, COMPONENT, owner, pod);
             if first.is_ok() {
                 first = deleted;
@@ -233,34 +292,15 @@ fn related_pods_by_node(w: &World, owner: &Object) -> BTreeMap<String, usize> {
 }
 
 /// `calculateStatus`: of the pods as they were before this sync changed them.
-fn status(
-    w: &World,
-    set: &apps::ReplicaSet,
-    active: &[&core::Pod],
-    terminating: usize,
-    failure: Option<&Status>,
-) -> apps::ReplicaSetStatus {
-    let spec = set.spec.clone().unwrap_or_default();
-    let min_ready = spec.min_ready_seconds.unwrap_or(0);
-    let template_labels = spec
-        .template
-        .and_then(|template| template.metadata)
-        .and_then(|meta| meta.labels)
-        .unwrap_or_default();
-    let labelled = |pod: &core::Pod| {
-        let labels = pod.metadata.labels.as_ref();
-        template_labels
-            .iter()
-            .all(|(key, value)| labels.is_some_and(|labels| labels.get(key) == Some(value)))
-    };
-    let available = |pod: &core::Pod| pods::available_at(w, pod, min_ready).is_some_and(|at| at <= w.now);
-    let count = |holds: &dyn Fn(&core::Pod) -> bool| nonzero(int32(active.iter().filter(|pod| holds(pod)).count()));
+fn status(w: &World, set: &apps::ReplicaSet, counts: &Counts, failure: Option<&Status>) -> apps::ReplicaSetStatus {
+    let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let count = |pods: usize| nonzero(int32(pods));
     let old = set.status.clone().unwrap_or_default();
     let mut conditions = old.conditions.unwrap_or_default();
     let known = conditions.iter().any(|condition| condition.type_ == "ReplicaFailure");
     match failure {
         Some(failure) if !known => {
-            let few = active.len() < usize::try_from(spec.replicas.unwrap_or(1)).unwrap_or(0);
+            let few = counts.active < usize::try_from(wanted).unwrap_or(0);
             conditions.push(apps::ReplicaSetCondition {
                 type_: "ReplicaFailure".to_owned(),
                 status: "True".to_owned(),
@@ -273,14 +313,14 @@ fn status(
         Some(_) => {}
     }
     apps::ReplicaSetStatus {
-        replicas: int32(active.len()),
-        fully_labeled_replicas: count(&labelled),
-        ready_replicas: count(&pods::is_ready),
-        available_replicas: count(&available),
+        replicas: int32(counts.active),
+        fully_labeled_replicas: count(counts.labelled),
+        ready_replicas: count(counts.ready),
+        available_replicas: count(counts.available),
         terminating_replicas: w
             .version
             .enabled(Gate::DeploymentReplicaSetTerminatingReplicas)
-            .then(|| int32(terminating)),
+            .then(|| int32(counts.terminating)),
         observed_generation: set.metadata.generation,
         conditions: (!conditions.is_empty()).then_some(conditions),
     }

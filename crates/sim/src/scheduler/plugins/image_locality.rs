@@ -21,20 +21,23 @@ fn normalized(name: &str) -> String {
     }
 }
 
+/// The names of the images of a pod's containers.
+pub fn images(pod: &core::Pod) -> Vec<String> {
+    let spec = pod.spec.iter();
+    spec.flat_map(|spec| spec.init_containers.iter().flatten().chain(&spec.containers))
+        .map(|container| normalized(container.image.as_deref().unwrap_or_default()))
+        .collect()
+}
+
 /// The share of the pod's images that the node has, each weighed by how many nodes have it.
-pub fn score(pod: &core::Pod, node: &NodeInfo, cache: &Cache) -> i64 {
-    let Some(spec) = &pod.spec else { return 0 };
+pub fn score(images: &[String], node: &NodeInfo, cache: &Cache) -> i64 {
     let total = i64::try_from(cache.order().len()).unwrap_or(i64::MAX).max(1);
-    let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
-    let (mut sum, mut count) = (0_i64, 0_i64);
-    for container in containers {
-        count += 1;
-        let name = normalized(container.image.as_deref().unwrap_or_default());
-        if node.images.contains_key(&name) {
-            let image = cache.image(&name);
-            sum += (image.size as f64 * (image.nodes as f64 / total as f64)) as i64;
-        }
+    let mut sum = 0_i64;
+    for name in images.iter().filter(|name| node.images.contains_key(*name)) {
+        let image = cache.image(name);
+        sum += (image.size as f64 * (image.nodes as f64 / total as f64)) as i64;
     }
+    let count = i64::try_from(images.len()).unwrap_or(i64::MAX);
     let max = MAX_CONTAINER_THRESHOLD * count;
     if max <= MIN_THRESHOLD {
         return 0;

@@ -12,17 +12,12 @@ pub fn applies(version: Profile, pod: &PodInfo) -> bool {
 }
 
 fn balance(requested: [i64; 2], allocatable: [i64; 2]) -> i64 {
-    let fractions: Vec<f64> = requested
-        .iter()
-        .zip(allocatable)
-        .filter(|(_, has)| *has != 0)
-        .map(|(wanted, has)| (*wanted as f64 / has as f64).min(1.0))
-        .collect();
-    // Two fractions deviate from their mean by half their difference.
-    let deviation = if let [cpu, memory] = fractions[..] {
-        (cpu - memory).abs() / 2.0
-    } else {
+    let fraction = |index: usize| (requested[index] as f64 / allocatable[index] as f64).min(1.0);
+    // Two fractions deviate from their mean by half their difference; what the node has none of does not count.
+    let deviation = if allocatable.contains(&0) {
         0.0
+    } else {
+        (fraction(0) - fraction(1)).abs() / 2.0
     };
     ((1.0 - deviation) * MAX_NODE_SCORE as f64) as i64
 }

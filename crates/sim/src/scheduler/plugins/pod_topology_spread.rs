@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelecto
 use super::node_affinity::required_match;
 use super::taint_toleration::{tolerations, untolerated};
 use crate::objects::selects;
-use crate::scheduler::cache::{Cache, NodeId, NodeInfo};
+use crate::scheduler::cache::{Cache, Group, NodeId, NodeInfo};
 use crate::scheduler::framework::{MAX_NODE_SCORE, Plugin, Rejection};
 use crate::scheduler::pod::{Labels, PodInfo};
 
@@ -77,21 +77,30 @@ fn constraints(pod: &core::Pod, action: &str) -> Vec<Constraint> {
         .collect()
 }
 
-/// Pods in `namespace` that a constraint selects, by node; those being deleted are left out.
-fn counts_by_node(cache: &Cache, constraint: &Constraint, namespace: &str) -> BTreeMap<NodeId, i64> {
-    let mut counts = BTreeMap::new();
-    if constraint.is_empty() {
-        return counts;
-    }
-    for group in cache
-        .groups_in(namespace)
-        .filter(|group| selects(&constraint.selector, Some(&group.labels)))
-    {
-        for (node, (all, terminating)) in &group.nodes {
-            *counts.entry(*node).or_default() += all - terminating;
+/// Pods in a namespace that a constraint selects, by node; those being deleted are left out.
+struct Counts<'a>(Vec<&'a Group>);
+
+impl<'a> Counts<'a> {
+    fn new(cache: &'a Cache, constraint: &Constraint, namespace: &str) -> Self {
+        if constraint.is_empty() {
+            return Self(Vec::new());
         }
+        let groups = cache
+            .groups_in(namespace)
+            .filter(|group| selects(&constraint.selector, Some(&group.labels)));
+        Self(groups.collect())
     }
-    counts
+
+    fn on(&self, node: NodeId) -> i64 {
+        let counts = self.0.iter().filter_map(|group| group.nodes.get(&node));
+        counts.map(|(all, terminating)| all - terminating).sum()
+    }
+
+    /// Each group by itself, so that a node may come more than once.
+    fn by_node(&self) -> impl Iterator<Item = (NodeId, i64)> {
+        let groups = self.0.iter().flat_map(|group| &group.nodes);
+        groups.map(|(node, (all, terminating))| (*node, all - terminating))
+    }
 }
 
 fn has_all_keys(labels: &Labels, constraints: &[Constraint]) -> bool {
@@ -115,13 +124,13 @@ impl FilterState {
         }
         let mut domains = Vec::new();
         for constraint in &constraints {
-            let counts = counts_by_node(cache, constraint, info.namespace());
+            let counts = Counts::new(cache, constraint, info.namespace());
             let mut by_value: BTreeMap<String, i64> = BTreeMap::new();
             for id in cache.order() {
                 let node = cache.node(*id);
                 if has_all_keys(&node.labels, &constraints) && constraint.includes(pod, node) {
                     let value = node.labels.get(&constraint.topology_key).cloned().unwrap_or_default();
-                    *by_value.entry(value).or_default() += counts.get(id).copied().unwrap_or(0);
+                    *by_value.entry(value).or_default() += counts.on(*id);
                 }
             }
             domains.push((constraint.clone(), by_value));
@@ -207,20 +216,24 @@ pub fn scores(
     };
     let mut totals = vec![0.0_f64; nodes.len()];
     for constraint in &constraints {
-        let counts = counts_by_node(cache, constraint, info.namespace());
         let by_host = constraint.topology_key == HOSTNAME;
         let value = |id: NodeId| cache.node(id).labels.get(&constraint.topology_key);
+        if !by_host && nodes.iter().all(|id| value(*id).is_none()) {
+            // Nothing is added to nodes without the label.
+            continue;
+        }
+        let counts = Counts::new(cache, constraint, info.namespace());
         let mut by_value: BTreeMap<&str, i64> = BTreeMap::new();
         if !by_host {
             for id in nodes.iter().filter(|id| !ignored.contains(id)) {
                 by_value.entry(value(*id).map_or("", String::as_str)).or_default();
             }
-            for (id, count) in &counts {
-                let node = cache.node(*id);
+            for (id, count) in counts.by_node() {
+                let node = cache.node(id);
                 if node.exists
                     && (!own || has_all_keys(&node.labels, &constraints))
                     && constraint.includes(pod, node)
-                    && let Some(total) = by_value.get_mut(value(*id).map_or("", String::as_str))
+                    && let Some(total) = by_value.get_mut(value(id).map_or("", String::as_str))
                 {
                     *total += count;
                 }
@@ -235,11 +248,11 @@ pub fn scores(
         for (index, id) in nodes.iter().enumerate().filter(|(_, id)| !ignored.contains(id)) {
             if let Some(value) = value(*id) {
                 let count = if by_host {
-                    counts.get(id)
+                    counts.on(*id)
                 } else {
-                    by_value.get(value.as_str())
+                    by_value.get(value.as_str()).copied().unwrap_or(0)
                 };
-                totals[index] += count.copied().unwrap_or(0) as f64 * weight + (constraint.max_skew - 1) as f64;
+                totals[index] += count as f64 * weight + (constraint.max_skew - 1) as f64;
             }
         }
     }

@@ -53,6 +53,9 @@ pub fn filter(version: Profile, pod: &core::Pod, node: &NodeInfo) -> Option<Reje
 
 /// How many of the node's soft taints the pod does not tolerate; fewer is better.
 pub fn score(pod: &core::Pod, node: &NodeInfo) -> i64 {
+    if node.taints.is_empty() {
+        return 0;
+    }
     let soft: Vec<&core::Toleration> = tolerations(pod)
         .iter()
         .filter(|toleration| matches!(toleration.effect.as_deref(), None | Some("" | "PreferNoSchedule")))
