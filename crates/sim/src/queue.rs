@@ -1,50 +1,34 @@
 //! The event queue. Events come out by time and, at one instant, in the order in which they went in: no tie ever depends
 //! on a hash or an address.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::time::SimTime;
 
-/// Events ordered by (time, sequence).
+/// Events ordered by (time, sequence). They rest in slots of their own: what the heap moves about is small.
 #[derive(Clone, Debug)]
 pub struct Queue<E> {
-    heap: BinaryHeap<Entry<E>>,
+    heap: BinaryHeap<Reverse<Entry>>,
+    slots: Vec<Option<E>>,
+    free: Vec<u32>,
     sequence: u64,
 }
 
-#[derive(Clone, Debug)]
-struct Entry<E> {
+/// Compared by its first two fields, which no other entry has alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
     at: SimTime,
     sequence: u64,
-    event: E,
-}
-
-impl<E> PartialEq for Entry<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.sequence == other.sequence
-    }
-}
-
-impl<E> Eq for Entry<E> {}
-
-impl<E> PartialOrd for Entry<E> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<E> Ord for Entry<E> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // The heap gives the greatest first; the earliest event is the greatest.
-        (other.at, other.sequence).cmp(&(self.at, self.sequence))
-    }
+    slot: u32,
 }
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
         Self {
             heap: BinaryHeap::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
             sequence: 0,
         }
     }
@@ -54,26 +38,36 @@ impl<E> Queue<E> {
     /// Adds an event.
     pub fn push(&mut self, at: SimTime, event: E) {
         self.sequence += 1;
-        self.heap.push(Entry {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        self.slots[slot as usize] = Some(event);
+        self.heap.push(Reverse(Entry {
             at,
             sequence: self.sequence,
-            event,
-        });
+            slot,
+        }));
     }
 
     /// When the next event is due.
     pub fn next_at(&self) -> Option<SimTime> {
-        self.heap.peek().map(|entry| entry.at)
+        self.heap.peek().map(|Reverse(entry)| entry.at)
     }
 
     /// Takes the next event.
     pub fn pop(&mut self) -> Option<(SimTime, E)> {
-        self.heap.pop().map(|entry| (entry.at, entry.event))
+        let Reverse(entry) = self.heap.pop()?;
+        let event = self.slots.get_mut(entry.slot as usize)?.take()?;
+        self.free.push(entry.slot);
+        Some((entry.at, event))
     }
 
     /// All events, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (SimTime, &E)> {
-        self.heap.iter().map(|entry| (entry.at, &entry.event))
+        self.heap
+            .iter()
+            .filter_map(|Reverse(entry)| Some((entry.at, self.slots.get(entry.slot as usize)?.as_ref()?)))
     }
 }
 

@@ -117,6 +117,9 @@ impl TaintEviction {
     }
 
     fn pod_changed(&mut self, w: &mut World, key: &Key) {
+        if self.tainted.is_empty() && self.planned.is_empty() {
+            return;
+        }
         let Some(pod) = w.pod(&key.namespace, &key.name) else {
             return self.cancel(w, key);
         };

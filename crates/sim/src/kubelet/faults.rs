@@ -236,7 +236,7 @@ impl Kubelet {
         self.rotation_planned = false;
         self.changed.clear();
         self.eviction.forget(w.now);
-        let mut known: BTreeMap<Arc<str>, Worker> = std::mem::take(&mut self.pods);
+        let mut known: BTreeMap<Arc<str>, Box<Worker>> = std::mem::take(&mut self.pods);
         self.names.clear();
         self.restart_static_pods(w, &mut known);
         let listed: Vec<_> = w
@@ -252,10 +252,10 @@ impl Kubelet {
         let causes = w.causes.clone();
         for (key, pod) in listed {
             let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
-            let mut worker = Worker::new(key.clone(), pod.clone(), &self.ip);
+            let mut worker = Box::new(Worker::new(key.clone(), pod.clone(), &self.ip));
             worker.restore_status(w);
             if let Some(old) = known.remove(&uid) {
-                worker.take_over(old);
+                worker.take_over(*old);
             }
             *self.names.entry(key).or_default() += 1;
             self.pods.insert(Arc::clone(&uid), worker);

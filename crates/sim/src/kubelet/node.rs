@@ -52,7 +52,7 @@ pub struct Kubelet {
     pub(crate) health: Health,
     /// Whether its messages reach the API server.
     pub(crate) connected: bool,
-    pub(super) pods: BTreeMap<Arc<str>, Worker>,
+    pub(super) pods: BTreeMap<Arc<str>, Box<Worker>>,
     /// How many of those have one name: a pod may be made anew while the old one still ends here.
     pub(super) names: BTreeMap<Key, u32>,
     /// Phase of the 1 s PLEG ticker and of the 1 s sync ticker.
@@ -178,7 +178,7 @@ impl Kubelet {
             if is_terminal(&pod) {
                 return;
             }
-            let mut worker = Worker::new(key.clone(), pod.clone(), &self.ip);
+            let mut worker = Box::new(Worker::new(key.clone(), pod.clone(), &self.ip));
             worker.restore_status(w);
             *self.names.entry(key.clone()).or_default() += 1;
             self.pods.insert(Arc::clone(&uid), worker);
@@ -213,6 +213,10 @@ impl Kubelet {
             worker.configured = 0;
         }
         worker.pod = pod;
+        if worker.work == Work::Sync && worker.sync.is_none() && !worker.start_planned {
+            // The next sync will be given a version of its own: the older one need not be kept in memory.
+            worker.given = worker.pod.clone();
+        }
         self.reconcile_status(w, worker);
         if !worker.admitted {
             worker.admitted = true;

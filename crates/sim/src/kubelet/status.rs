@@ -1,6 +1,8 @@
 //! A pod's status as the kubelet makes it (`pkg/kubelet/kubelet_pods.go generateAPIPodStatus`), keeps it, and writes it to
 //! the API (`pkg/kubelet/status/status_manager.go`).
 
+use std::borrow::Cow;
+
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -134,12 +136,7 @@ impl Kubelet {
         let (old_phase, old_reason, old_message) = old
             .map(|old| (old.phase.clone(), old.reason.clone(), old.message.clone()))
             .unwrap_or_default();
-        let all: Vec<core::ContainerStatus> = [&status.container_statuses, &status.init_container_statuses]
-            .into_iter()
-            .flatten()
-            .flatten()
-            .cloned()
-            .collect();
+        let all = joined(&status.container_statuses, &status.init_container_statuses);
         let decision = get_phase(&worker.pod, &all, terminal, worker.has_initialized());
         let mut phase = decision.phase;
         let sticky = |text: Option<&str>| match text {
@@ -350,13 +347,8 @@ impl Kubelet {
             all.push(disruption.clone());
         }
         // Init statuses come first here, as the kubelet joins them for conditions.
-        let statuses: Vec<core::ContainerStatus> = [&status.init_container_statuses, &status.container_statuses]
-            .into_iter()
-            .flatten()
-            .flatten()
-            .cloned()
-            .collect();
-        let statuses = Some(statuses.as_slice());
+        let statuses = joined(&status.init_container_statuses, &status.container_statuses);
+        let statuses = Some(&*statuses);
         let sandbox_ready = !pod_sandbox_changed(spec, &worker.cache).0;
         all.extend(resize_condition(worker));
         let mut own = vec![
@@ -613,6 +605,21 @@ impl Kubelet {
             ..Default::default()
         });
         self.plan_status_write(w, worker);
+    }
+}
+
+/// Two lists of statuses as one, which is mostly the one that is not empty.
+fn joined<'a>(
+    first: &'a Option<Vec<core::ContainerStatus>>,
+    second: &'a Option<Vec<core::ContainerStatus>>,
+) -> Cow<'a, [core::ContainerStatus]> {
+    let (first, second) = (
+        first.as_deref().unwrap_or_default(),
+        second.as_deref().unwrap_or_default(),
+    );
+    match (first, second) {
+        (only, []) | ([], only) => Cow::Borrowed(only),
+        _ => Cow::Owned([first, second].concat()),
     }
 }
 
