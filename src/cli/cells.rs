@@ -68,6 +68,8 @@ impl Outcome {
 pub struct How<'k> {
     /// At most so many threads; as many as the machine has if none is named.
     pub threads: Option<usize>,
+    /// Whether trials leave no traces.
+    pub no_traces: bool,
     /// Where runs are kept, if they are: a run before it starts, each trial when it ends.
     pub keeper: Option<&'k Keeper>,
 }
@@ -98,6 +100,9 @@ pub fn run(note: &Note, cell: &Cell, how: How<'_>, mut progress: impl FnMut(Prog
     };
     if let Some(threads) = how.threads {
         runner = runner.threads(threads);
+    }
+    if how.no_traces {
+        runner = runner.without_traces();
     }
     let keeping = match how.keeper {
         Some(keeper) => Some((keeper, keeper.begin(note, cell, experiment, runner.total())?)),

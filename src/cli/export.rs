@@ -70,6 +70,7 @@ pub fn main(arguments: &Export) -> anyhow::Result<ExitCode> {
     if arguments.run {
         let how = How {
             threads: None,
+            no_traces: false,
             keeper: Some(&keeper),
         };
         run(how, &place)?;

@@ -57,14 +57,14 @@ impl Keeper {
         }))
     }
 
-    /// Records a trial that ended; `json` is its trace.
+    /// Records a trial that ended; `json` is its trace, empty if it left none.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub fn trial(&self, run: RunId, result: &TrialResult, json: &[u8]) -> Result<(), StoreError> {
         let trial = FinishedTrial {
             result: result.clone(),
-            trace: Some(EncodedTrace::of_json(json)),
+            trace: (!json.is_empty()).then(|| EncodedTrace::of_json(json)),
         };
         self.wait(self.store.record_trials(run, &[trial]))
     }

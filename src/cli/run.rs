@@ -28,6 +28,9 @@ pub struct Run {
     /// At most so many threads. Results do not depend on it.
     #[arg(long, value_name = "NUMBER")]
     threads: Option<usize>,
+    /// Make verdicts only, without traces: sooner where there are many trials, but nobody can look at what happened.
+    #[arg(long)]
+    no_traces: bool,
     /// Do not keep the results.
     #[arg(long)]
     no_save: bool,
@@ -50,6 +53,7 @@ pub fn main(arguments: &Run) -> anyhow::Result<ExitCode> {
     };
     let how = How {
         threads: arguments.threads,
+        no_traces: arguments.no_traces,
         keeper: keeper.as_ref(),
     };
     let (mut broken, mut complaints) = (false, false);

@@ -30,6 +30,8 @@ pub struct Program {
     pub expect: Vec<ExpectProgram>,
     /// What is followed over a whole trial.
     pub trackers: Vec<Tracker>,
+    /// Whether its trials leave traces.
+    pub traced: bool,
 }
 
 /// A compiled step.
@@ -137,6 +139,7 @@ pub fn compile(experiment: &Experiment) -> Result<Program, Vec<Diagnostic>> {
             observe,
             expect,
             trackers: compiler.into_trackers(),
+            traced: true,
         })
     } else {
         Err(problems)

@@ -83,6 +83,14 @@ impl Runner {
         self
     }
 
+    /// Trials leave no traces: the verdicts are the same and come sooner, but nobody can look at what happened. Their
+    /// [`RunEvent::Trial`] has an empty trace, and [`TrialResult::digest`] is empty.
+    #[must_use]
+    pub fn without_traces(mut self) -> Self {
+        Arc::make_mut(&mut self.program).traced = false;
+        self
+    }
+
     /// Stops when this token says so.
     #[must_use]
     pub fn cancelled_by(mut self, cancel: Cancel) -> Self {

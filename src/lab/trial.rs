@@ -29,7 +29,9 @@ use super::temporal::{Bounds, End, Form, Watch, outcome};
 /// Runs one trial.
 pub fn run(program: &Program, trial: &Trial, cancel: &Cancel) -> (TrialResult, Trace, Vec<u8>) {
     let experiment = &*program.experiment;
-    let cluster = match Cluster::new(config(program, trial)) {
+    let mut config = config(program, trial);
+    config.traced = program.traced;
+    let cluster = match Cluster::new(config) {
         Ok(cluster) => cluster,
         Err(message) => {
             let place = Place {
@@ -545,7 +547,11 @@ impl<'p> Run<'p> {
 
     /// Takes over what was written since, and evaluates what looks at it after each single write.
     fn look(&mut self) {
-        while let Some(write) = self.cluster.writes().get(self.seen_writes) {
+        while let Some(write) = self
+            .cluster
+            .writes()
+            .get(self.seen_writes - self.cluster.forgotten_writes())
+        {
             self.view.apply(write);
             let (at, key) = (write.at, write.stored.object.key());
             self.seen_writes += 1;
@@ -652,18 +658,28 @@ impl<'p> Run<'p> {
         note(&mut self.troubles, scope.trouble());
         let mut notices = self.cluster.notices();
         notices.append(&mut self.troubles);
-        let trace = self.cluster.trace();
-        let json = serde_json::to_vec(&trace).unwrap_or_default();
+        let trace = if self.program.traced {
+            self.cluster.trace()
+        } else {
+            Trace::default()
+        };
+        let (json, digest) = if self.program.traced {
+            let json = serde_json::to_vec(&trace).unwrap_or_default();
+            let digest = digest(&json);
+            (json, digest)
+        } else {
+            (Vec::new(), String::new())
+        };
         let result = TrialResult {
             trial: self.trial.clone(),
             ended,
             error,
             observations,
             expectations,
-            digest: digest(&json),
+            digest,
             notices,
             duration: now.since(SimTime::ZERO),
-            records: trace.records.len(),
+            records: self.cluster.record_count(),
         };
         (result, trace, json)
     }

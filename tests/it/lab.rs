@@ -126,6 +126,28 @@ fn results_do_not_depend_on_threads() {
 }
 
 /// The outcomes of the expectations of a single trial.
+#[test]
+fn verdicts_need_no_trace() {
+    let experiment = lab::read(FAILED_PHASE, Some("note.md"), 1)
+        .experiment
+        .expect("an experiment");
+    let mut bytes = 0;
+    let mut without = Runner::new(experiment)
+        .expect("it compiles")
+        .without_traces()
+        .run(&mut |event| {
+            if let RunEvent::Trial { json, .. } = event {
+                bytes += json.len();
+            }
+        });
+    assert_eq!(bytes, 0);
+    let (mut with, _) = run(FAILED_PHASE);
+    for trial in with.trials.iter_mut().chain(&mut without.trials) {
+        trial.digest.clear();
+    }
+    assert_eq!(with, without);
+}
+
 fn outcomes(text: &str) -> Vec<(Outcome, String)> {
     let (result, _) = run(text);
     let trial = &result.trials[0];

@@ -33,8 +33,10 @@ pub enum Event {
         to: Actor,
         /// The object.
         key: Key,
-        /// The write.
+        /// The record of it.
         record: RecordId,
+        /// The write, unless what the actor is told of is none.
+        write: Option<Write>,
     },
     /// Something about one pod of a node.
     Pod {
@@ -99,6 +101,9 @@ pub struct Config {
     pub catalogue: Catalogue,
     /// Records after which it is stopped.
     pub record_limit: usize,
+    /// Whether it keeps what happens, for [`Cluster::trace`]. Without it the same happens to the same objects, only
+    /// nobody can look back: of records only their number is known, and of writes only those of the last step.
+    pub traced: bool,
 }
 
 impl Default for Config {
@@ -114,6 +119,7 @@ impl Default for Config {
             settings: Vec::new(),
             catalogue: Catalogue::default(),
             record_limit: MAX_RECORDS,
+            traced: true,
         }
     }
 }
@@ -178,6 +184,7 @@ impl Cluster {
     pub fn new(config: Config) -> Result<Self, String> {
         let names = config.nodes.iter().map(|node| node.name.as_str().into()).collect();
         let mut world = World::new(config.start, config.seed, config.jitter, names, config.catalogue);
+        world.traced = config.traced;
         let gates = config.feature_gates.iter().map(|(name, on)| (name.as_str(), *on));
         world.version = Profile::with_gates(config.version, gates)?;
         for (name, _) in config.feature_gates.iter().filter(|(name, _)| !is_simulated(name)) {
@@ -243,6 +250,9 @@ impl Cluster {
             return false;
         };
         self.world.now = at;
+        if !self.world.traced {
+            self.world.store.forget_history();
+        }
         self.react(event);
         true
     }
@@ -268,7 +278,7 @@ impl Cluster {
     }
 
     fn is_exhausted(&self) -> bool {
-        self.world.records().len() >= self.record_limit
+        self.world.record_count() >= self.record_limit
     }
 
     /// Whether nothing but heartbeats, resyncs, probes and periodic rounds is left to happen.
@@ -454,12 +464,23 @@ impl Cluster {
         self.world.logs()
     }
 
-    /// Every object version written so far, in order: what a watch of everything would have told.
+    /// Every object version written so far, in order: what a watch of everything would have told. A cluster that keeps
+    /// no trace has those of its last step.
     pub fn writes(&self) -> &[Write] {
         self.world.store.history()
     }
 
-    /// Every record so far; summaries of writes are filled in by [`Cluster::trace`].
+    /// How many writes came before the first of [`Cluster::writes`].
+    pub fn forgotten_writes(&self) -> usize {
+        self.world.store.forgotten()
+    }
+
+    /// How many records were written.
+    pub fn record_count(&self) -> usize {
+        self.world.record_count()
+    }
+
+    /// Every record so far, if they are kept; summaries of writes are filled in by [`Cluster::trace`].
     pub fn records(&self) -> &[Record] {
         self.world.records()
     }
@@ -469,7 +490,7 @@ impl Cluster {
         self.world.notices.iter().cloned().collect()
     }
 
-    /// Everything that has happened, complete by itself.
+    /// Everything that has happened, complete by itself; a cluster that keeps no trace has nothing to say.
     pub fn trace(&self) -> Trace {
         start::trace(&self.world)
     }
@@ -477,13 +498,14 @@ impl Cluster {
     fn react(&mut self, event: Event) {
         let w = &mut self.world;
         match event {
-            Event::Notify { to, key, record } => {
+            Event::Notify { to, key, record, write } => {
                 w.actor = to;
                 if w.stopped.contains(&to) {
-                    self.deferred.push(Event::Notify { to, key, record });
+                    self.deferred.push(Event::Notify { to, key, record, write });
                     return;
                 }
                 w.causes = vec![record];
+                w.told.clone_from(&write);
                 match to {
                     Actor::Scheduler => self.scheduler.on_notify(w, &key, record),
                     Actor::Controller(controller) => self.controllers.on_notify(w, controller, &key, record),
@@ -493,7 +515,7 @@ impl Cluster {
                         };
                         match (kubelet.health, kubelet.connected) {
                             (Health::Running, true) => kubelet.on_notify(w, &key, &[record]),
-                            (Health::Running | Health::Frozen, _) => kubelet.defer(Event::Notify { to, key, record }),
+                            (Health::Running | Health::Frozen, _) => kubelet.defer(Event::Notify { to, key, record, write }),
                             // A kubelet that starts lists everything anew.
                             (Health::Stopped | Health::PoweredOff, _) => {}
                         }

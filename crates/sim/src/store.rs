@@ -28,6 +28,7 @@ impl Stored {
     /// An object that some actor keeps for itself, as a kubelet does with the pods of its files; no write made it.
     pub(crate) fn apart(object: Object) -> Self {
         Self {
+            key: object.key(),
             object,
             record: RecordId::MAX,
             json: OnceLock::new(),
@@ -58,6 +59,7 @@ pub struct Write {
 pub struct Store {
     objects: BTreeMap<Key, Arc<Stored>>,
     history: Vec<Write>,
+    forgotten: usize,
     revision: u64,
     by_owner: BTreeMap<String, BTreeSet<Key>>,
     strays: BTreeSet<Key>,
@@ -179,9 +181,20 @@ impl Store {
         }
     }
 
-    /// Every write so far.
+    /// Every write so far, but for those that were forgotten.
     pub fn history(&self) -> &[Write] {
         &self.history
+    }
+
+    /// How many writes were forgotten: those before the first of [`Store::history`].
+    pub fn forgotten(&self) -> usize {
+        self.forgotten
+    }
+
+    /// Forgets all writes so far; the objects stay.
+    pub(crate) fn forget_history(&mut self) {
+        self.forgotten += self.history.len();
+        self.history.clear();
     }
 
     /// Writes a version: gives it the next resourceVersion, keeps it, and returns it.

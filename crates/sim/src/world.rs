@@ -195,6 +195,11 @@ pub struct World {
     pub(crate) pod_ips: BTreeMap<String, PodAddress>,
     pub(crate) proxy: Proxy,
     node_indexes: BTreeMap<Arc<str>, usize>,
+    /// Whether records and earlier versions are kept.
+    pub(crate) traced: bool,
+    /// The write that an actor is told of now.
+    pub(crate) told: Option<Write>,
+    recorded: usize,
     records: Vec<Record>,
     logs: Vec<LogLine>,
     next_pod_ip: u32,
@@ -239,6 +244,9 @@ impl World {
             events: EventRecorder::default(),
             pod_ips: BTreeMap::new(),
             proxy: Proxy::default(),
+            traced: true,
+            told: None,
+            recorded: 0,
             records: Vec::new(),
             logs: Vec::new(),
             next_pod_ip: 1,
@@ -313,7 +321,10 @@ impl World {
 
     /// Adds a record whose causes are those of the present reaction.
     pub fn record(&mut self, object: Option<ObjectRef>, container: Option<&str>, what: What) -> RecordId {
-        let id = RecordId::try_from(self.records.len()).unwrap_or(RecordId::MAX);
+        let id = self.count_record();
+        if !self.traced {
+            return id;
+        }
         let actor = self.actor_name(self.actor);
         self.records.push(Record {
             at: self.now,
@@ -326,6 +337,16 @@ impl World {
         id
     }
 
+    pub(crate) fn count_record(&mut self) -> RecordId {
+        self.recorded += 1;
+        RecordId::try_from(self.recorded - 1).unwrap_or(RecordId::MAX)
+    }
+
+    /// How many records were written, kept or not.
+    pub fn record_count(&self) -> usize {
+        self.recorded
+    }
+
     /// Adds a record of a decision by a rule of Kubernetes.
     pub fn decide(
         &mut self,
@@ -335,6 +356,9 @@ impl World {
         code: &str,
         values: &[(&str, &str)],
     ) -> RecordId {
+        if !self.traced {
+            return self.count_record();
+        }
         let values = values
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -347,7 +371,7 @@ impl World {
         self.record(Some(object), container, what)
     }
 
-    /// All records so far; the `summary` of writes is filled in when a trace is made.
+    /// All records so far, if they are kept; the `summary` of writes is filled in when a trace is made.
     pub fn records(&self) -> &[Record] {
         &self.records
     }
@@ -398,15 +422,16 @@ impl World {
     /// Writes a version and tells those who watch.
     pub fn put(&mut self, change: Change, mut object: Object) -> Arc<Stored> {
         self.drop_status_fields(&mut object);
-        let mut reference = object.reference();
-        let revision = self.store.revision() + 1;
-        reference.kind = object.kind().to_string();
-        let what = What::Write {
-            change,
-            resource_version: revision,
-            summary: Vec::new(),
+        let record = if self.traced {
+            let what = What::Write {
+                change,
+                resource_version: self.store.revision() + 1,
+                summary: Vec::new(),
+            };
+            self.record(Some(object.reference()), None, what)
+        } else {
+            self.count_record()
         };
-        let record = self.record(Some(reference), None, what);
         if matches!(object.kind(), Kind::ConfigMap | Kind::Secret) {
             self.configured += 1;
         }
@@ -437,20 +462,19 @@ impl World {
         self.node_index(node).map(Actor::Kubelet)
     }
 
-    /// The write that a record tells of.
+    /// The write that a record tells of, while its watchers are told of it.
     pub fn written(&self, record: RecordId) -> Option<&Write> {
-        match self.records.get(usize::try_from(record).ok()?)?.what {
-            // Each write takes the next resourceVersion, so the history is in their order.
-            What::Write { resource_version, .. } => self
-                .store
-                .history()
-                .get(usize::try_from(resource_version.checked_sub(1)?).ok()?),
-            _ => None,
-        }
+        self.told.as_ref().filter(|write| write.record == record)
     }
 
     fn notify(&mut self, stored: &Arc<Stored>, change: Change, record: RecordId) {
-        let key = stored.key.clone();
+        let key = &stored.key;
+        let write = Write {
+            at: self.now,
+            change,
+            stored: Arc::clone(stored),
+            record,
+        };
         let mut watchers: Vec<Actor> = Vec::new();
         let deleted = change == Change::Deleted;
         match &stored.object {
@@ -501,6 +525,7 @@ impl World {
                     to,
                     key: key.clone(),
                     record,
+                    write: Some(write.clone()),
                 },
             );
         }

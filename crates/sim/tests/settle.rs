@@ -1,6 +1,7 @@
 //! Random Deployments and Jobs come to rest with counts that add up, and the same seed gives the same trace.
 
 use peapod_sim::cluster::{Cluster, Config, NodeConfig};
+use peapod_sim::fault::Fault;
 use peapod_sim::request::{Request, Verb};
 use peapod_sim::runtime::catalogue::Catalogue;
 use peapod_sim::time::{SimDuration, SimTime};
@@ -143,6 +144,50 @@ proptest! {
         };
         prop_assert_eq!(trace(), trace());
     }
+}
+
+/// Every write of a Deployment, a Job and a node that fails: when, how, and what the object was then; and all log lines.
+fn history(traced: bool) -> (Vec<String>, usize) {
+    let nodes = (1..=3)
+        .map(|number| NodeConfig {
+            name: format!("node-{number}"),
+            ..NodeConfig::default()
+        })
+        .collect();
+    let config = Config {
+        nodes,
+        traced,
+        ..Config::default()
+    };
+    let mut cluster = Cluster::new(config).expect("a cluster");
+    let body = deployment(4, "RollingUpdate", 1, "nginx:1.14.2");
+    send(&mut cluster, Verb::Create, "apps", "deployments", "", body);
+    send(&mut cluster, Verb::Create, "batch", "jobs", "", job(3, 2, true));
+    let (mut seen, mut failed) = (Vec::new(), false);
+    let end = SimTime::ZERO + SimDuration::from_secs(500);
+    let mut next = 0;
+    while cluster.next_event_at().is_some_and(|at| at <= end) {
+        while let Some(write) = cluster.writes().get(next - cluster.forgotten_writes()) {
+            seen.push(format!("{} {:?} {}", write.at, write.change, write.stored.json()));
+            next += 1;
+        }
+        if !failed && cluster.now() > SimTime::ZERO + SimDuration::from_secs(30) {
+            failed = true;
+            let node = "node-1".to_owned();
+            cluster.fault(&Fault::PowerOff { node }).expect("it is there");
+        }
+        cluster.step();
+    }
+    seen.extend(cluster.logs().iter().map(|line| format!("{line:?}")));
+    assert_eq!(cluster.trace().records.is_empty(), !traced);
+    (seen, cluster.record_count())
+}
+
+#[test]
+fn without_a_trace_the_same_happens() {
+    let (with, without) = (history(true), history(false));
+    assert!(with.0.len() > 100);
+    assert!(with == without);
 }
 
 /// Run by hand: `cargo test -p peapod-sim --test settle -- --ignored --nocapture`. Time should grow with the pods.

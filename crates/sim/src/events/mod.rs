@@ -110,6 +110,9 @@ impl World {
     }
 
     fn record_event(&mut self, event: &NewEvent<'_>) -> crate::trace::RecordId {
+        if !self.traced {
+            return self.count_record();
+        }
         let container = event
             .field_path
             .split_once('{')

@@ -284,7 +284,7 @@ impl Kubelet {
 
 impl Kubelet {
     /// The directory of static pods is read anew; pods that ran go on, for their uid is the hash of what is in their file.
-    fn restart_static_pods(&mut self, w: &mut World, known: &mut BTreeMap<Arc<str>, Worker>) {
+    fn restart_static_pods(&mut self, w: &mut World, known: &mut BTreeMap<Arc<str>, Box<Worker>>) {
         self.static_files.forget();
         self.running_static.clear();
         self.waiting.clear();

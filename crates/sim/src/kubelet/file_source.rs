@@ -214,7 +214,7 @@ impl Kubelet {
         w: &mut World,
         uid: Arc<str>,
         mut pod: core::Pod,
-        old: Option<Worker>,
+        old: Option<Box<Worker>>,
         causes: &[RecordId],
     ) {
         let key = key_of(&pod);
@@ -248,9 +248,9 @@ impl Kubelet {
             });
             return;
         }
-        let mut worker = Worker::new(key.clone(), version.clone(), &self.ip);
+        let mut worker = Box::new(Worker::new(key.clone(), version.clone(), &self.ip));
         if let Some(old) = old {
-            worker.take_over(old);
+            worker.take_over(*old);
         }
         *self.names.entry(key.clone()).or_default() += 1;
         self.waiting.entry(key).or_default().push(Arc::clone(&uid));

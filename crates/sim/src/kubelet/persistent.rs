@@ -169,6 +169,7 @@ impl Kubelet {
                 to: Actor::Controller(Controller::AttachDetach),
                 key: volume_key(&name),
                 record,
+                write: None,
             };
             w.after(crate::latency::WATCH, event);
         }
