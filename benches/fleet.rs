@@ -1,31 +1,42 @@
 //! How time and memory grow with a fleet: a Deployment from apply to all Ready, and a node that fails under it.
 //!
-//! `cargo bench -p peapod-sim --bench fleet`; sizes by name: `-- 1000x50 150000x5000`. Every size runs in a process of its
+//! `cargo bench -p peapod-sim --bench fleet`; sizes by name: `-- 1000x50 150000x5000-untraced`. Every size runs in a process of its
 //! own, so that its peak memory is its own.
 
 #[path = "common/measure.rs"]
 mod measure;
 
-use std::time::Instant;
-
+use measure::Meter;
 use peapod_sim::cluster::{Cluster, Config, NodeConfig};
 use peapod_sim::fault::Fault;
 use peapod_sim::request::{Request, Verb};
 use peapod_sim::time::{SimDuration, SimTime};
 use serde_json::{Value, json};
 
-/// Pods and nodes.
-const SIZES: &[(u32, u32)] = &[(625, 32), (1_250, 63), (2_500, 125), (5_000, 250), (10_000, 500)];
+/// Pods and nodes, and whether the cluster keeps a trace.
+const SIZES: &[&str] = &[
+    "625x32",
+    "1250x63",
+    "2500x125",
+    "5000x250",
+    "10000x500",
+    "10000x500-untraced",
+    "150000x5000-untraced",
+];
 
 fn main() {
-    measure::each_in_its_own_process(SIZES.iter().map(|(pods, nodes)| format!("{pods}x{nodes}")), |size| {
+    measure::each_in_its_own_process(SIZES.iter().map(|size| (*size).to_owned()), |size| {
+        let (size, traced) = size
+            .strip_suffix("-untraced")
+            .map_or((size, true), |size| (size, false));
         let (pods, nodes) = size.split_once('x')?;
-        fleet(pods.parse().ok()?, nodes.parse().ok()?);
+        fleet(pods.parse().ok()?, nodes.parse().ok()?, traced);
         Some(())
     });
 }
 
-fn fleet(pods: u32, nodes: u32) {
+fn fleet(pods: u32, nodes: u32, traced: bool) {
+    let how = if traced { "traced" } else { "untraced" };
     let nodes = (1..=nodes)
         .map(|number| NodeConfig {
             name: format!("node-{number}"),
@@ -36,25 +47,30 @@ fn fleet(pods: u32, nodes: u32) {
         .collect();
     let config = Config {
         nodes,
+        traced,
         record_limit: usize::MAX,
         ..Config::default()
     };
-    let begin = Instant::now();
+    let meter = Meter::begin();
     let mut cluster = Cluster::new(config).expect("a cluster");
     cluster.request(&create(pods)).expect("the Deployment is fine");
     run(&mut cluster, pods);
-    let until_ready = measure::Phase::until_now(begin, &cluster);
-    println!("{pods:>7} pods on {:>5} nodes, from apply to all Ready: {until_ready}", cluster.objects("Node").len());
+    let phase = meter.read(&cluster);
+    let (nodes, per_pod) = (cluster.objects("Node").len(), phase.peak as f64 / f64::from(pods));
+    println!("{pods:>7} pods on {nodes:>5} nodes, {how}, from apply to all Ready: {phase}, {per_pod:.1} KiB a pod");
 
     // The node fails: it is found out, its pods are marked, evicted and made anew elsewhere.
-    let before = cluster.records().len();
-    let begin = Instant::now();
+    let meter = Meter::after(&cluster);
     let node = "node-1".to_owned();
     cluster.fault(&Fault::PowerOff { node }).expect("it is there");
     let end = cluster.now() + SimDuration::from_secs(360);
     run_until(&mut cluster, end);
-    let phase = measure::Phase::since(begin, before, &cluster);
-    println!("{:>27} a node fails, six minutes: {phase}, {} ready", "", ready(&cluster));
+    let phase = meter.read(&cluster);
+    println!(
+        "{:>23} a node fails, six minutes: {phase}, {} ready",
+        "",
+        ready(&cluster)
+    );
 }
 
 fn run(cluster: &mut Cluster, pods: u32) {

@@ -1,13 +1,12 @@
 //! What a node costs: pods that crash again and again, simulated for an hour (a lone one for thirty days, so that there is
 //! something to measure).
 //!
-//! `cargo bench -p peapod-sim --bench node`; cases by name: `-- 100-pods`.
+//! `cargo bench -p peapod-sim --bench node`; cases by name: `-- 100-untraced`.
 
 #[path = "common/measure.rs"]
 mod measure;
 
-use std::time::Instant;
-
+use measure::Meter;
 use peapod_sim::cluster::{Cluster, Config, NodeConfig};
 use peapod_sim::request::{Request, Verb};
 use peapod_sim::time::{SimDuration, SimTime};
@@ -19,15 +18,18 @@ const HOUR: u64 = 3600;
 
 fn main() {
     let cases = [(1, 24 * 30), (100, 12), (10_000, 1)];
-    let names = cases.iter().map(|(pods, _)| format!("{pods}-pods"));
+    let names = cases
+        .iter()
+        .flat_map(|(pods, _)| [format!("{pods}-traced"), format!("{pods}-untraced")]);
     measure::each_in_its_own_process(names, |case| {
-        let (pods, hours) = cases.into_iter().find(|(pods, _)| format!("{pods}-pods") == case)?;
-        crash_loops(pods, hours);
+        let (wanted, how) = case.split_once('-')?;
+        let (pods, hours) = cases.into_iter().find(|(pods, _)| pods.to_string() == wanted)?;
+        crash_loops(pods, hours, how == "traced");
         Some(())
     });
 }
 
-fn crash_loops(pods: u32, hours: u64) {
+fn crash_loops(pods: u32, hours: u64, traced: bool) {
     let nodes = (1..=pods.div_ceil(PER_NODE))
         .map(|number| NodeConfig {
             name: format!("node-{number}"),
@@ -38,30 +40,36 @@ fn crash_loops(pods: u32, hours: u64) {
         .collect();
     let config = Config {
         nodes,
+        traced,
         record_limit: usize::MAX,
         ..Config::default()
     };
-    let start = measure::memory("VmRSS:");
-    let begin = Instant::now();
+    let before = measure::memory("VmRSS:");
+    let meter = Meter::begin();
     let mut cluster = Cluster::new(config).expect("a cluster");
     for number in 0..pods {
         cluster.request(&create(number)).expect("the pod is fine");
     }
-    cluster.run_until(SimTime::ZERO + SimDuration::from_secs(hours * HOUR));
+    let end = SimTime::ZERO + SimDuration::from_secs(hours * HOUR);
+    let mut events = 0_u64;
+    while cluster.next_event_at().is_some_and(|at| at <= end) && cluster.step() {
+        events += 1;
+    }
     assert_eq!(cluster.problem(), None);
-    let phase = measure::Phase::until_now(begin, &cluster);
+    let phase = meter.read(&cluster);
     let restarts: u64 = cluster
         .objects("Pod")
         .iter()
         .filter_map(|pod| pod["status"]["containerStatuses"][0]["restartCount"].as_u64())
         .sum();
-    println!("{pods:>7} crash-looping pods, {hours} h: {phase}");
+    let how = if traced { "traced" } else { "untraced" };
+    println!("{pods:>7} crash-looping pods, {hours} h, {how}: {phase}");
     println!(
-        "{:>15} {:.1} pods a second of wall time, {restarts} restarts, {:.2} µs a record, {:.1} KiB a pod at the peak",
+        "{:>15} {:.1} pods a second, {restarts} restarts, {events} events of the queue, {:.2} µs a record, {:.1} KiB a pod at the peak",
         "",
         f64::from(pods) / phase.seconds(),
-        phase.seconds() * 1e6 / phase.records() as f64,
-        (measure::memory("VmHWM:") - start) as f64 / f64::from(pods),
+        phase.seconds() * 1e6 / phase.records as f64,
+        phase.peak.saturating_sub(before) as f64 / f64::from(pods),
     );
 }
 

@@ -1,4 +1,4 @@
-//! What the benches of the engine share: wall time, peak memory and the pace of records.
+//! What the benches of the engine share: time, peak memory and the pace of records.
 
 use std::fmt;
 use std::process::Command;
@@ -6,25 +6,48 @@ use std::time::{Duration, Instant};
 
 use peapod_sim::cluster::Cluster;
 
+/// Measures a stretch of simulation.
+pub struct Meter {
+    begin: Instant,
+    cpu: f64,
+    records: usize,
+}
+
 /// What one stretch of simulation cost.
 pub struct Phase {
     wall: Duration,
-    records: usize,
-    peak: u64,
+    cpu: f64,
+    pub records: usize,
+    /// In KiB.
+    pub peak: u64,
     virtual_time: String,
 }
 
-impl Phase {
-    /// All that a cluster has done.
-    pub fn until_now(begin: Instant, cluster: &Cluster) -> Self {
-        Self::since(begin, 0, cluster)
+impl Meter {
+    /// Begins before there is a cluster.
+    pub fn begin() -> Self {
+        Self {
+            begin: Instant::now(),
+            cpu: cpu_seconds(),
+            records: 0,
+        }
     }
 
-    /// What a cluster has done since it had written `before` records.
-    pub fn since(begin: Instant, before: usize, cluster: &Cluster) -> Self {
+    /// Begins with what a cluster does next.
+    #[allow(dead_code, reason = "not every bench goes on with a cluster")]
+    pub fn after(cluster: &Cluster) -> Self {
         Self {
-            wall: begin.elapsed(),
-            records: cluster.records().len() - before,
+            records: cluster.record_count(),
+            ..Self::begin()
+        }
+    }
+
+    /// What it has cost so far.
+    pub fn read(&self, cluster: &Cluster) -> Phase {
+        Phase {
+            wall: self.begin.elapsed(),
+            cpu: cpu_seconds() - self.cpu,
+            records: cluster.record_count() - self.records,
             peak: memory("VmHWM:"),
             virtual_time: cluster.now().to_string(),
         }
@@ -32,26 +55,26 @@ impl Phase {
 }
 
 impl Phase {
-    /// Wall time in seconds.
+    /// Seconds that the processor was at work: what the wall clock shows on a machine that does nothing else.
     pub fn seconds(&self) -> f64 {
-        self.wall.as_secs_f64()
-    }
-
-    /// Records written.
-    pub fn records(&self) -> usize {
-        self.records
+        if self.cpu > 0.0 {
+            self.cpu
+        } else {
+            self.wall.as_secs_f64()
+        }
     }
 }
 
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.wall.as_secs_f64();
         write!(
             f,
-            "{seconds:.3} s wall (until {}), {} records, {:.0} records/s, peak {} MiB",
+            "{:.3} s ({:.3} s of the processor) until {}, {} records, {:.0} a second, peak {} MiB",
+            self.wall.as_secs_f64(),
+            self.cpu,
             self.virtual_time,
             self.records,
-            self.records as f64 / seconds,
+            self.records as f64 / self.seconds(),
             self.peak / 1024
         )
     }
@@ -61,7 +84,15 @@ impl fmt::Display for Phase {
 pub fn memory(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// Time that this process has had a processor, as Linux tells it; 0 elsewhere.
+fn cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let nanos: Option<f64> = text.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
+    nanos.unwrap_or(0.0) / 1e9
 }
 
 /// Runs every case in a process of its own, or the one that this process was started for. Does nothing unless asked by
@@ -79,7 +110,10 @@ pub fn each_in_its_own_process(cases: impl Iterator<Item = String>, run: impl Fn
         println!("run it by `cargo bench`");
         return;
     }
-    let named: Vec<String> = arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect();
+    let named: Vec<String> = arguments
+        .into_iter()
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
     let cases: Vec<String> = if named.is_empty() { cases.collect() } else { named };
     let own = std::env::current_exe().expect("this program");
     for case in cases {
