@@ -1,5 +1,5 @@
 # `make test` is all that a fresh Debian or Ubuntu machine with Rust needs to check everything.
-.PHONY: test setup lint unit browser bench deny
+.PHONY: test setup lint unit browser bench deny fuzz
 
 test: setup lint unit browser
 
@@ -17,6 +17,12 @@ unit:
 browser:
 	cargo build --quiet
 	tests/browser/run.sh
+
+# Many more cases of the property tests than `make test` takes (CASES), from other seeds (SEED); what fails is shown as small as it gets.
+CASES ?= 100000
+SEED ?= $(shell date +%s)
+fuzz:
+	PEAPOD_FUZZ_CASES=$(CASES) PEAPOD_FUZZ_SEED=$(SEED) cargo test --release -p peapod-sim --test promises
 
 # Figures; nothing here is a test.
 bench:

@@ -279,7 +279,7 @@ impl Kubelet {
         };
         let refused = self
             .refused_under_pressure(worker)
-            .or_else(|| self.room_for(w, worker).err())
+            .or_else(|| self.room_for(w, &worker.as_allocated()).err())
             .or_else(shutting_down);
         let Some(refusal) = refused else {
             return true;
@@ -320,7 +320,7 @@ impl Kubelet {
     }
 
     /// Whether the node has room for the pod beside its other pods.
-    pub(super) fn room_for(&self, w: &World, worker: &Worker) -> Result<(), Refusal> {
+    pub(super) fn room_for(&self, w: &World, pod: &core::Pod) -> Result<(), Refusal> {
         let Some(node) = w.node(&self.name) else {
             return Ok(());
         };
@@ -338,6 +338,6 @@ impl Kubelet {
             }
         }
         let ports: Vec<HostPort> = others().flat_map(|other| host_ports(&other.pod)).collect();
-        fits(node, others().count(), &used, &ports, &worker.pod)
+        fits(node, others().count(), &used, &ports, pod)
     }
 }

@@ -319,6 +319,10 @@ impl Worker {
         self.serving = old.serving;
         self.restarts_logged = old.restarts_logged;
         self.runtime_causes = old.runtime_causes;
+        self.allocated = old.allocated;
+        self.actual = old.actual;
+        self.requests = old.requests;
+        self.resize = old.resize;
         self.last_phase = old.last_phase;
         for instance in &mut self.instances {
             instance.kill = None;

@@ -34,6 +34,23 @@ pub(super) fn desired(spec: &core::PodSpec) -> Resources {
         .collect()
 }
 
+impl Worker {
+    /// The pod with the resources that the node has allocated to it, which are on the node's disk
+    /// (`allocation.Manager.UpdatePodFromAllocation`). Until a kubelet has seen a pod they are those of the spec.
+    pub(super) fn as_allocated(&self) -> core::Pod {
+        let mut pod = (*self.pod).clone();
+        if let Some(spec) = &mut pod.spec {
+            let containers = spec.init_containers.iter_mut().flatten().chain(&mut spec.containers);
+            for container in containers {
+                if let Some(resources) = self.allocated.get(&container.name) {
+                    container.resources = Some(resources.clone());
+                }
+            }
+        }
+        pod
+    }
+}
+
 impl Kubelet {
     /// The spec may ask for other resources than are allocated.
     pub(super) fn note_resize(&mut self, w: &mut World, worker: &mut Worker) {
@@ -55,7 +72,7 @@ impl Kubelet {
             }
             format!("Pod resize {text}: {details}")
         };
-        match self.room_for(w, worker) {
+        match self.room_for(w, &worker.pod) {
             Err(refusal) => {
                 let text = message("Deferred", Some(&refusal.message));
                 self.pod_event(w, worker, String::new(), "Warning", "ResizeDeferred", text);

@@ -592,7 +592,9 @@ impl Kubelet {
     /// The status of a pod that the node refuses: it fails, with nothing else in it (`kubelet.go rejectPod`).
     pub(super) fn reject(&mut self, w: &mut World, worker: &mut Worker, reason: &str, message: &str) {
         self.pod_event(w, worker, String::new(), "Warning", reason, message.to_owned());
-        worker.start_time = Some(w.now);
+        // A start time that was told stays (`updateStatusInternal`).
+        let told = worker.pod.status.as_ref().and_then(|status| status.start_time.as_ref());
+        worker.start_time = Some(told.map_or(w.now, |Time(told)| w.virtual_time(*told)));
         worker.terminated_done = true;
         worker.last_phase = "Failed";
         worker.status = Some(core::PodStatus {
@@ -600,7 +602,7 @@ impl Kubelet {
             phase: Some("Failed".to_owned()),
             reason: Some(reason.to_owned()),
             message: Some(format!("Pod was rejected: {message}")),
-            start_time: Some(w.time()),
+            start_time: worker.start_time.map(|at| w.time_of(at)),
             qos_class: Some(worker.qos.to_owned()),
             ..Default::default()
         });
