@@ -365,6 +365,15 @@ pub enum FaultSpec {
         /// Cut off or joined.
         on: bool,
     },
+    /// Something on a node that is no pod takes memory, disk or process numbers.
+    Starve {
+        /// Node name.
+        node: String,
+        /// `memoryPressure`, `diskPressure` or `pidPressure`.
+        pressure: String,
+        /// `true`, `false` or an amount.
+        amount: String,
+    },
     /// Everything that was done to a node is undone.
     RestoreNode {
         /// Node name.

@@ -190,6 +190,7 @@ fn fault_texts(fault: &FaultSpec) -> Vec<&str> {
             container,
             signal,
         } => vec![namespace, pod, container, signal],
+        FaultSpec::Starve { node, amount, .. } => vec![node, amount],
         FaultSpec::KillSandbox { namespace, pod } => vec![namespace, pod],
         FaultSpec::ImageAvailable { image } => vec![image],
         FaultSpec::RegistryDown { registry, .. } => vec![registry],
@@ -198,7 +199,7 @@ fn fault_texts(fault: &FaultSpec) -> Vec<&str> {
 
 /// The fault of the simulation that a fault of an experiment is, with its texts filled in.
 pub fn fault_with(fault: &FaultSpec, texts: &[String]) -> peapod_sim::fault::Fault {
-    use peapod_sim::fault::Fault;
+    use peapod_sim::fault::{Fault, Starved};
     let text = |index: usize| texts.get(index).cloned().unwrap_or_default();
     match fault {
         FaultSpec::NodePowerOff { .. } => Fault::PowerOff { node: text(0) },
@@ -206,6 +207,15 @@ pub fn fault_with(fault: &FaultSpec, texts: &[String]) -> peapod_sim::fault::Fau
         FaultSpec::FreezeKubelet { on, .. } => Fault::FreezeKubelet { node: text(0), on: *on },
         FaultSpec::StopKubelet { on, .. } => Fault::StopKubelet { node: text(0), on: *on },
         FaultSpec::Partition { on, .. } => Fault::Partition { node: text(0), on: *on },
+        FaultSpec::Starve { pressure, .. } => Fault::Starve {
+            node: text(0),
+            resource: match pressure.as_str() {
+                "memoryPressure" => Starved::Memory,
+                "diskPressure" => Starved::Disk,
+                _ => Starved::Pids,
+            },
+            amount: text(1),
+        },
         FaultSpec::RestoreNode { .. } => Fault::RestoreNode { node: text(0) },
         FaultSpec::ShutdownNode { on, .. } => Fault::ShutdownNode { node: text(0), on: *on },
         FaultSpec::WriteStaticPod(_) => Fault::WriteStaticPod {

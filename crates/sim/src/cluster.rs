@@ -351,6 +351,9 @@ impl Cluster {
             Fault::FreezeKubelet { node, on } => find_node(&mut self.kubelets, node)?.freeze(w, *on),
             Fault::StopKubelet { node, on } => find_node(&mut self.kubelets, node)?.stop_process(w, *on),
             Fault::Partition { node, on } => find_node(&mut self.kubelets, node)?.partition(w, *on),
+            Fault::Starve { node, resource, amount } => {
+                find_node(&mut self.kubelets, node)?.starve(w, *resource, amount)?;
+            }
             Fault::RestoreNode { node } => find_node(&mut self.kubelets, node)?.restore(w),
             Fault::StopRuntime { node, on } => find_node(&mut self.kubelets, node)?.stop_runtime(w, *on),
             Fault::KillContainer {
@@ -449,7 +452,7 @@ impl Cluster {
     /// What is free now of what an eviction signal is about, such as `memory.available`, on a node: bytes, or a number.
     pub fn available(&self, node: &str, signal: &str) -> Option<i128> {
         let kubelet = self.kubelets.iter().find(|kubelet| &*kubelet.name == node)?;
-        kubelet.available(&self.world, Signal::named(signal)?)
+        kubelet.available(Signal::named(signal)?)
     }
 
     /// All objects of a kind as the API shows them, by namespace and name.

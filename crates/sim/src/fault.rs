@@ -38,7 +38,16 @@ pub enum Fault {
         /// Cut off, or joined again.
         on: bool,
     },
-    /// Everything done to the node is undone: power, network, kubelet.
+    /// Something on the node that is no pod takes what pods need, or gives it back.
+    Starve {
+        /// Node name.
+        node: String,
+        /// What it takes.
+        resource: Starved,
+        /// `true`: so much that the kubelet must act; `false`: nothing any more; or an amount, such as `6Gi`.
+        amount: String,
+    },
+    /// Everything done to the node is undone: power, network, kubelet, what something took.
     RestoreNode {
         /// Node name.
         node: String,
@@ -117,6 +126,27 @@ pub enum Fault {
     },
 }
 
+/// What a node can run short of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Starved {
+    /// Memory, in bytes.
+    Memory,
+    /// The disk that pods, logs and images share, in bytes.
+    Disk,
+    /// Process numbers.
+    Pids,
+}
+
+impl fmt::Display for Starved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+            Self::Pids => "process numbers",
+        })
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -128,6 +158,11 @@ impl fmt::Display for Fault {
             Self::StopKubelet { node, on: false } => write!(f, "the kubelet of {node} starts"),
             Self::Partition { node, on: true } => write!(f, "{node} is cut off from the API server"),
             Self::Partition { node, on: false } => write!(f, "{node} reaches the API server again"),
+            Self::Starve { node, resource, amount } => match amount.as_str() {
+                "true" => write!(f, "something that is no pod takes {resource} of {node}"),
+                "false" => write!(f, "nothing but pods takes {resource} of {node} any more"),
+                amount => write!(f, "something that is no pod takes {amount} of the {resource} of {node}"),
+            },
             Self::RestoreNode { node } => write!(f, "{node} is restored"),
             Self::ShutdownNode { node, on: true } => write!(f, "{node} is being shut down"),
             Self::ShutdownNode { node, on: false } => write!(f, "the shutdown of {node} is called off"),

@@ -371,6 +371,12 @@ impl World {
         self.record(Some(object), container, what)
     }
 
+    /// Whether want of memory in a container ends all its processes (cgroup v2, unless the kubelet is told otherwise).
+    pub fn oom_kills_group(&self) -> bool {
+        let single = self.kubelet.single_process_oom;
+        self.oom_kills_group && single != Some(true)
+    }
+
     /// All records so far, if they are kept; the `summary` of writes is filled in when a trace is made.
     pub fn records(&self) -> &[Record] {
         &self.records

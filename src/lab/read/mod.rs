@@ -6,6 +6,8 @@ mod steps;
 mod trials;
 
 use indexmap::IndexMap;
+use peapod_sim::cluster::setting_names;
+use peapod_sim::kubelet::config::{self, KubeletConfig};
 use peapod_sim::version::{Profile, Version};
 use peapod_yaml::{Dialect, Node, Value};
 use serde_json::Value as Json;
@@ -488,20 +490,7 @@ fn cluster(source: &mut Source<'_>, node: &Node, versions: &[Version]) -> Cluste
         }
     }
     if let Some(settings) = fields.get("settings") {
-        for (key, value) in source.mapping(settings, "`settings`") {
-            match source.scalar_text(value) {
-                Some(text) => {
-                    cluster.settings.insert(key.name.clone(), text);
-                }
-                None if LISTS.contains(&key.name.as_str()) && matches!(value.value, Value::Sequence(_)) => {
-                    cluster.settings.insert(key.name.clone(), value.to_json().to_string());
-                }
-                None => {
-                    let message = format!("`{}` needs one value, not {}", key.name, value.kind());
-                    source.error("experiment.type", message, value.span);
-                }
-            }
-        }
+        cluster.settings = self::settings(source, settings);
     }
     if let Some(gates) = fields.get("featureGates") {
         cluster.feature_gates = feature_gates(source, gates, versions);
@@ -534,6 +523,60 @@ fn static_pods(source: &mut Source<'_>, node: &Node, nodes: &[NodeSpec]) -> Vec<
         }
     }
     all
+}
+
+/// Settings by the name of the real flag or field. A map of a kubelet's configuration becomes the text that its flag takes.
+fn settings(source: &mut Source<'_>, node: &Node) -> IndexMap<String, String> {
+    let mut settings = IndexMap::new();
+    let entries = source.mapping(node, "`settings`");
+    let mut whole = true;
+    for (key, value) in entries {
+        if !setting_names().any(|known| known == key.name) {
+            let said = source.error(
+                "experiment.setting",
+                format!("there is no setting `{}`", key.name),
+                key.span,
+            );
+            match nearest::nearest(&key.name, setting_names()) {
+                Some(meant) => said.hint(format!("did you mean `{meant}`?")),
+                None => said.hint(format!("there are {}", setting_names().collect::<Vec<_>>().join(", "))),
+            };
+            continue;
+        }
+        let is_map = config::MAPS.contains(&key.name.as_str());
+        let text = match &value.value {
+            Value::Mapping(_) if is_map => {
+                let pairs = source.mapping(value, &key.name).into_iter();
+                let pairs = pairs.map(|(key, value)| Some(format!("{}={}", key.name, source.scalar_text(value)?)));
+                pairs.collect::<Option<Vec<_>>>().map(|pairs| pairs.join(","))
+            }
+            Value::Sequence(_) if LISTS.contains(&key.name.as_str()) => Some(value.to_json().to_string()),
+            _ => source.scalar_text(value),
+        };
+        match text {
+            Some(text) => {
+                settings.insert(key.name.clone(), text);
+            }
+            None => {
+                whole = false;
+                let wanted = if is_map { "texts by key" } else { "one value" };
+                let message = format!("`{}` needs {wanted}, not {}", key.name, value.kind());
+                source.error("experiment.type", message, value.span);
+            }
+        }
+    }
+    let all = settings
+        .iter()
+        .map(|(name, text)| (name.clone(), text.clone()))
+        .collect();
+    if let Err(why) = KubeletConfig::read(&all)
+        && whole
+    {
+        let about = entries.iter().find(|(key, _)| why.contains(&key.name));
+        let at = about.map_or(node.span, |(_, value)| value.span);
+        source.error("experiment.setting", why, at);
+    }
+    settings
 }
 
 /// Feature gates must be known to every version that the experiment runs, and not be locked there.

@@ -152,6 +152,9 @@ const FAULTS: &[(&str, &[&str])] = &[
             "freezeKubelet",
             "stopKubelet",
             "partition",
+            "memoryPressure",
+            "diskPressure",
+            "pidPressure",
             "restoreNode",
             "shutdown",
             "staticPod",
@@ -230,6 +233,21 @@ fn fault(source: &mut Source<'_>, node: &Node) -> Option<FaultSpec> {
             on: switch(source)?,
         },
         ("node", "staticPod") => static_pod(source, &name, value)?,
+        ("node", pressure @ ("memoryPressure" | "diskPressure" | "pidPressure")) => {
+            let amount = source.scalar_text(value).unwrap_or_default();
+            let is_amount = || peapod_sim::quantity::parse(&amount).is_ok_and(|amount| !amount.is_negative());
+            if value.as_bool().is_none() && !amount.contains("{{") && !is_amount() {
+                let unit = if pressure == "pidPressure" { "1000" } else { "6Gi" };
+                let message = format!("`{pressure}` needs true, false or the amount that is taken, such as {unit}");
+                source.error("experiment.fault", message, value.span);
+                return None;
+            }
+            FaultSpec::Starve {
+                node: name,
+                pressure: pressure.to_owned(),
+                amount,
+            }
+        }
         ("node", _) => {
             only_true(source, value, event)?;
             FaultSpec::RestoreNode { node: name }

@@ -170,6 +170,43 @@ fn faults() {
 }
 
 #[test]
+fn settings_are_those_that_the_components_have() {
+    check(
+        "
+        cluster:
+          settings:
+            evictionHrd: {memory.available: 1Gi}
+            evictionHard: {memory.free: 1Gi}
+            containerLogMaxFiles: [1]
+        steps:
+          - fault: {node: node-1, memoryPressure: much}
+        ",
+        "
+            evictionHrd: {memory.available: 1Gi}
+            ^^^^^^^^^^^ there is no setting `evictionHrd`
+          hint: did you mean `evictionHard`?
+            containerLogMaxFiles: [1]
+                                  ^^^ `containerLogMaxFiles` needs one value, not a list
+          - fault: {node: node-1, memoryPressure: much}
+                                                  ^^^^ `memoryPressure` needs true, false or the amount that is taken, such as 6Gi
+        ",
+    );
+    check(
+        "
+        cluster:
+          settings:
+            evictionSoft: {memory.available: 1Gi}
+        steps:
+          - kubectl: get pods
+        ",
+        "
+            evictionSoft: {memory.available: 1Gi}
+                          ^^^^^^^^^^^^^^^^^^^^^^^ setting evictionHard or evictionSoft: grace period must be specified for the soft eviction threshold memory.available
+        ",
+    );
+}
+
+#[test]
 fn expressions_know_the_types_of_kubernetes() {
     check(
         "
@@ -359,7 +396,7 @@ fn all_that_the_language_has_is_read() {
           nodes:
             - {name: a, cpu: 2, memory: 4Gi, pods: 10, labels: {zone: x}, taints: ['k=v:NoSchedule', {key: q, effect: NoExecute}]}
             - {}
-          settings: {nodeMonitorGracePeriod: 50s}
+          settings: {nodeMonitorGracePeriod: 50s, evictionHard: {memory.available: 500Mi, pid.available: 1000}, evictionSoft: 'memory.available<1Gi', evictionSoftGracePeriod: {memory.available: 1m30s}}
           featureGates: {ContainerStopSignals: true}
         variables: {n: [1, 2]}
         jitter: none
@@ -371,6 +408,9 @@ fn all_that_the_language_has_is_read() {
           - after: 10s
             fault: {node: '{{ \"node-\" + string(n) }}', powerOff: true}
           - fault: {registry: docker.io, down: 2m}
+          - fault: {node: a, memoryPressure: 3Gi}
+          - fault: {node: a, diskPressure: '{{ n }}Gi'}
+          - fault: {node: a, pidPressure: false}
           - fault: {sandbox: demo, kill: true}
           - fault: {image: 'busybox:2', available: true}
         until: {settled: 20m}

@@ -49,11 +49,13 @@ pub(super) fn container_spec(
         .clone()
         .filter(|dir| !dir.is_empty())
         .unwrap_or_else(|| image.working_dir.clone());
-    let limit = container
-        .resources
-        .as_ref()
-        .and_then(|resources| resources.limits.as_ref()?.get("memory"));
     let spec = worker.spec();
+    // A container without a limit of its own may use all that the pod may.
+    let of = |resources: &Option<core::ResourceRequirements>| {
+        let limits = resources.as_ref().and_then(|resources| resources.limits.as_ref());
+        limits.and_then(|limits| limits.get("memory")).cloned()
+    };
+    let limit = of(&container.resources).or_else(|| of(&spec.resources));
     let hostname = if spec.host_network == Some(true) {
         node.to_owned()
     } else {
@@ -85,8 +87,8 @@ pub(super) fn container_spec(
             .as_ref()
             .and_then(|resources| resources.limits.as_ref()?.get("cpu"))
             .and_then(|limit| u64::try_from(milli_value(limit)).ok()),
-        memory_limit: limit.and_then(|limit| u64::try_from(value(limit)).ok()),
-        oom_kills_group: w.oom_kills_group,
+        memory_limit: limit.and_then(|limit| u64::try_from(value(&limit)).ok()),
+        oom_kills_group: w.oom_kills_group(),
         mounts,
         first_pid: None,
         assume_programs: assumed,

@@ -90,6 +90,7 @@ impl Kubelet {
     /// Everything that was done to the node is undone.
     pub(crate) fn restore(&mut self, w: &mut World) {
         self.runtime_down_since = None;
+        self.feed(w);
         let heard = self.is_heard();
         match self.health {
             Health::Running => {}
@@ -253,6 +254,7 @@ impl Kubelet {
         for (key, pod) in listed {
             let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
             let mut worker = Box::new(Worker::new(key.clone(), pod.clone(), &self.ip));
+            worker.in_memory = self.in_memory(w, worker.spec());
             worker.restore_status(w);
             if let Some(old) = known.remove(&uid) {
                 worker.take_over(*old);

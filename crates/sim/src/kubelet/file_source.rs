@@ -249,6 +249,7 @@ impl Kubelet {
             return;
         }
         let mut worker = Box::new(Worker::new(key.clone(), version.clone(), &self.ip));
+        worker.in_memory = self.in_memory(w, worker.spec());
         if let Some(old) = old {
             worker.take_over(*old);
         }

@@ -326,7 +326,7 @@ impl Kubelet {
                 if !self.puller.removed.remove(&name) {
                     self.puller.pulled.insert(name);
                 }
-                self.image_stored(w);
+                self.images_changed(w);
                 let millis = |span: SimDuration| SimDuration(span.0 / 1_000_000 * 1_000_000);
                 let mut message = format!(
                     "Successfully pulled image \"{}\" in {} ({} including waiting)",

@@ -4,7 +4,7 @@
 use super::event::NodeEvent;
 use super::node::Kubelet;
 use super::runtime_status::State;
-use super::worker::Worker;
+use super::worker::{Instance, Worker};
 use crate::cluster::Event;
 use crate::time::{SimDuration, SimTime};
 use crate::world::World;
@@ -61,6 +61,14 @@ impl Kubelet {
         let causes = w.causes.clone();
         let (node, event) = (self.node, NodeEvent::RotateLogs);
         w.schedule(at, Event::Node { node, event, causes });
+    }
+
+    /// When the log file began that `kubectl logs` shows of a run of a container, if it is not the first.
+    pub(crate) fn log_since(&self, uid: &str, container: &str, run: u32) -> Option<SimTime> {
+        let mut instances = self.pods.get(uid)?.instances.iter();
+        let count = i32::try_from(run).unwrap_or(0);
+        let is_it = |instance: &&Instance| instance.record.name == container && instance.record.restart_count == count;
+        instances.find(is_it)?.log.since
     }
 
     /// Puts the logs aside that are too large. Only running containers are looked at.

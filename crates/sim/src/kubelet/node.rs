@@ -179,6 +179,7 @@ impl Kubelet {
                 return;
             }
             let mut worker = Box::new(Worker::new(key.clone(), pod.clone(), &self.ip));
+            worker.in_memory = self.in_memory(w, worker.spec());
             worker.restore_status(w);
             *self.names.entry(key.clone()).or_default() += 1;
             self.pods.insert(Arc::clone(&uid), worker);

@@ -81,6 +81,9 @@ struct Machine<'a> {
     shm: &'a mut Tree,
     ipc: &'a mut Ipc,
     ports: &'a mut BTreeMap<u16, String>,
+    /// Bytes that are free on the node's disk, and the volumes in memory with what they may hold.
+    free_disk: u64,
+    in_memory: &'a [(String, u64)],
     sent: Vec<(RequestId, String, u16, Request)>,
 }
 
@@ -133,6 +136,14 @@ impl Host for Machine<'_> {
 
     fn ipc(&mut self) -> Option<&mut Ipc> {
         Some(self.ipc)
+    }
+
+    fn room(&mut self, volume: Option<&str>) -> u64 {
+        let limit = volume.and_then(|volume| self.in_memory.iter().find(|(name, _)| name == volume));
+        match limit {
+            Some((name, limit)) => limit.saturating_sub(self.volumes.get(name).map_or(0, Tree::size)),
+            None => self.free_disk,
+        }
     }
 
     fn notice(&mut self, text: &str) {
@@ -223,6 +234,8 @@ impl Kubelet {
         act: impl FnOnce(&mut Option<Processes>, &mut dyn Host) -> R,
     ) -> Option<R> {
         let address = worker.current_address(&self.ip);
+        let free_disk = self.free_disk();
+        let memory_before = worker.memory_of_volumes();
         worker.touched = true;
         let others = worker.shares_processes().then(|| neighbours(worker, id));
         let host_ipc = worker.spec().host_ipc == Some(true);
@@ -260,6 +273,8 @@ impl Kubelet {
             shm,
             ipc,
             ports: &mut worker.ports,
+            free_disk,
+            in_memory: &worker.in_memory,
             sent: Vec::new(),
         };
         let result = act(processes, &mut machine);
@@ -271,6 +286,7 @@ impl Kubelet {
                 self.signal_neighbour(w, worker, pid, signal);
             }
         }
+        worker.charge(id, memory_before);
         for (request_id, address, port, request) in sent {
             let from = Reply::Container {
                 node: self.node,
@@ -390,6 +406,13 @@ impl Kubelet {
         }
         if main_exit.is_some() {
             self.abandon_execs(w, worker, id);
+        }
+        // What it wrote into memory may have been more than it may use.
+        let killed = worker
+            .instance_mut(id)
+            .map(|instance| std::mem::take(&mut instance.killed));
+        if killed == Some(true) {
+            self.run_processes(w, worker, id);
         }
     }
 

@@ -204,9 +204,12 @@ impl Cluster {
         let run = run_of(status, name, &container, previous).map_err(|message| bad_request(name, message))?;
         let uid = kubelet.own_uid(pod.metadata.uid.as_deref().unwrap_or_default());
         let run = u32::try_from(run).unwrap_or(0);
+        // What was put aside when the log grew too large is not shown.
+        let since = kubelet.log_since(&uid, &container, run);
         let lines = self.world.logs().iter();
         Ok(lines
             .filter(|line| line.instance == run && line.container == container && line.pod_uid == *uid)
+            .filter(|line| since.is_none_or(|since| line.at > since))
             .cloned()
             .collect())
     }

@@ -243,6 +243,8 @@ impl Kubelet {
             root,
             image_size,
             log: Default::default(),
+            shared: 0,
+            killed: false,
             tail: fallback.then(Vec::new),
             message_path,
             created_from: image,

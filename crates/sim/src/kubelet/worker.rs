@@ -172,6 +172,9 @@ pub(crate) struct Instance {
     pub image_size: u64,
     /// The files of its log.
     pub log: ContainerLog,
+    /// Bytes of memory-backed volumes that it has written, and whether processes were killed for them just now.
+    pub shared: u64,
+    pub killed: bool,
     /// The last lines of its log, where they may become its termination message.
     pub tail: Option<Vec<String>>,
     pub message_path: String,
@@ -305,6 +308,8 @@ pub(crate) struct Worker {
     /// Whether anything limits what it may write, when its volumes are measured next, and when the kubelet notices that it has
     /// written too much.
     pub limited: bool,
+    /// Volumes in memory, and the bytes that they may hold.
+    pub in_memory: Vec<(String, u64)>,
     pub measured: Option<SimTime>,
     pub over_limit: Option<SimTime>,
 }
@@ -410,6 +415,7 @@ impl Worker {
             usage: Usage::default(),
             touched: false,
             limited,
+            in_memory: Vec::new(),
             measured: None,
             over_limit: None,
         }

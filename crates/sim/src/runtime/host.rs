@@ -45,6 +45,12 @@ pub trait Host {
         None
     }
 
+    /// Bytes that files of a mounted volume, or of the root file system, may still grow by.
+    fn room(&mut self, volume: Option<&str>) -> u64 {
+        let _ = volume;
+        u64::MAX
+    }
+
     /// Says that something is accepted without being simulated, or assumed. The same text may come many times.
     fn notice(&mut self, text: &str) {
         let _ = text;

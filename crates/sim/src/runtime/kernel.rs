@@ -206,6 +206,8 @@ pub(crate) struct Kernel {
     pub served: Vec<(ServeId, Result<Response, NetError>)>,
     pub exit: Option<Exit>,
     pub oom: bool,
+    /// Bytes of memory-backed volumes that the container has written and that count as its memory.
+    pub shared: u64,
     pub next_pid: Pid,
     /// The main process's number: 1 unless the pod shares its processes.
     pub init: Pid,
@@ -232,6 +234,7 @@ impl Kernel {
             served: Vec::new(),
             exit: None,
             oom: false,
+            shared: 0,
             next_pid: FIRST_CHILD,
             init: INIT,
             others: Arc::from([]),
@@ -459,6 +462,12 @@ impl Kernel {
                 } else {
                     offset
                 };
+                let length = tree.node(place.ino).map_or(0, super::files::Node::length);
+                let growth = (offset + bytes.len() as u64).saturating_sub(length);
+                if growth > 0 && growth > vfs.room(place.mount) {
+                    return Err(Errno::NoSpace);
+                }
+                let tree = vfs.tree(place.mount)?;
                 tree.write_at(place.ino, offset, bytes, now)?;
                 if let Some(open) = self.files.get_mut(&file) {
                     open.offset = offset + bytes.len() as u64;
@@ -691,10 +700,11 @@ impl Kernel {
     /// Kills for want of memory while the limit is exceeded: the largest process, or all of them at once.
     pub fn enforce_memory_limit(&mut self) {
         let Some(limit) = self.spec.memory_limit else { return };
-        while self.memory() > limit {
+        while self.memory().saturating_add(self.shared) > limit {
             let largest = self
                 .procs
                 .iter()
+                .filter(|(_, proc)| !matches!(proc.state, State::Zombie(_)))
                 .max_by_key(|(pid, proc)| (proc.memory, **pid))
                 .map(|(&pid, _)| pid);
             let Some(largest) = largest else { return };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::files::{Device, Errno};
 use super::host::{Host, Mount, NetError, Request, RequestId, Response};
-use super::kernel::{FileKind, Kernel, State, Status};
+use super::kernel::{FileKind, Kernel, Proc, State, Status};
 use super::namespaces::Neighbour;
 use super::syscalls::{Ctx, Step, empty_proc};
 use crate::shell::program::{self, Program};
@@ -591,6 +591,15 @@ impl Processes {
         self.kernel.memory()
     }
 
+    /// So many bytes of memory-backed volumes count as the container's memory now. Whether processes were killed for it: call
+    /// [`Processes::run`] next.
+    pub fn charge(&mut self, bytes: u64) -> bool {
+        self.kernel.shared = bytes;
+        let before = self.kernel.oom;
+        self.kernel.enforce_memory_limit();
+        self.kernel.oom && !before || self.kernel.exit.is_some()
+    }
+
     /// How many processes there are.
     pub fn count(&self) -> u64 {
         self.kernel.procs.len() as u64
@@ -598,21 +607,22 @@ impl Processes {
 
     /// The process that uses the most memory, and how much.
     pub fn largest(&self) -> Option<(u32, u64)> {
-        let all = self.kernel.procs.iter();
+        let alive = |proc: &Proc| !matches!(proc.state, State::Zombie(_));
+        let all = self.kernel.procs.iter().filter(|(_, proc)| alive(proc));
         all.map(|(pid, proc)| (*pid, proc.memory))
             .max_by_key(|(pid, memory)| (*memory, *pid))
     }
 
-    /// The kernel kills a process because the node has no memory left; with `group` all of the container, which then counts
-    /// as killed for want of memory. Gives the name of the victim; call [`Processes::run`] next.
-    pub fn kill_for_memory(&mut self, pid: u32, group: bool) -> String {
+    /// The kernel kills a process because the node, or the pod, has no memory left; with `group` all of the container. With
+    /// `counts` the container is then said to be `OOMKilled`. Gives the name of the victim; call [`Processes::run`] next.
+    pub fn kill_for_memory(&mut self, pid: u32, group: bool, counts: bool) -> String {
         let argv = self.kernel.procs.get(&pid).map(|proc| Arc::clone(&proc.argv));
         let path = argv
             .as_deref()
             .and_then(|argv| argv.first().cloned())
             .unwrap_or_default();
         let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-        self.kernel.oom |= group;
+        self.kernel.oom |= counts;
         let all: Vec<u32> = self.kernel.procs.keys().copied().collect();
         for victim in all.into_iter().filter(|one| group || *one == pid) {
             self.kernel.end(victim, Status::signalled(Signal::KILL));

@@ -49,6 +49,12 @@ impl Vfs<'_> {
         }
     }
 
+    /// Bytes that the files around a place may still grow by.
+    pub fn room(&mut self, mount: Option<u16>) -> u64 {
+        let mount = mount.and_then(|index| self.mounts.get(usize::from(index)));
+        self.host.room(mount.map(|mount| mount.volume.as_str()))
+    }
+
     /// The file at a place.
     pub fn node(&mut self, place: Place) -> Result<&Node, Errno> {
         self.tree(place.mount)?.node(place.ino).ok_or(Errno::NoEntry)

@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::super::node::Kubelet;
 use super::super::worker::{Work, Worker};
 use super::manager::{IMMEDIATE, is_critical};
+use super::usage::is_in_memory;
 use crate::resources::{binary, pod_limits, value};
 use crate::time::{SimDuration, SimTime};
 use crate::world::{Jitter, World};
@@ -45,7 +46,9 @@ fn excess(worker: &Worker) -> Option<Excess> {
         let Some(limit) = limit.filter(|limit| value(limit) > 0) else {
             continue;
         };
-        let used = worker.volumes.get(&volume.name).map_or(0, |tree| tree.blocks());
+        // What is in memory cannot be larger than its limit.
+        let used = worker.volumes.get(&volume.name).filter(|_| !is_in_memory(volume));
+        let used = used.map_or(0, |tree| tree.blocks());
         if i128::from(used) > value(limit) {
             let (name, limit) = (&volume.name, &limit.0);
             return Some(Excess {

@@ -35,6 +35,9 @@ pub(crate) struct Eviction {
     pub(super) capacity: Usage,
     /// What all pods of the node use.
     pub(super) pods: Usage,
+    /// Bytes of images that were pulled, and of those from the start that were removed.
+    pub(super) images: u64,
+    pub(super) images_gone: u64,
     /// What something that is no pod uses: a fault.
     pub(super) outside: Usage,
     /// From when on it looks every ten seconds.
@@ -112,7 +115,7 @@ impl Kubelet {
     /// Usage has changed: the manager will look if there is something to see.
     pub(super) fn look_at_thresholds(&mut self, w: &mut World) {
         self.kill_for_memory(w);
-        let seen = self.observe(w);
+        let seen = self.observe();
         if !thresholds_met(&w.kubelet.thresholds, &seen, false).is_empty() {
             self.eviction.steady = false;
             self.plan_look(w, w.now);
@@ -128,7 +131,7 @@ impl Kubelet {
                 return;
             }
             self.eviction.waits = None;
-        } else if self.eviction.planned != Some(w.now) {
+        } else if self.eviction.planned.is_none_or(|at| at > w.now) {
             return;
         }
         self.eviction.planned = None;
@@ -139,7 +142,7 @@ impl Kubelet {
     fn synchronize(&mut self, w: &mut World) {
         let now = w.now;
         let config = Arc::clone(&w.kubelet);
-        let seen = self.observe(w);
+        let seen = self.observe();
         let mut met = thresholds_met(&config.thresholds, &seen, false);
         // What was acted upon stays met until its minimum reclaim is free too.
         met = merged(met, thresholds_met(&self.eviction.met, &seen, true));
@@ -224,7 +227,7 @@ impl Kubelet {
         );
         if signal.is_disk() {
             self.reclaim_disk(w);
-            let seen = self.observe(w);
+            let seen = self.observe();
             if thresholds_met(&w.kubelet.thresholds, &seen, true).is_empty() {
                 return None;
             }

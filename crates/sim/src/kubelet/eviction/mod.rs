@@ -3,9 +3,11 @@
 
 mod limits;
 mod manager;
+mod memory;
 mod oom;
 pub mod rank;
 mod reclaim;
+mod starve;
 pub mod threshold;
 mod usage;
 

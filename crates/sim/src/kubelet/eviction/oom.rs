@@ -42,7 +42,7 @@ impl Kubelet {
     /// Kills processes while the node has no memory left.
     pub(super) fn kill_for_memory(&mut self, w: &mut World) {
         let capacity = self.eviction.capacity.memory;
-        while capacity > 0 && self.used(w).memory > capacity {
+        while capacity > 0 && self.used().memory > capacity {
             let mut worst: Option<(i128, Arc<str>, String, u32)> = None;
             for (uid, worker) in &self.pods {
                 for instance in &worker.instances {
@@ -56,7 +56,7 @@ impl Kubelet {
                 }
             }
             let Some((_, uid, id, pid)) = worst else { return };
-            let group = !w.kubelet.single_process_oom.unwrap_or(!w.oom_kills_group);
+            let group = w.oom_kills_group();
             self.with_pod(w, &uid, |kubelet, w, worker| {
                 let container = worker.container_name(&id);
                 let Some(all) = worker
@@ -65,7 +65,7 @@ impl Kubelet {
                 else {
                     return;
                 };
-                let victim = all.kill_for_memory(pid, group);
+                let victim = all.kill_for_memory(pid, group, group);
                 let event = RuntimeEvent::Signalled {
                     signal: "SIGKILL".to_owned(),
                 };

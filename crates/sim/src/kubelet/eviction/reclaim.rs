@@ -33,5 +33,7 @@ impl Kubelet {
             let event = RuntimeEvent::ImageRemoved { image };
             w.record(None, None, What::Runtime { event });
         }
+        self.eviction.images = self.puller.bytes(&w.catalogue);
+        self.eviction.images_gone = self.puller.freed(&w.catalogue);
     }
 }

@@ -116,10 +116,10 @@ impl Worker {
     }
 
     /// Memory of the pod's processes and of its volumes in memory.
-    fn memory_usage(&self) -> u64 {
+    pub(super) fn memory_usage(&self) -> u64 {
         let processes = self.instances.iter().filter_map(|instance| instance.processes.as_ref());
         let processes: u64 = processes.map(|processes| processes.memory()).sum();
-        processes + self.volumes_that(is_in_memory).map(Tree::size).sum::<u64>()
+        processes + self.memory_of_volumes()
     }
 
     fn measure(&self) -> Usage {
@@ -171,6 +171,8 @@ impl Kubelet {
         if !std::mem::take(&mut worker.touched) {
             return;
         }
+        self.enforce_pod_memory(w, worker);
+        worker.touched = false;
         let used = worker.measure();
         let before = std::mem::replace(&mut worker.usage, used);
         if used != before {
@@ -181,8 +183,10 @@ impl Kubelet {
         }
     }
 
-    /// An image has come to the node.
-    pub(crate) fn image_stored(&mut self, w: &mut World) {
+    /// An image has come to the node, or has gone.
+    pub(crate) fn images_changed(&mut self, w: &mut World) {
+        self.eviction.images = self.puller.bytes(&w.catalogue);
+        self.eviction.images_gone = self.puller.freed(&w.catalogue);
         self.eviction.changed = true;
         self.look_at_usage(w);
     }
@@ -201,10 +205,10 @@ impl Kubelet {
     }
 
     /// What is used of the node in all.
-    pub(super) fn used(&self, w: &World) -> Usage {
+    pub(super) fn used(&self) -> Usage {
         let eviction = &self.eviction;
         let own = Usage {
-            disk: self.files.blocks() + self.puller.bytes(&w.catalogue),
+            disk: self.files.blocks() + eviction.images,
             inodes: self.files.files(),
             ..Usage::default()
         };
@@ -213,19 +217,19 @@ impl Kubelet {
             .plus(eviction.outside)
             .plus(own)
             .minus(Usage {
-                disk: self.puller.freed(&w.catalogue),
+                disk: eviction.images_gone,
                 ..Usage::default()
             })
     }
 
     /// What is free of what a signal is about.
-    pub(crate) fn available(&self, w: &World, signal: Signal) -> Option<i128> {
-        self.observe(w).get(&signal).map(|seen| seen.available)
+    pub(crate) fn available(&self, signal: Signal) -> Option<i128> {
+        self.observe().get(&signal).map(|seen| seen.available)
     }
 
     /// What the eviction manager sees (`makeSignalObservations`). Images and pods share one disk here.
-    pub(super) fn observe(&self, w: &World) -> Observations {
-        let (capacity, used) = (self.eviction.capacity, self.used(w));
+    pub(super) fn observe(&self) -> Observations {
+        let (capacity, used) = (self.eviction.capacity, self.used());
         let of = |capacity: u64, used: u64| Observation {
             available: i128::from(capacity.saturating_sub(used)),
             capacity: i128::from(capacity),
