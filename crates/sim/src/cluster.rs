@@ -488,6 +488,11 @@ impl Cluster {
         self.world.records()
     }
 
+    /// What the API server warned of in its answer to the last request.
+    pub fn warnings(&self) -> &[String] {
+        &self.world.warnings
+    }
+
     /// What was accepted without being simulated, and what was assumed.
     pub fn notices(&self) -> Vec<String> {
         self.world.notices.iter().cloned().collect()

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::{Value, json};
 
-use crate::apiserver::{admission, defaults, disruption, quota, strategy};
+use crate::apiserver::{admission, defaults, disruption, pod_security, quota, strategy};
 use crate::objects::{Key, Kind, Object, is_terminal};
 use crate::request::Status;
 use crate::store::Stored;
@@ -97,6 +97,10 @@ impl World {
             let message = format!("{before}{} \"{name}\" already exists", kind.resource().qualified());
             return Err(failure(409, "AlreadyExists", message, kind, &name));
         }
+        match &object {
+            Object::Pod(pod) => pod_security::admit(self, pod)?,
+            other => pod_security::warn_of_template(self, other),
+        }
         quota::admit(self, &object)?;
         strategy::as_read(&mut object);
         let namespace = object.namespace().to_owned();
@@ -185,6 +189,20 @@ impl World {
     /// # Errors
     /// `NotFound`, or `Conflict` when the pod is another, is being deleted, has a node already or is gated.
     pub fn bind(&mut self, key: &Key, uid: &str, node: &str) -> Result<Arc<Stored>, Status> {
+        self.bind_with(key, uid, node, &[])
+    }
+
+    /// The same, with the annotations of the `Binding`, which the pod gets.
+    ///
+    /// # Errors
+    /// As [`World::bind`].
+    pub(crate) fn bind_with(
+        &mut self,
+        key: &Key,
+        uid: &str,
+        node: &str,
+        annotations: &[(String, String)],
+    ) -> Result<Arc<Stored>, Status> {
         let Some(mut pod) = self.get(key).and_then(|stored| stored.object.as_pod()).cloned() else {
             return Err(not_found(key.kind, &key.name));
         };
@@ -233,6 +251,10 @@ impl World {
         spec.node_name = Some(node.to_owned());
         if !topology.is_empty() {
             pod.metadata.labels.get_or_insert_default().extend(topology);
+        }
+        if !annotations.is_empty() {
+            let own = pod.metadata.annotations.get_or_insert_default();
+            own.extend(annotations.iter().cloned());
         }
         let status = pod.status.get_or_insert_default();
         if self.version.enabled(Gate::ClearingNominatedNodeNameAfterBinding) {

@@ -93,6 +93,8 @@ pub enum Controller {
     AttachDetach,
     /// The CSI driver's provisioner, a process of its own.
     Provisioner,
+    /// replicationcontroller-controller
+    ReplicationController,
 }
 
 impl Controller {
@@ -116,6 +118,7 @@ impl Controller {
         Self::PersistentVolume,
         Self::VolumeProtection,
         Self::AttachDetach,
+        Self::ReplicationController,
     ];
 }
 
@@ -141,6 +144,7 @@ impl fmt::Display for Controller {
             Self::VolumeProtection => "volume-protection-controller",
             Self::AttachDetach => "attachdetach-controller",
             Self::Provisioner => crate::storage::DRIVER,
+            Self::ReplicationController => "replicationcontroller-controller",
         })
     }
 }
@@ -174,6 +178,8 @@ pub struct World {
     pub stopped: BTreeSet<Actor>,
     /// What was accepted without being simulated, and what was assumed.
     pub notices: BTreeSet<String>,
+    /// What the API server warns of in its answer to the last request (`Warning` headers).
+    pub warnings: Vec<String>,
     /// Component settings by the name of the real flag or field, such as `nodeMonitorGracePeriod`.
     pub settings: BTreeMap<String, String>,
     /// Whether want of memory kills all processes of a container (cgroup v2) or only one (`cgroupVersion: 1`).
@@ -232,6 +238,7 @@ impl World {
             causes: Vec::new(),
             stopped: BTreeSet::new(),
             notices: BTreeSet::new(),
+            warnings: Vec::new(),
             settings: BTreeMap::new(),
             oom_kills_group: true,
             kubelet: Arc::default(),
@@ -503,6 +510,7 @@ impl World {
         let idle = |controller: &Controller| match controller {
             Controller::Disruption => self.store.count(Kind::PodDisruptionBudget) == 0,
             Controller::ReplicaSet => self.store.count(Kind::ReplicaSet) == 0,
+            Controller::ReplicationController => self.store.count(Kind::ReplicationController) == 0,
             Controller::Job => self.store.count(Kind::Job) == 0,
             // Every cluster has the Service `kubernetes`, which selects nothing.
             Controller::EndpointSlice | Controller::Endpoints => self.store.count(Kind::Service) <= 1,

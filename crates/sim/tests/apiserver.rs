@@ -183,6 +183,11 @@ fn comparable(message: &str, uid: &str) -> String {
         message.replace(uid, "<uid>")
     };
     let message = message.split("\n@@").next().unwrap_or_default().to_owned();
+    // What an object looks like is not compared.
+    let message = match message.split_once("patch: Invalid value: \"{") {
+        Some((head, _)) => format!("{head}patch: Invalid value"),
+        None => message,
+    };
     match message.split_once("spec.template: Invalid value: ") {
         Some((head, _)) => format!("{head}spec.template: Invalid value"),
         None => message,
@@ -412,6 +417,15 @@ mod sequences {
                 (Value::String(mark), Value::String(own)) if mark.starts_with('<') && mark.ends_with('>') => {
                     self.placeholders.insert(mark.clone(), own.clone());
                 }
+                (Value::String(mark), Value::String(own)) if mark.ends_with('>') => {
+                    // A generated name: what is drawn is at its end.
+                    if let Some((head, _)) = mark.split_once('<')
+                        && let Some(drawn) = own.strip_prefix(head)
+                    {
+                        self.placeholders
+                            .insert(mark[head.len()..].to_owned(), drawn.to_owned());
+                    }
+                }
                 _ => {}
             }
         }
@@ -604,6 +618,12 @@ mod sequences {
                 .enumerate()
                 .try_for_each(|(index, (theirs, ours))| same(theirs, ours, &format!("{path}[{index}]"))),
             _ if theirs == ours => Ok(()),
+            // A name that was cut so that what is drawn fits.
+            (Value::String(theirs), Value::String(ours))
+                if path.ends_with(".name") && theirs.len() == 63 && ours.len() == 63 && theirs[..58] == ours[..58] =>
+            {
+                Ok(())
+            }
             _ => Err(format!("{path}: ours {ours}, theirs {theirs}")),
         }
     }
@@ -667,6 +687,10 @@ mod sequences {
         }
     }
 
+    fn pass(cluster: &mut Cluster, millis: u64) {
+        cluster.run_until(cluster.now() + peapod_sim::time::SimDuration::from_millis(millis));
+    }
+
     /// Plays one file: steps that agree, steps that concern this layer.
     fn play(name: &str) -> (usize, usize) {
         let document = vectors(name);
@@ -678,8 +702,12 @@ mod sequences {
             };
             let mut cluster = Cluster::new(config).expect("a cluster");
             prepare(&mut cluster, scenario);
+            pass(&mut cluster, 1000);
             let mut memory = Memory::default();
             for (index, step) in scenario["steps"].as_array().into_iter().flatten().enumerate() {
+                // Between two requests the controllers have their time.
+                let pause = step["wait_s"].as_f64().map_or(200, |seconds| (seconds * 1000.0) as u64);
+                pass(&mut cluster, pause);
                 if !concerns(step) {
                     continue;
                 }
@@ -690,7 +718,10 @@ mod sequences {
                         .get(from["object"].as_str().unwrap_or_default())
                         .cloned()
                         .unwrap_or_default();
-                    body = peapod_patch::rfc6902::apply(&object, &memory.fill_value(&from["patch"])).ok();
+                    body = match &from["patch"] {
+                        Value::Null => Some(object),
+                        patch => peapod_patch::rfc6902::apply(&object, &memory.fill_value(patch)).ok(),
+                    };
                 }
                 let path = memory.fill(step["path"].as_str().unwrap_or_default());
                 let query = memory.fill(&query_of(step));
@@ -705,8 +736,20 @@ mod sequences {
                     continue;
                 };
                 total += 1;
-                let answer = cluster.request(&request);
                 let theirs = &step["response"];
+                let mut answer = cluster.request(&request);
+                // The recorded request was repeated until its answer was the one shown.
+                for _ in 0..40 {
+                    let met = match &answer {
+                        Ok(ours) => theirs["status"] != "Failure" && same(theirs, ours, "").is_ok(),
+                        Err(_) => theirs["status"] == "Failure",
+                    };
+                    if step["until"].is_null() || met {
+                        break;
+                    }
+                    pass(&mut cluster, 500);
+                    answer = cluster.request(&request);
+                }
                 let outcome = match &answer {
                     Ok(ours) if theirs["status"] == "Failure" && theirs["kind"] == "Status" => Err(format!(
                         "ours: accepted ({}), theirs: {}",
@@ -748,22 +791,22 @@ mod sequences {
 
     /// Each file, and how many of its steps agree at least.
     const FLOORS: [(&str, usize); 16] = [
-        ("apiserver-sequences-crud", 46),
-        ("apiserver-sequences-delete", 63),
+        ("apiserver-sequences-crud", 66),
+        ("apiserver-sequences-delete", 74),
         ("apiserver-sequences-immutable", 30),
-        ("apiserver-sequences-patch", 20),
-        ("apiserver-sequences-subresource", 37),
-        ("apiserver-sequences-list", 59),
-        ("apiserver-sequences-admission", 44),
+        ("apiserver-sequences-patch", 21),
+        ("apiserver-sequences-subresource", 49),
+        ("apiserver-sequences-list", 60),
+        ("apiserver-sequences-admission", 48),
         ("apiserver-sequences-service", 25),
-        ("apiserver-sequences-flow-writes", 59),
-        ("apiserver-sequences-flow-immutable", 32),
-        ("apiserver-sequences-flow-patch", 16),
-        ("apiserver-sequences-flow-requests", 13),
-        ("apiserver-sequences-flow-policy", 36),
-        ("apiserver-sequences-flow-subresources", 37),
-        ("apiserver-sequences-flow-lists", 36),
-        ("apiserver-sequences-flow-services", 17),
+        ("apiserver-sequences-flow-writes", 64),
+        ("apiserver-sequences-flow-immutable", 35),
+        ("apiserver-sequences-flow-patch", 27),
+        ("apiserver-sequences-flow-requests", 14),
+        ("apiserver-sequences-flow-policy", 49),
+        ("apiserver-sequences-flow-subresources", 46),
+        ("apiserver-sequences-flow-lists", 38),
+        ("apiserver-sequences-flow-services", 27),
     ];
 
     #[test]

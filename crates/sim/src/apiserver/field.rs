@@ -181,6 +181,11 @@ impl Errors {
         );
     }
 
+    /// A value that is there twice, as it is shown.
+    pub(crate) fn duplicate_value(&mut self, path: &Path<'_>, value: &str) {
+        self.push(path, "FieldValueDuplicate", format!("Duplicate value: {value}"), "");
+    }
+
     pub(crate) fn forbidden(&mut self, path: &Path<'_>, detail: &str) {
         self.push(path, "FieldValueForbidden", "Forbidden".to_owned(), detail);
     }

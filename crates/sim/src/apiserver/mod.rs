@@ -19,6 +19,7 @@ mod limits;
 mod names;
 mod notices;
 mod patch;
+pub(crate) mod pod_security;
 pub(crate) mod quota;
 mod read;
 mod refusal;
@@ -42,6 +43,10 @@ use crate::world::{Jitter, World};
 /// # Errors
 /// The `Status` with which the API server refuses.
 pub fn handle(w: &mut World, request: &Request) -> Result<Value, Status> {
+    w.warnings.clear();
+    if request.group.is_empty() && request.resource == "bindings" && request.version == "v1" {
+        return subresource::bindings(w, request);
+    }
     let known =
         Kind::of_resource(&request.group, &request.resource).filter(|kind| kind.resource().version == request.version);
     let Some(kind) = known else {
@@ -60,6 +65,7 @@ pub fn handle(w: &mut World, request: &Request) -> Result<Value, Status> {
     for notice in &copy.notices {
         w.notice(notice);
     }
+    w.warnings = copy.warnings;
     answered
 }
 

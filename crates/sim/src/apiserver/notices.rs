@@ -28,6 +28,7 @@ const SIMULATED: &[Kind] = &[
     Kind::ControllerRevision,
     Kind::EndpointSlice,
     Kind::Endpoints,
+    Kind::ReplicationController,
     Kind::Lease,
     Kind::PersistentVolume,
     Kind::PersistentVolumeClaim,

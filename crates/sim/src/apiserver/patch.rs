@@ -63,6 +63,9 @@ fn object_of(w: &World, kind: Kind, request: &Request, wanted: &Value) -> Result
         meta.shift_remove("resourceVersion");
     }
     let object = write::object(w, kind, request, &wanted).map_err(|status| {
+        if status.message == write::OTHER_NAMESPACE {
+            return status;
+        }
         // What the patch makes is no object of the kind: the refusal shows it.
         let message = format!(
             "patch: Invalid value: {}: {}",

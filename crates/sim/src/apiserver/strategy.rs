@@ -64,6 +64,20 @@ pub(crate) fn prepare_for_create(w: &mut World, object: &mut Object) {
                 }]);
             }
             pod.status = Some(status);
+            // A negative grace is one second.
+            if let Some(grace) = pod
+                .spec
+                .as_mut()
+                .and_then(|spec| spec.termination_grace_period_seconds.as_mut())
+            {
+                *grace = if *grace < 0 { 1 } else { *grace };
+            }
+        }
+        Object::Node(node) => {
+            let status = node.status.get_or_insert_default();
+            let endpoints = status.daemon_endpoints.get_or_insert_default();
+            endpoints.kubelet_endpoint.get_or_insert_default();
+            status.node_info.get_or_insert_default();
         }
         Object::Namespace(namespace) => {
             namespace.status = Some(core::NamespaceStatus {
@@ -187,6 +201,15 @@ pub(crate) fn prepare_for_update(w: &mut World, old: &Object, new: &mut Object) 
         }
         (Object::Service(old), Object::Service(new)) => {
             drop_what_the_type_has_not(old, new);
+            let balanced = |service: &core::Service| {
+                service
+                    .spec
+                    .as_ref()
+                    .is_some_and(|spec| spec.type_.as_deref() == Some("LoadBalancer"))
+            };
+            if balanced(old) && !balanced(new) {
+                new.status.get_or_insert_default().load_balancer = Some(core::LoadBalancerStatus::default());
+            }
             keep_addresses(old, new);
             allocate(w, new, Some(old));
         }
@@ -426,6 +449,8 @@ fn allocate(w: &mut World, service: &mut core::Service, old: Option<&core::Servi
         spec.ip_family_policy = None;
     } else {
         match spec.cluster_ip.clone().unwrap_or_default().as_str() {
+            // That a list comes without its first is for validation to say.
+            "" if spec.cluster_ips.as_ref().is_some_and(|list| !list.is_empty()) => {}
             "" => {
                 let ip = free_cluster_ip(w);
                 spec.cluster_ip = Some(ip.clone());

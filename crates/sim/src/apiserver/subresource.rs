@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use k8s_openapi::api::{core::v1 as core, policy::v1 as policy};
 
 use super::delete::{options, remove};
-use super::{defaults, field, key, notices, patch, read, refusal, strategy, validation, write};
+use super::{admission, defaults, field, key, notices, patch, read, refusal, strategy, validation, write};
 use crate::kubelet::qos::qos_class;
 use crate::objects::{Kind, Object, selects};
 use crate::registry::{failure, not_found};
@@ -37,6 +37,7 @@ pub(super) fn handle(w: &mut World, kind: Kind, request: &Request) -> Result<Val
         ("eviction", Verb::Create) if kind == Kind::Pod => evict(w, request),
         ("ephemeralcontainers", Verb::Update | Verb::Patch) if kind == Kind::Pod => {
             w.notice("not simulated: ephemeral containers (they are stored and never start)");
+            check_ephemeral(w, request)?;
             pod_part(w, request, |pod, new| {
                 pod.ephemeral_containers.clone_from(&new.ephemeral_containers)
             })
@@ -74,11 +75,30 @@ fn status(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status>
         .cloned()
         .ok_or_else(|| not_found(kind, &request.name))?;
     write::check_preconditions(kind, &current.object, &new)?;
-    let Some(object) = strategy::with_status_of(&current.object, &new) else {
+    let Some(mut object) = strategy::with_status_of(&current.object, &new) else {
         return Err(refusal::no_such_resource());
     };
+    if let Some(status) = validation::status(&current.object, &object).into_status(kind, &request.name) {
+        return Err(status);
+    }
+    if let Object::Service(service) = &mut object {
+        default_ip_mode(service);
+    }
     let stored = w.update(object).ok_or_else(|| not_found(kind, &request.name))?;
     Ok((*stored.json()).clone())
+}
+
+/// `SetDefaults_ServiceStatus`: an address of a load balancer is one that packets reach by itself.
+fn default_ip_mode(service: &mut core::Service) {
+    let status = service.status.as_mut().and_then(|status| status.load_balancer.as_mut());
+    for ingress in status
+        .into_iter()
+        .flat_map(|balancer| balancer.ingress.iter_mut().flatten())
+    {
+        if ingress.ip.is_some() && ingress.ip_mode.is_none() {
+            ingress.ip_mode = Some("VIP".to_owned());
+        }
+    }
 }
 
 /// Writes one part of a pod's spec.
@@ -130,6 +150,144 @@ fn check_resize(w: &World, request: &Request) -> Result<(), Status> {
                 &spec.child("containers"),
                 "containers may not be added or removed on resize",
             );
+        }
+    }
+    if let (Some(old), Some(new)) = (current.object.as_pod(), new.as_pod()) {
+        let count = |pod: &core::Pod| pod.spec.as_ref().map_or(0, |spec| spec.containers.len());
+        let same = |pod: &core::Pod| -> Vec<String> {
+            let spec = pod.spec.iter();
+            spec.flat_map(|spec| &spec.containers)
+                .map(|container| container.name.clone())
+                .collect()
+        };
+        if count(old) == count(new) && same(old) == same(new) {
+            removed_resources(&mut errors, old, new);
+        }
+    }
+    if let Some(status) = errors.into_status(Kind::Pod, &request.name) {
+        return Err(status);
+    }
+    fits_node(w, &current.object, &new)
+}
+
+/// Requests and limits may be changed in place, and not taken away.
+fn removed_resources(errors: &mut field::Errors, old: &core::Pod, new: &core::Pod) {
+    let (Some(old), Some(new)) = (&old.spec, &new.spec) else {
+        return;
+    };
+    let spec = field::Path::root("spec");
+    let containers = spec.child("containers");
+    for (index, (old, new)) in old.containers.iter().zip(&new.containers).enumerate() {
+        let at = containers.index(index);
+        let at = at.child("resources");
+        let parts = |container: &core::Container| {
+            let resources = container.resources.clone().unwrap_or_default();
+            [
+                resources.requests.unwrap_or_default(),
+                resources.limits.unwrap_or_default(),
+            ]
+        };
+        let names = [
+            ("requests", "resource requests cannot be removed"),
+            ("limits", "resource limits cannot be removed"),
+        ];
+        for ((name, detail), (old, new)) in names.into_iter().zip(parts(old).into_iter().zip(parts(new))) {
+            if old.keys().any(|key| !new.contains_key(key)) {
+                errors.forbidden(&at.child(name), detail);
+            }
+        }
+    }
+}
+
+/// The plugin that refuses what a pod's node could never give (`PodResize`).
+fn fits_node(w: &World, old: &Object, new: &Object) -> Result<(), Status> {
+    let (Some(old), Some(new)) = (old.as_pod(), new.as_pod()) else {
+        return Ok(());
+    };
+    let resources = |pod: &core::Pod| -> Vec<Option<core::ResourceRequirements>> {
+        let spec = pod.spec.iter();
+        spec.flat_map(|spec| &spec.containers)
+            .map(|container| container.resources.clone())
+            .collect()
+    };
+    let node = old
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.node_name.as_deref())
+        .unwrap_or_default();
+    if node.is_empty() || resources(old) == resources(new) || w.node(node).is_some() {
+        return Ok(());
+    }
+    let name = old.metadata.name.as_deref().unwrap_or_default();
+    Err(admission::forbidden(
+        Kind::Pod,
+        name,
+        &format!("node \"{node}\" not found"),
+    ))
+}
+
+/// `ValidatePodEphemeralContainersUpdate`: containers may be added, and nothing else.
+fn check_ephemeral(w: &World, request: &Request) -> Result<(), Status> {
+    let mut new = wanted(w, Kind::Pod, request)?;
+    let current = w
+        .get(&key(Kind::Pod, request))
+        .ok_or_else(|| not_found(Kind::Pod, &request.name))?;
+    defaults::default(&mut new);
+    let (Some(old), Some(new)) = (
+        current.object.as_pod().and_then(|pod| pod.spec.as_ref()),
+        new.as_pod().and_then(|pod| pod.spec.as_ref()),
+    ) else {
+        return Ok(());
+    };
+    let mut errors = field::Errors::default();
+    let spec = field::Path::root("spec");
+    let at = spec.child("ephemeralContainers");
+    let mut taken: Vec<&str> = old
+        .init_containers
+        .iter()
+        .flatten()
+        .chain(&old.containers)
+        .map(|container| container.name.as_str())
+        .collect();
+    for (index, container) in new.ephemeral_containers.iter().flatten().enumerate() {
+        let at = at.index(index);
+        if container.name.is_empty() {
+            errors.required(&at.child("name"), "");
+        } else if taken.contains(&container.name.as_str()) {
+            errors.duplicate(&at.child("name"), &container.name);
+        }
+        taken.push(&container.name);
+        if container.image.as_deref().unwrap_or_default().is_empty() {
+            errors.required(&at.child("image"), "");
+        }
+        if let Some(target) = container
+            .target_container_name
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            && !old
+                .init_containers
+                .iter()
+                .flatten()
+                .chain(&old.containers)
+                .any(|known| known.name == target)
+        {
+            errors.not_found(&at.child("targetContainerName"), target);
+        }
+    }
+    if errors.list.is_empty() {
+        for known in old.ephemeral_containers.iter().flatten() {
+            let name = field::quoted(&known.name);
+            let mut after = new.ephemeral_containers.iter().flatten();
+            match after.find(|container| container.name == known.name) {
+                None => errors.forbidden(
+                    &at,
+                    &format!("existing ephemeral containers {name} may not be removed\n"),
+                ),
+                Some(container) if container != known => {
+                    errors.forbidden(&at, &format!("existing ephemeral containers {name} may not be changed"));
+                }
+                Some(_) => {}
+            }
         }
     }
     errors.into_status(Kind::Pod, &request.name).map_or(Ok(()), Err)
@@ -266,6 +424,16 @@ fn scale(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> 
             }
         },
     };
+    let named = new
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if !named.is_empty() && named != request.name {
+        return Err(refusal::bad_request(&format!(
+            "the name of the object ({named}) does not match the name on the URL ({})",
+            request.name
+        )));
+    }
     let wanted_version = new
         .pointer("/metadata/resourceVersion")
         .and_then(Value::as_str)
@@ -326,6 +494,25 @@ fn success() -> Value {
     json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 })
 }
 
+/// `POST` of a `Binding` to the collection: the name in the body says which pod.
+pub(super) fn bindings(w: &mut World, request: &Request) -> Result<Value, Status> {
+    if request.verb != Verb::Create || !request.name.is_empty() {
+        return Err(refusal::method_not_allowed());
+    }
+    let name = request
+        .body
+        .as_ref()
+        .and_then(|body| body.pointer("/metadata/name"))
+        .and_then(Value::as_str);
+    let inner = Request {
+        resource: "pods".to_owned(),
+        name: name.unwrap_or_default().to_owned(),
+        subresource: "binding".to_owned(),
+        ..request.clone()
+    };
+    bind(w, &inner)
+}
+
 fn bind(w: &mut World, request: &Request) -> Result<Value, Status> {
     let body = request.body.as_ref().unwrap_or(&Value::Null);
     let name = body
@@ -358,12 +545,28 @@ fn bind(w: &mut World, request: &Request) -> Result<Value, Status> {
         .pointer("/metadata/uid")
         .and_then(Value::as_str)
         .filter(|uid| !uid.is_empty());
-    w.bind(&key, wanted.unwrap_or(&uid), target).map_err(|mut status| {
-        if status.code == 409 {
-            status.details = json!({ "name": request.name, "kind": "pods/binding" });
-        }
-        status
-    })?;
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != uid) {
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: /registry/pods/{}/{}, ResourceVersion: 0, AdditionalErrorMsg: \
+             Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}",
+            request.namespace, request.name
+        );
+        return Err(refusal::conflict(Kind::Pod, &request.name, &why));
+    }
+    let annotations: Vec<(String, String)> = body
+        .pointer("/metadata/annotations")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect();
+    w.bind_with(&key, wanted.unwrap_or(&uid), target, &annotations)
+        .map_err(|mut status| {
+            if status.code == 409 {
+                status.details = json!({ "name": request.name, "kind": "pods/binding" });
+            }
+            status
+        })?;
     Ok(success())
 }
 

@@ -4,11 +4,15 @@ use serde_json::Value;
 
 use super::decode::{Flaw, FlawKind};
 use super::field::{Errors, FieldError};
-use super::{defaults, gated, key, notices, query, refusal, strategy, validation};
+use super::{defaults, gated, key, notices, pod_security, query, refusal, strategy, validation};
 use crate::objects::{Kind, Object};
 use crate::registry::not_found;
 use crate::request::{Request, Status};
 use crate::world::World;
+
+/// An object that says that it is in another namespace than the URL.
+pub(super) const OTHER_NAMESPACE: &str =
+    "the namespace of the provided object does not match the namespace sent on the request";
 
 /// The object of a body, as a write takes it: decoded as `fieldValidation` says, with the path's namespace.
 ///
@@ -68,8 +72,7 @@ pub(super) fn object(w: &World, kind: Kind, request: &Request, body: &Value) -> 
         if object.namespace().is_empty() {
             object.meta_mut().namespace = Some(request.namespace.clone());
         } else if object.namespace() != request.namespace {
-            let message = "the namespace of the provided object does not match the namespace sent on the request";
-            return Err(refusal::bad_request(message));
+            return Err(refusal::bad_request(OTHER_NAMESPACE));
         }
     }
     Ok(object)
@@ -149,6 +152,9 @@ pub(super) fn update(w: &mut World, kind: Kind, request: &Request) -> Result<Val
     let new = object(w, kind, request, body)?;
     check_name(&new, request)?;
     check_uid(w, kind, request, &new)?;
+    if w.get(&key(kind, request)).is_some() {
+        check_conditional(kind, &new)?;
+    }
     replace(w, kind, request, new)
 }
 
@@ -209,10 +215,39 @@ pub(super) fn replace(w: &mut World, kind: Kind, request: &Request, mut new: Obj
     if let Some(status) = validation::update(w.version, &current.object, &new).into_status(kind, new.name()) {
         return Err(status);
     }
+    match (&current.object, &new) {
+        (Object::Pod(old), Object::Pod(new)) if pod_security::is_significant(old, new) => pod_security::admit(w, new)?,
+        (Object::Namespace(old), Object::Namespace(new)) => pod_security::warn_of_namespace(w, old, new),
+        _ => {}
+    }
     check_addresses(w, &new)?;
     notices::of(w, &new);
     let stored = w.update(new).ok_or_else(|| not_found(kind, &request.name))?;
     Ok((*stored.json()).clone())
+}
+
+/// `AllowUnconditionalUpdate`: who writes an object of these kinds says which version was read.
+fn check_conditional(kind: Kind, new: &Object) -> Result<(), Status> {
+    let wanted = new.meta().resource_version.as_deref().unwrap_or_default();
+    if wanted.is_empty() && matches!(kind, Kind::Lease | Kind::PodDisruptionBudget) {
+        let message = "Invalid value: 0: must be specified for an update";
+        let field = "metadata.resourceVersion";
+        let resource = kind.resource();
+        return Err(Status {
+            code: 422,
+            reason: "Invalid".to_owned(),
+            message: format!(
+                "{} \"{}\" is invalid: {field}: {message}",
+                resource.qualified(),
+                new.name()
+            ),
+            details: serde_json::json!({
+                "name": new.name(), "group": resource.group, "kind": resource.plural,
+                "causes": [{ "reason": "FieldValueInvalid", "message": message, "field": field }],
+            }),
+        });
+    }
+    Ok(())
 }
 
 /// A resourceVersion in the new state must be the current one's.

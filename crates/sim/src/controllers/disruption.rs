@@ -9,9 +9,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::int_or_percent::{Round, scaled};
+use super::int32;
 use super::pods::{emit, is_ready};
-use super::workqueue::WorkQueue;
-use super::{ControllerEvent, int32};
+use super::workqueue::{Outcome, Reconciler, WorkQueue};
 use crate::objects::{Key, Kind, Object, controller_of, is_terminal, selects};
 use crate::time::SimDuration;
 use crate::trace::RecordId;
@@ -96,19 +96,6 @@ impl Disruptions {
             .collect();
         for budget in budgets {
             self.queue.add(w, budget);
-        }
-    }
-
-    /// Reacts to a timer.
-    pub(crate) fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
-        match event {
-            ControllerEvent::Reconcile { key } => {
-                if self.queue.take(w, &key) {
-                    self.sync(w, &key);
-                }
-            }
-            ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Tick | ControllerEvent::Round => {}
         }
     }
 
@@ -209,6 +196,17 @@ impl Disruptions {
         }]);
         budget.status = Some(new);
         w.update(budget.into());
+    }
+}
+
+impl Reconciler for Disruptions {
+    fn queue(&mut self) -> &mut WorkQueue {
+        &mut self.queue
+    }
+
+    fn reconcile(&mut self, w: &mut World, key: &Key) -> Outcome {
+        self.sync(w, key);
+        Outcome::Planned
     }
 }
 

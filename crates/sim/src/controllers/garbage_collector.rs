@@ -2,8 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
-use super::ControllerEvent;
-use super::workqueue::WorkQueue;
+use super::workqueue::{Outcome, Reconciler, WorkQueue};
 use crate::objects::{Key, Kind, Object};
 use crate::registry::{DeleteOptions, FOREGROUND_FINALIZER, ORPHAN_FINALIZER, Propagation};
 use crate::trace::{Change, RecordId};
@@ -77,19 +76,6 @@ impl GarbageCollector {
         let keys: Vec<Key> = w.store.dependents(uid).map(|stored| stored.object.key()).collect();
         for key in keys {
             self.queue.add(w, key);
-        }
-    }
-
-    /// Reacts to a timer.
-    pub(crate) fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
-        match event {
-            ControllerEvent::Reconcile { key } => {
-                if self.queue.take(w, &key) {
-                    self.sync(w, &key);
-                }
-            }
-            ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Tick | ControllerEvent::Round => {}
         }
     }
 
@@ -169,6 +155,17 @@ impl GarbageCollector {
                 self.queue.add(w, key);
             }
         }
+    }
+}
+
+impl Reconciler for GarbageCollector {
+    fn queue(&mut self) -> &mut WorkQueue {
+        &mut self.queue
+    }
+
+    fn reconcile(&mut self, w: &mut World, key: &Key) -> Outcome {
+        self.sync(w, key);
+        Outcome::Planned
     }
 }
 

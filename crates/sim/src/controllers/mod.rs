@@ -25,6 +25,7 @@ pub mod ttl_after_finished;
 pub mod volumes;
 pub mod workqueue;
 
+use self::workqueue::Reconciler;
 use crate::objects::{Key, Kind, Object, controller_of};
 use crate::time::SimTime;
 use crate::trace::{Change, RecordId};
@@ -78,12 +79,17 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
                     found.push(Controller::Deployment);
                 }
             }
+            Some("ReplicationController") => found.push(Controller::ReplicationController),
             Some("Job") => found.push(Controller::Job),
             Some("StatefulSet") => found.push(Controller::StatefulSet),
             Some("DaemonSet") => found.push(Controller::DaemonSet),
             Some(_) => {}
             // It may be adopted.
-            None => found.extend([Controller::ReplicaSet, Controller::Job]),
+            None => found.extend([
+                Controller::ReplicaSet,
+                Controller::ReplicationController,
+                Controller::Job,
+            ]),
         },
         Object::Node(_) => found.extend([
             Controller::AttachDetach,
@@ -92,6 +98,14 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
             Controller::DaemonSet,
         ]),
         Object::ReplicaSet(_) => found.extend([Controller::ReplicaSet, Controller::Deployment]),
+        Object::ReplicationController(_) => found.push(Controller::ReplicationController),
+        // What every namespace has comes back when it is deleted.
+        Object::ServiceAccount(_) if change == Change::Deleted && object.name() == "default" => {
+            found.push(Controller::Namespace);
+        }
+        Object::ConfigMap(_) if change != Change::Added && object.name() == "kube-root-ca.crt" => {
+            found.push(Controller::Namespace);
+        }
         Object::Deployment(_) => found.push(Controller::Deployment),
         Object::Job(job) => {
             found.extend([Controller::Job, Controller::TtlAfterFinished]);
@@ -119,6 +133,7 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
 #[derive(Clone)]
 pub struct Controllers {
     replica_sets: replicaset::ReplicaSets,
+    replication_controllers: replicaset::ReplicaSets,
     deployments: deployment::Deployments,
     jobs: job::Jobs,
     garbage_collector: garbage_collector::GarbageCollector,
@@ -142,7 +157,8 @@ pub struct Controllers {
 impl Default for Controllers {
     fn default() -> Self {
         Self {
-            replica_sets: Default::default(),
+            replica_sets: replicaset::ReplicaSets::new(),
+            replication_controllers: replicaset::ReplicaSets::of_replication_controllers(),
             deployments: Default::default(),
             jobs: Default::default(),
             garbage_collector: Default::default(),
@@ -176,6 +192,7 @@ impl Controllers {
     pub(crate) fn on_notify(&mut self, w: &mut World, controller: Controller, key: &Key, record: RecordId) {
         match controller {
             Controller::ReplicaSet => self.replica_sets.on_notify(w, key, record),
+            Controller::ReplicationController => self.replication_controllers.on_notify(w, key, record),
             Controller::Deployment => self.deployments.on_notify(w, key, record),
             Controller::Job => self.jobs.on_notify(w, key, record),
             Controller::GarbageCollector => self.garbage_collector.on_notify(w, key, record),
@@ -201,6 +218,7 @@ impl Controllers {
     pub(crate) fn on_event(&mut self, w: &mut World, controller: Controller, event: ControllerEvent) {
         match controller {
             Controller::ReplicaSet => self.replica_sets.on_event(w, event),
+            Controller::ReplicationController => self.replication_controllers.on_event(w, event),
             Controller::Deployment => self.deployments.on_event(w, event),
             Controller::Job => self.jobs.on_event(w, event),
             Controller::GarbageCollector => self.garbage_collector.on_event(w, event),
@@ -230,6 +248,7 @@ impl Controllers {
             ControllerEvent::Reconcile { .. } | ControllerEvent::Tick => false,
             ControllerEvent::Wake { key } => !match controller {
                 Controller::ReplicaSet => self.replica_sets.queue.is_waiting(key, at),
+                Controller::ReplicationController => self.replication_controllers.queue.is_waiting(key, at),
                 Controller::Deployment => self.deployments.queue.is_waiting(key, at),
                 Controller::Job => self.jobs.queue.is_waiting(key, at),
                 Controller::GarbageCollector => self.garbage_collector.queue.is_waiting(key, at),

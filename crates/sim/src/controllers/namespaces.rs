@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1 as core;
 
-use super::ControllerEvent;
-use super::workqueue::WorkQueue;
+use super::workqueue::{Outcome, Reconciler, WorkQueue};
 use crate::objects::{Key, Kind, Object, RESOURCES, is_terminal};
 use crate::registry::DeleteOptions;
 use crate::time::SimDuration;
@@ -38,29 +37,28 @@ impl Namespaces {
 
     /// Adds a namespace that is being deleted, or furnishes a new one.
     pub(crate) fn on_notify(&mut self, w: &mut World, key: &Key) {
+        // What belongs into a namespace was deleted or changed.
+        let key = &match key.kind {
+            Kind::Namespace => key.clone(),
+            _ => Key::new(Kind::Namespace, "", &key.namespace),
+        };
         let Some(stored) = w.get(key).cloned() else { return };
         if stored.object.meta().deletion_timestamp.is_some() {
             return self.queue.add_after(w, key.clone(), GRACE);
         }
         for mut object in crate::start::namespace_objects(&key.name) {
             object.meta_mut().namespace = Some(key.name.to_string());
-            if w.get(&object.key()).is_none() {
+            let known = w.get(&object.key()).map(|stored| stored.object.clone());
+            if let (Some(Object::ConfigMap(own)), Object::ConfigMap(wanted)) = (known, &object) {
+                // The publisher of the root certificate puts back what it wrote.
+                if own.data != wanted.data && own.metadata.deletion_timestamp.is_none() {
+                    let data = wanted.data.clone();
+                    w.update(core::ConfigMap { data, ..own }.into());
+                }
+            } else if w.get(&object.key()).is_none() {
                 // Only a namespace that is going refuses it, and then it needs nothing any more.
                 let _ = w.create(object);
             }
-        }
-    }
-
-    /// Reacts to a timer.
-    pub(crate) fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
-        match event {
-            ControllerEvent::Reconcile { key } => {
-                if self.queue.take(w, &key) {
-                    self.sync(w, &key);
-                }
-            }
-            ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Tick | ControllerEvent::Round => {}
         }
     }
 
@@ -111,6 +109,17 @@ impl Namespaces {
             finalizers.retain(|finalizer| finalizer != FINALIZER);
         }
         w.update(namespace.into());
+    }
+}
+
+impl Reconciler for Namespaces {
+    fn queue(&mut self) -> &mut WorkQueue {
+        &mut self.queue
+    }
+
+    fn reconcile(&mut self, w: &mut World, key: &Key) -> Outcome {
+        self.sync(w, key);
+        Outcome::Planned
     }
 }
 

@@ -2,8 +2,7 @@
 
 use k8s_openapi::api::batch::v1 as batch;
 
-use super::ControllerEvent;
-use super::workqueue::WorkQueue;
+use super::workqueue::{Outcome, Reconciler, WorkQueue};
 use crate::objects::{Key, Object};
 use crate::registry::{DeleteOptions, Propagation};
 use crate::time::{SimDuration, SimTime};
@@ -29,30 +28,30 @@ impl TtlAfterFinished {
             self.queue.add(w, key.clone());
         }
     }
+}
 
-    /// Reacts to a timer.
-    pub(crate) fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
-        match event {
-            ControllerEvent::Reconcile { key } => {
-                if !self.queue.take(w, &key) {
-                    return;
-                }
-                let Some((at, uid)) = expires_at(w, &key) else { return };
-                if at > w.now {
-                    return self.queue.add_after(w, key, at.since(w.now));
-                }
-                let propagation = Propagation::Foreground;
-                let options = DeleteOptions {
-                    uid: Some(uid),
-                    propagation,
-                    ..DeleteOptions::default()
-                };
-                // Deleted by another hand is deleted, too.
-                let _ = w.delete(&key, &options);
-            }
-            ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Tick | ControllerEvent::Round => {}
+impl Reconciler for TtlAfterFinished {
+    fn queue(&mut self) -> &mut WorkQueue {
+        &mut self.queue
+    }
+
+    fn reconcile(&mut self, w: &mut World, key: &Key) -> Outcome {
+        let Some((at, uid)) = expires_at(w, key) else {
+            return Outcome::Planned;
+        };
+        if at > w.now {
+            self.queue.add_after(w, key.clone(), at.since(w.now));
+            return Outcome::Planned;
         }
+        let propagation = Propagation::Foreground;
+        let options = DeleteOptions {
+            uid: Some(uid),
+            propagation,
+            ..DeleteOptions::default()
+        };
+        // Deleted by another hand is deleted, too.
+        let _ = w.delete(key, &options);
+        Outcome::Planned
     }
 }
 

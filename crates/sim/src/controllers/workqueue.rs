@@ -138,3 +138,46 @@ impl WorkQueue {
         }
     }
 }
+
+/// What came of looking at a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is as it should be: earlier failures are forgotten.
+    Done,
+    /// It failed, and is looked at again, later each time.
+    Failed,
+    /// When it is looked at again has been planned already, if at all.
+    Planned,
+}
+
+impl<E> From<Result<(), E>> for Outcome {
+    fn from(result: Result<(), E>) -> Self {
+        if result.is_ok() { Self::Done } else { Self::Failed }
+    }
+}
+
+/// A controller with one work queue: how it answers its timers is the same for all of them.
+pub(crate) trait Reconciler {
+    /// Its queue.
+    fn queue(&mut self) -> &mut WorkQueue;
+
+    /// Compares what should be with what is for one key.
+    fn reconcile(&mut self, w: &mut World, key: &Key) -> Outcome;
+
+    /// Reacts to a timer.
+    fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
+        match event {
+            ControllerEvent::Reconcile { key } => {
+                if self.queue().take(w, &key) {
+                    match self.reconcile(w, &key) {
+                        Outcome::Done => self.queue().forget(&key),
+                        Outcome::Failed => self.queue().add_rate_limited(w, key),
+                        Outcome::Planned => {}
+                    }
+                }
+            }
+            ControllerEvent::Wake { key } => self.queue().wake(w, key),
+            ControllerEvent::Tick | ControllerEvent::Round => {}
+        }
+    }
+}

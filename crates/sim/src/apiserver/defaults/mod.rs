@@ -33,7 +33,16 @@ pub(crate) fn default(object: &mut Object) {
         Object::EndpointSlice(slice) => rest::endpoint_slice(slice),
         Object::Secret(secret) => rest::secret(secret),
         Object::Namespace(namespace) => rest::namespace(namespace),
-        Object::Node(node) => rest::node(node),
+        Object::Node(node) => {
+            rest::node(node);
+            // The list and its first are two views of one thing.
+            if let Some(spec) = &mut node.spec
+                && let Some(cidr) = &spec.pod_cidr
+                && spec.pod_cidrs.is_none()
+            {
+                spec.pod_cidrs = Some(vec![cidr.clone()]);
+            }
+        }
         Object::LimitRange(range) => rest::limit_range(range),
         Object::ResourceQuota(quota) => rest::resource_quota(quota),
         Object::PersistentVolume(volume) => rest::persistent_volume(volume),
@@ -46,9 +55,13 @@ pub(crate) fn default(object: &mut Object) {
                 .preemption_policy
                 .get_or_insert_with(|| "PreemptLowerPriority".to_owned());
         }
+        // Fields that Go always writes.
+        Object::Event(event) => {
+            event.reporting_component.get_or_insert_default();
+            event.reporting_instance.get_or_insert_default();
+        }
         Object::ServiceAccount(_)
         | Object::ConfigMap(_)
-        | Object::Event(_)
         | Object::ControllerRevision(_)
         | Object::Lease(_)
         | Object::Ingress(_)

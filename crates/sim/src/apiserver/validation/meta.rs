@@ -72,12 +72,17 @@ fn owners(e: &mut Errors, meta: &ObjectMeta, at: &Path<'_>) {
                 e.invalid_text(&at.child(field), value, detail);
             }
         }
+        if owner.api_version == "v1" && owner.kind == "Event" {
+            let value = go_owners(std::slice::from_ref(owner));
+            let shown = value.get(0).cloned().unwrap_or_default();
+            e.invalid(at, shown, "/v1, Kind=Event is disallowed from being an owner");
+        }
     }
     if list.iter().filter(|owner| owner.controller == Some(true)).count() > 1 {
-        let names: Vec<&str> = list
+        let names: Vec<String> = list
             .iter()
             .filter(|owner| owner.controller == Some(true))
-            .map(|owner| owner.name.as_str())
+            .map(|owner| format!("{}/{}", owner.kind, owner.name))
             .take(2)
             .collect();
         let detail = format!(

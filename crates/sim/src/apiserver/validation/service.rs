@@ -6,14 +6,60 @@ use k8s_openapi::api::core::v1 as core;
 
 use super::container::port as target_port;
 use super::meta;
-use crate::apiserver::field::{Errors, Path};
+use crate::apiserver::field::{Errors, Path, quoted};
 use crate::apiserver::names;
 
 const TYPES: [&str; 4] = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 const HEADLESS: &str = "None";
 
-pub(super) fn service(e: &mut Errors, service: &core::Service) {
+/// A new Service: also what of its addresses cannot be given.
+pub(super) fn create(e: &mut Errors, own: &core::Service) {
+    service(e, own);
+    families(e, own, true);
+}
+
+/// A changed one.
+pub(super) fn update(e: &mut Errors, own: &core::Service) {
+    service(e, own);
+    families(e, own, false);
+}
+
+/// Address families of a cluster that has only IPv4 (`pkg/registry/core/service/storage/alloc.go`).
+fn families(e: &mut Errors, service: &core::Service, new: bool) {
+    let path = Path::root("spec");
+    let Some(spec) = &service.spec else { return };
+    if !e.list.is_empty() || spec.type_.as_deref() == Some("ExternalName") {
+        return;
+    }
+    if spec.ip_family_policy.as_deref() == Some("RequireDualStack") {
+        e.invalid_text(
+            &path.child("ipFamilyPolicy"),
+            "RequireDualStack",
+            "this cluster is not configured for dual-stack services",
+        );
+        return;
+    }
+    let first = spec.cluster_ips.iter().flatten().next().filter(|ip| *ip != HEADLESS);
+    for (index, family) in spec.ip_families.iter().flatten().enumerate() {
+        if family != "IPv6" {
+            continue;
+        }
+        match first {
+            Some(ip) if index == 0 && !new => {
+                let detail = "expected an IPv6 value as indicated by `ipFamilies[0]`";
+                e.invalid_text(&path.child("clusterIPs").index(0), ip, detail);
+            }
+            _ => e.invalid_text(
+                &path.child("ipFamilies").index(index),
+                family,
+                "not configured on this cluster",
+            ),
+        }
+    }
+}
+
+fn service(e: &mut Errors, service: &core::Service) {
     let path = Path::root("spec");
     let default = core::ServiceSpec::default();
     let spec = service.spec.as_ref().unwrap_or(&default);
@@ -69,6 +115,23 @@ pub(super) fn service(e: &mut Errors, service: &core::Service) {
         other => e.unsupported(&path.child("sessionAffinity"), other, &["ClientIP", "None"]),
     }
     let addresses = path.child("clusterIPs");
+    let given = spec.cluster_ips.as_deref().unwrap_or_default();
+    let one = spec.cluster_ip.as_deref().unwrap_or_default();
+    if let Some(first) = given.first() {
+        if one.is_empty() {
+            e.invalid(
+                &addresses,
+                crate::apiserver::field::shown(&given),
+                "must be empty when `clusterIP` is not specified",
+            );
+        } else if first != one {
+            e.invalid(
+                &addresses,
+                crate::apiserver::field::shown(&given),
+                "first value must match `clusterIP`",
+            );
+        }
+    }
     if !headless {
         for (index, ip) in spec.cluster_ips.iter().flatten().enumerate() {
             if let Some(reason) = names::ip(ip) {
@@ -95,11 +158,16 @@ pub(super) fn service(e: &mut Errors, service: &core::Service) {
             }
         }
     }
+    let policy = spec.external_traffic_policy.as_deref().unwrap_or_default();
+    let external = spec.external_ips.as_ref().is_some_and(|list| !list.is_empty());
+    if !policy.is_empty() && !matches!(kind, "NodePort" | "LoadBalancer") && !external {
+        let detail = "may only be set for externally-accessible services";
+        e.invalid_text(&path.child("externalTrafficPolicy"), policy, detail);
+    }
     let mut taken = BTreeSet::new();
     for (index, port) in list.iter().enumerate() {
         if !taken.insert((port.protocol.clone(), port.port)) {
-            let protocol = port.protocol.as_deref().unwrap_or_default();
-            e.duplicate(&ports.index(index), &format!("{protocol}/{}", port.port));
+            e.duplicate_value(&ports.index(index), &go_port(port));
         }
     }
     if let Some(policy) = spec
@@ -109,6 +177,15 @@ pub(super) fn service(e: &mut Errors, service: &core::Service) {
     {
         e.unsupported(&path.child("internalTrafficPolicy"), policy, &["Cluster", "Local"]);
     }
+}
+
+/// A protocol and a port as Go prints the internal type that holds nothing else.
+fn go_port(port: &core::ServicePort) -> String {
+    let protocol = quoted(port.protocol.as_deref().unwrap_or_default());
+    format!(
+        "{{\"Name\":\"\",\"Protocol\":{protocol},\"AppProtocol\":null,\"Port\":{},\"TargetPort\":0,\"NodePort\":0}}",
+        port.port
+    )
 }
 
 fn external_name(e: &mut Errors, spec: &core::ServiceSpec, path: &Path<'_>) {

@@ -67,6 +67,30 @@ pub(crate) fn update(version: Profile, old: &Object, new: &Object) -> Errors {
                 e.invalid_text(&Path::root("preemptionPolicy"), policy, IMMUTABLE);
             }
         }
+        (Object::Namespace(_), Object::Namespace(namespace)) => {
+            rest::object(e, new);
+            crate::apiserver::pod_security::validate(e, namespace);
+        }
+        (Object::Node(old), Object::Node(node)) => {
+            rest::object(e, new);
+            let before = old
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.pod_cidr.as_deref())
+                .unwrap_or_default();
+            let after = node
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.pod_cidr.as_deref())
+                .unwrap_or_default();
+            if !before.is_empty() && before != after {
+                let spec = Path::root("spec");
+                e.forbidden(
+                    &spec.child("podCIDRs"),
+                    "node updates may not change podCIDR except from \"\" to valid",
+                );
+            }
+        }
         _ => rest::object(e, new),
     }
     errors
@@ -77,6 +101,26 @@ fn immutable<T: PartialEq + Serialize>(e: &mut Errors, old: &T, new: &T, path: &
     if old != new {
         e.invalid(path, shown(new), IMMUTABLE);
     }
+}
+
+/// A value of an internal type as an error shows it: its fields have Go's names.
+fn internal<T: Serialize>(value: &T) -> String {
+    fn named(value: serde_json::Value) -> serde_json::Value {
+        match value {
+            serde_json::Value::Object(map) => map
+                .into_iter()
+                .map(|(key, value)| {
+                    let mut letters = key.chars();
+                    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+                    (first.into_iter().chain(letters).collect::<String>(), named(value))
+                })
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            serde_json::Value::Array(items) => items.into_iter().map(named).collect(),
+            other => other,
+        }
+    }
+    shown(&named(serde_json::to_value(value).unwrap_or_default()))
 }
 
 fn immutable_selector<T: PartialEq + Serialize>(e: &mut Errors, old: Option<&T>, new: Option<&T>) {
@@ -287,12 +331,10 @@ fn job(e: &mut Errors, old: &batch::Job, new: &batch::Job) {
         &after.completion_mode,
         &path.child("completionMode"),
     );
-    immutable(
-        e,
-        &before.pod_failure_policy,
-        &after.pod_failure_policy,
-        &path.child("podFailurePolicy"),
-    );
+    if before.pod_failure_policy != after.pod_failure_policy {
+        let policy = path.child("podFailurePolicy");
+        e.invalid(&policy, internal(&after.pod_failure_policy), IMMUTABLE);
+    }
     immutable(
         e,
         &before.backoff_limit_per_index,
@@ -309,7 +351,7 @@ fn job(e: &mut Errors, old: &batch::Job, new: &batch::Job) {
 }
 
 fn service(e: &mut Errors, old: &core::Service, new: &core::Service) {
-    service::service(e, new);
+    service::update(e, new);
     let (Some(before), Some(after)) = (&old.spec, &new.spec) else {
         return;
     };

@@ -12,9 +12,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use self::missed::{Missed, Since};
 use self::schedule::Schedule;
+use super::controller_key;
 use super::pods::emit;
-use super::workqueue::WorkQueue;
-use super::{ControllerEvent, controller_key};
+use super::workqueue::{Outcome, Reconciler, WorkQueue};
 use crate::objects::{Key, Kind, Object, controller_of, controller_reference};
 use crate::registry::DeleteOptions;
 use crate::request::Status;
@@ -51,22 +51,6 @@ impl CronJobs {
         };
         if let Some(owner) = controller_key(&written.object, Kind::CronJob) {
             self.queue.add(w, owner);
-        }
-    }
-
-    /// Reacts to a timer.
-    pub(crate) fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
-        match event {
-            ControllerEvent::Reconcile { key } => {
-                if self.queue.take(w, &key) {
-                    match self.sync(w, &key) {
-                        Ok(()) => self.queue.forget(&key),
-                        Err(_) => self.queue.add_rate_limited(w, key),
-                    }
-                }
-            }
-            ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Tick | ControllerEvent::Round => {}
         }
     }
 
@@ -145,6 +129,16 @@ impl CronJobs {
             self.queue.add_after(w, key.clone(), span);
         }
         outcome
+    }
+}
+
+impl Reconciler for CronJobs {
+    fn queue(&mut self) -> &mut WorkQueue {
+        &mut self.queue
+    }
+
+    fn reconcile(&mut self, w: &mut World, key: &Key) -> Outcome {
+        self.sync(w, key).into()
     }
 }
 

@@ -11,8 +11,8 @@ use k8s_openapi::api::core::v1 as core;
 
 use super::pods::{self, available_at, emit, is_ready};
 use super::template_hash::compute_hash;
-use super::workqueue::WorkQueue;
-use super::{ControllerEvent, controller_key, history, int32, nonzero};
+use super::workqueue::{Outcome, Reconciler, WorkQueue};
+use super::{controller_key, history, int32, nonzero};
 use crate::objects::{Key, Kind, Object, phase};
 use crate::request::Status;
 use crate::time::{SimDuration, SimTime};
@@ -90,22 +90,6 @@ impl DaemonSets {
                     self.queue.add(w, owner);
                 }
             }
-        }
-    }
-
-    /// Reacts to a timer.
-    pub(crate) fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
-        match event {
-            ControllerEvent::Reconcile { key } => {
-                if self.queue.take(w, &key) {
-                    match self.sync(w, &key) {
-                        Ok(()) => self.queue.forget(&key),
-                        Err(_) => self.queue.add_rate_limited(w, key),
-                    }
-                }
-            }
-            ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Tick | ControllerEvent::Round => {}
         }
     }
 
@@ -302,6 +286,16 @@ impl DaemonSets {
         }
         set.status = Some(status);
         w.update(set.into());
+    }
+}
+
+impl Reconciler for DaemonSets {
+    fn queue(&mut self) -> &mut WorkQueue {
+        &mut self.queue
+    }
+
+    fn reconcile(&mut self, w: &mut World, key: &Key) -> Outcome {
+        self.sync(w, key).into()
     }
 }
 

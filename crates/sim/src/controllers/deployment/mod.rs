@@ -10,9 +10,9 @@ use std::sync::Arc;
 use k8s_openapi::api::apps::v1 as apps;
 
 use self::rolling::Fences;
+use super::controller_key;
 use super::pods;
-use super::workqueue::WorkQueue;
-use super::{ControllerEvent, controller_key};
+use super::workqueue::{Outcome, Reconciler, WorkQueue};
 use crate::objects::{Key, Kind, Object, controller_of, selects};
 use crate::time::SimDuration;
 use crate::trace::RecordId;
@@ -81,22 +81,6 @@ impl Deployments {
         }
     }
 
-    /// Reacts to a timer.
-    pub(crate) fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
-        match event {
-            ControllerEvent::Reconcile { key } => {
-                if self.queue.take(w, &key) {
-                    match self.sync(w, &key) {
-                        Ok(()) => self.queue.forget(&key),
-                        Err(Retry) => self.queue.add_rate_limited(w, key),
-                    }
-                }
-            }
-            ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Tick | ControllerEvent::Round => {}
-        }
-    }
-
     /// `syncDeployment`.
     fn sync(&mut self, w: &mut World, key: &Key) -> Result<(), Retry> {
         let Some(stored) = w.get(key).cloned() else {
@@ -141,6 +125,16 @@ impl Deployments {
             None => self.queue.cancel_wait(key),
         }
         Ok(())
+    }
+}
+
+impl Reconciler for Deployments {
+    fn queue(&mut self) -> &mut WorkQueue {
+        &mut self.queue
+    }
+
+    fn reconcile(&mut self, w: &mut World, key: &Key) -> Outcome {
+        self.sync(w, key).into()
     }
 }
 

@@ -13,9 +13,8 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::ControllerEvent;
 use super::pods::is_ready;
-use super::workqueue::WorkQueue;
+use super::workqueue::{Outcome, Reconciler, WorkQueue};
 use crate::objects::{Key, Kind, Object, is_terminal};
 use crate::resources::is_sidecar;
 use crate::time::SimDuration;
@@ -75,6 +74,16 @@ impl Seen {
     }
 }
 
+impl Reconciler for ServiceEndpoints {
+    fn queue(&mut self) -> &mut WorkQueue {
+        &mut self.queue
+    }
+
+    fn reconcile(&mut self, w: &mut World, key: &Key) -> Outcome {
+        self.sync(w, key).into()
+    }
+}
+
 impl ServiceEndpoints {
     /// The controller that writes EndpointSlices.
     pub fn slices() -> Self {
@@ -129,22 +138,6 @@ impl ServiceEndpoints {
         };
         if let Some(name) = service {
             self.queue.add(w, Key::new(Kind::Service, &key.namespace, &name));
-        }
-    }
-
-    /// Reacts to a timer.
-    pub(crate) fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
-        match event {
-            ControllerEvent::Reconcile { key } => {
-                if self.queue.take(w, &key) {
-                    match self.sync(w, &key) {
-                        Ok(()) => self.queue.forget(&key),
-                        Err(_) => self.queue.add_rate_limited(w, key),
-                    }
-                }
-            }
-            ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Tick | ControllerEvent::Round => {}
         }
     }
 

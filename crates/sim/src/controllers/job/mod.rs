@@ -17,8 +17,8 @@ use k8s_openapi::api::batch::v1 as batch;
 use k8s_openapi::api::core::v1 as core;
 
 use self::backoff::BackoffRecord;
-use super::workqueue::WorkQueue;
-use super::{ControllerEvent, controller_key};
+use super::controller_key;
+use super::workqueue::{Outcome, Reconciler, WorkQueue};
 use crate::objects::{Key, Kind, Object, controller_of, selects};
 use crate::time::SimDuration;
 use crate::trace::{Change, RecordId};
@@ -126,25 +126,19 @@ impl Jobs {
             self.queue.add(w, key);
         }
     }
+}
 
-    /// Reacts to a timer.
-    pub(crate) fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
-        match event {
-            ControllerEvent::Reconcile { key } => {
-                if !self.queue.take(w, &key) {
-                    return;
-                }
-                if key.kind == Kind::Pod {
-                    return release_orphan(w, &key);
-                }
-                match self.sync(w, &key) {
-                    Ok(()) => self.queue.forget(&key),
-                    Err(_) => self.queue.add_rate_limited(w, key),
-                }
-            }
-            ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Tick | ControllerEvent::Round => {}
+impl Reconciler for Jobs {
+    fn queue(&mut self) -> &mut WorkQueue {
+        &mut self.queue
+    }
+
+    fn reconcile(&mut self, w: &mut World, key: &Key) -> Outcome {
+        if key.kind == Kind::Pod {
+            release_orphan(w, key);
+            return Outcome::Planned;
         }
+        self.sync(w, key).into()
     }
 }
 

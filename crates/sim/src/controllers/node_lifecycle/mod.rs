@@ -121,6 +121,7 @@ impl NodeLifecycle {
         if let Some(node) = w.node(&key.name).cloned() {
             no_schedule_taints(w, &node);
         }
+        annotate_ttl(w, key);
         self.plan_if_needed(w);
     }
 
@@ -577,4 +578,26 @@ fn no_schedule_taints(w: &mut World, node: &core::Node) {
     }));
     drop_empty_taints(&mut node);
     write(w, node);
+}
+
+/// The TTL controller: how long kubelets of a cluster of that size may keep what they have read (`pkg/controller/ttl`).
+fn annotate_ttl(w: &mut World, key: &Key) {
+    const TTL: &str = "node.alpha.kubernetes.io/ttl";
+    let Some(mut node) = w.node(&key.name).cloned() else {
+        return;
+    };
+    let count = w.store.count(Kind::Node);
+    // Sizes at which the time grows, and from which it shrinks again are the same but for a margin that no cluster here has.
+    let seconds = match count {
+        0..=100 => 0,
+        101..=500 => 15,
+        501..=1000 => 30,
+        1001..=2000 => 60,
+        _ => 300,
+    };
+    let annotations = node.metadata.annotations.get_or_insert_default();
+    if !annotations.contains_key(TTL) {
+        annotations.insert(TTL.to_owned(), seconds.to_string());
+        w.update(node.into());
+    }
 }

@@ -2,16 +2,18 @@
 
 pub mod ranking;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use self::ranking::Ranked;
 use super::pods::{self, MAX_PER_SYNC, Settled};
-use super::workqueue::WorkQueue;
-use super::{ControllerEvent, controller_key, int32, nonzero};
+use super::workqueue::{Outcome, Reconciler, WorkQueue};
+use super::{controller_key, int32, nonzero};
 use crate::objects::{Key, Kind, Object, controller_of, selects};
 use crate::request::Status;
 use crate::store::Stored;
@@ -20,12 +22,11 @@ use crate::trace::RecordId;
 use crate::version::Gate;
 use crate::world::{Controller, World};
 
-/// The name under which it reports events.
-const COMPONENT: &str = "replicaset-controller";
-
-/// The ReplicaSet controller.
+/// The ReplicaSet controller; the same one, with other names, looks after ReplicationControllers
+/// (`pkg/controller/replication` only translates).
 #[derive(Clone)]
 pub struct ReplicaSets {
+    kind: Kind,
     pub(super) queue: WorkQueue,
 }
 
@@ -33,19 +34,28 @@ impl ReplicaSets {
     /// With nothing to do.
     pub fn new() -> Self {
         Self {
+            kind: Kind::ReplicaSet,
             queue: WorkQueue::new(Controller::ReplicaSet),
+        }
+    }
+
+    /// The one for ReplicationControllers.
+    pub fn of_replication_controllers() -> Self {
+        Self {
+            kind: Kind::ReplicationController,
+            queue: WorkQueue::new(Controller::ReplicationController),
         }
     }
 
     /// Adds the ReplicaSet, or the one that a pod belongs to or could belong to.
     pub(crate) fn on_notify(&mut self, w: &mut World, key: &Key, record: RecordId) {
-        if key.kind == Kind::ReplicaSet {
+        if key.kind == self.kind {
             return self.queue.add(w, key.clone());
         }
         let Some(written) = w.written(record).map(|write| Arc::clone(&write.stored)) else {
             return;
         };
-        if let Some(owner) = controller_key(&written.object, Kind::ReplicaSet) {
+        if let Some(owner) = controller_key(&written.object, self.kind) {
             if let Some(after) = minimum_ready_seconds(w, &owner)
                 && written.object.as_pod().is_some_and(pods::is_ready)
             {
@@ -59,10 +69,10 @@ impl ReplicaSets {
             let labels = written.object.meta().labels.as_ref();
             let matching: Vec<Key> = w
                 .store
-                .list(Kind::ReplicaSet, Some(&key.namespace))
-                .filter(|stored| match &stored.object {
-                    Object::ReplicaSet(set) => set.spec.as_ref().is_some_and(|spec| selects(&spec.selector, labels)),
-                    _ => false,
+                .list(self.kind, Some(&key.namespace))
+                .filter(|stored| {
+                    as_set(&stored.object)
+                        .is_some_and(|set| set.spec.as_ref().is_some_and(|spec| selects(&spec.selector, labels)))
                 })
                 .map(|stored| stored.object.key())
                 .collect();
@@ -72,28 +82,12 @@ impl ReplicaSets {
         }
     }
 
-    /// Reacts to a timer.
-    pub(crate) fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
-        match event {
-            ControllerEvent::Reconcile { key } => {
-                if self.queue.take(w, &key) {
-                    match self.sync(w, &key) {
-                        Ok(()) => self.queue.forget(&key),
-                        Err(_) => self.queue.add_rate_limited(w, key),
-                    }
-                }
-            }
-            ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Tick | ControllerEvent::Round => {}
-        }
-    }
-
     /// `syncReplicaSet`.
     fn sync(&mut self, w: &mut World, key: &Key) -> Result<(), Status> {
         let Some(stored) = w.get(key).cloned() else {
             return Ok(());
         };
-        let Object::ReplicaSet(set) = &stored.object else {
+        let Some(set) = as_set(&stored.object) else {
             return Ok(());
         };
         let Some(spec) = &set.spec else { return Ok(()) };
@@ -103,18 +97,28 @@ impl ReplicaSets {
             Some(settled) => Owned::Settled(settled),
             None => Owned::Claimed(pods::claim(w, owner, Kind::Pod, &spec.selector, candidate)),
         };
-        let counts = Counts::of(w, set, spec);
+        let counts = Counts::of(w, &set, spec);
         let outcome = if set.metadata.deletion_timestamp.is_none() {
             manage(w, owner, spec, counts.active, &owned)
         } else {
             Ok(())
         };
-        let status = status(w, set, &counts, outcome.as_ref().err());
+        let status = status(w, &set, &counts, outcome.as_ref().err());
         write_status(w, key, status);
         if let Some(at) = counts.next_available {
             self.queue.add_after(w, key.clone(), at.since(w.now));
         }
         outcome
+    }
+}
+
+impl Reconciler for ReplicaSets {
+    fn queue(&mut self) -> &mut WorkQueue {
+        &mut self.queue
+    }
+
+    fn reconcile(&mut self, w: &mut World, key: &Key) -> Outcome {
+        self.sync(w, key).into()
     }
 }
 
@@ -125,12 +129,9 @@ impl Default for ReplicaSets {
 }
 
 fn minimum_ready_seconds(w: &World, key: &Key) -> Option<u64> {
-    match &w.get(key)?.object {
-        Object::ReplicaSet(set) => u64::try_from(set.spec.as_ref()?.min_ready_seconds?)
-            .ok()
-            .filter(|seconds| *seconds > 0),
-        _ => None,
-    }
+    u64::try_from(as_set(&w.get(key)?.object)?.spec.as_ref()?.min_ready_seconds?)
+        .ok()
+        .filter(|seconds| *seconds > 0)
 }
 
 /// The pods of a ReplicaSet, looked up when they are needed one by one.
@@ -207,6 +208,7 @@ fn manage(
     if active == wanted {
         return Ok(());
     }
+    let component = component(owner.kind());
     let values = [("wanted", wanted.to_string()), ("active", active.to_string())];
     let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let code = if active < wanted {
@@ -220,7 +222,7 @@ fn manage(
     let outcome = if active < wanted {
         let template = spec.template.clone().unwrap_or_default();
         pods::slow_start((wanted - active).min(MAX_PER_SYNC), |_| {
-            pods::create(w, COMPONENT, owner, pods::from_template(&template, owner)).map(|_| ())
+            pods::create(w, component, owner, pods::from_template(&template, owner)).map(|_| ())
         })
     } else {
         let pods = owned.active(w);
@@ -228,7 +230,7 @@ fn manage(
         let count = (active - wanted).min(MAX_PER_SYNC);
         let mut first = Ok(());
         for pod in to_delete(w, owner, &pods, count) {
-            let deleted = pods::delete(w, COMPONENT, owner, pod);
+            let deleted = pods::delete(w, component, owner, pod);
             if first.is_ok() {
                 first = deleted;
             }
@@ -327,10 +329,62 @@ fn status(w: &World, set: &apps::ReplicaSet, counts: &Counts, failure: Option<&S
 }
 
 fn write_status(w: &mut World, key: &Key, status: apps::ReplicaSetStatus) {
-    let Some(Object::ReplicaSet(set)) = w.get(key).map(|stored| &stored.object) else {
-        return;
+    let mut object = match w.get(key) {
+        Some(stored) => stored.object.clone(),
+        None => return,
     };
-    let mut set = set.clone();
-    set.status = Some(status);
-    w.update(set.into());
+    match &mut object {
+        Object::ReplicaSet(set) => set.status = Some(status),
+        Object::ReplicationController(controller) => {
+            let condition = |condition: apps::ReplicaSetCondition| core::ReplicationControllerCondition {
+                type_: condition.type_,
+                status: condition.status,
+                reason: condition.reason,
+                message: condition.message,
+                last_transition_time: condition.last_transition_time,
+            };
+            controller.status = Some(core::ReplicationControllerStatus {
+                replicas: status.replicas,
+                fully_labeled_replicas: status.fully_labeled_replicas,
+                ready_replicas: status.ready_replicas,
+                available_replicas: status.available_replicas,
+                observed_generation: status.observed_generation,
+                conditions: status.conditions.map(|list| list.into_iter().map(condition).collect()),
+            });
+        }
+        _ => return,
+    }
+    w.update(object);
+}
+
+/// The name under which events are reported.
+fn component(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ReplicationController => "replication-controller",
+        _ => "replicaset-controller",
+    }
+}
+
+/// The object as a ReplicaSet (`conversion.go`): a ReplicationController selects by a plain map.
+fn as_set(object: &Object) -> Option<Cow<'_, apps::ReplicaSet>> {
+    match object {
+        Object::ReplicaSet(set) => Some(Cow::Borrowed(set)),
+        Object::ReplicationController(controller) => {
+            let spec = controller.spec.clone().unwrap_or_default();
+            Some(Cow::Owned(apps::ReplicaSet {
+                metadata: controller.metadata.clone(),
+                spec: Some(apps::ReplicaSetSpec {
+                    min_ready_seconds: spec.min_ready_seconds,
+                    replicas: spec.replicas,
+                    selector: LabelSelector {
+                        match_labels: spec.selector,
+                        match_expressions: None,
+                    },
+                    template: spec.template,
+                }),
+                status: None,
+            }))
+        }
+        _ => None,
+    }
 }

@@ -5,8 +5,8 @@ mod sync;
 
 use std::sync::Arc;
 
-use super::workqueue::WorkQueue;
-use super::{ControllerEvent, controller_key};
+use super::controller_key;
+use super::workqueue::{Outcome, Reconciler, WorkQueue};
 use crate::objects::{Key, Kind};
 use crate::trace::RecordId;
 use crate::world::{Controller, World};
@@ -40,21 +40,15 @@ impl StatefulSets {
             self.queue.add(w, owner);
         }
     }
+}
 
-    /// Reacts to a timer.
-    pub(crate) fn on_event(&mut self, w: &mut World, event: ControllerEvent) {
-        match event {
-            ControllerEvent::Reconcile { key } => {
-                if self.queue.take(w, &key) {
-                    match self.sync(w, &key) {
-                        Ok(()) => self.queue.forget(&key),
-                        Err(_) => self.queue.add_rate_limited(w, key),
-                    }
-                }
-            }
-            ControllerEvent::Wake { key } => self.queue.wake(w, key),
-            ControllerEvent::Tick | ControllerEvent::Round => {}
-        }
+impl Reconciler for StatefulSets {
+    fn queue(&mut self) -> &mut WorkQueue {
+        &mut self.queue
+    }
+
+    fn reconcile(&mut self, w: &mut World, key: &Key) -> Outcome {
+        self.sync(w, key).into()
     }
 }
 
