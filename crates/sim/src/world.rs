@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
+use crate::apiserver::managed::Tracked;
 use crate::cluster::Event;
 use crate::controllers;
 use crate::events::EventRecorder;
@@ -206,6 +207,8 @@ pub struct World {
     /// The write that an actor is told of now.
     pub(crate) told: Option<Write>,
     recorded: usize,
+    /// Who owns the fields of objects that clients have written, by uid.
+    pub(crate) managers: BTreeMap<String, Tracked>,
     records: Vec<Record>,
     logs: Vec<LogLine>,
     next_pod_ip: u32,
@@ -254,6 +257,7 @@ impl World {
             traced: true,
             told: None,
             recorded: 0,
+            managers: BTreeMap::new(),
             records: Vec::new(),
             logs: Vec::new(),
             next_pod_ip: 1,

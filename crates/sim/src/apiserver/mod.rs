@@ -16,6 +16,7 @@ mod gated;
 mod go_types;
 pub(crate) mod hint;
 mod limits;
+pub(crate) mod managed;
 mod names;
 mod notices;
 mod patch;
@@ -57,11 +58,18 @@ pub fn handle(w: &mut World, request: &Request) -> Result<Value, Status> {
     }
     let dry_run = dry_run(request)?;
     if !dry_run {
-        return answer(w, kind, request);
+        let mut answered = answer(w, kind, request);
+        if let Ok(object) = &mut answered {
+            managed::show(w, kind, object);
+        }
+        return answered;
     }
     // A dry run does everything and leaves nothing behind.
     let mut copy = w.clone();
-    let answered = answer(&mut copy, kind, request);
+    let mut answered = answer(&mut copy, kind, request);
+    if let Ok(object) = &mut answered {
+        managed::show(&mut copy, kind, object);
+    }
     for notice in &copy.notices {
         w.notice(notice);
     }
@@ -108,6 +116,12 @@ fn answer(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status>
 /// Where the object of a request is kept.
 fn key(kind: Kind, request: &Request) -> Key {
     Key::new(kind, &request.namespace, &request.name)
+}
+
+/// Where the object of an answer is kept.
+fn key_of(kind: Kind, answer: &Value) -> Key {
+    let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    Key::new(kind, text("/metadata/namespace"), text("/metadata/name"))
 }
 
 /// A parameter of a request's query, empty if it is not there.

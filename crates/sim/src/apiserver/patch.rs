@@ -3,7 +3,8 @@
 use peapod_patch::{json, rfc6902, strategic};
 use serde_json::Value;
 
-use super::{field, key, query, refusal, write};
+use super::decode::FlawKind;
+use super::{field, key, managed, refusal, write};
 use crate::objects::{Kind, Object};
 use crate::registry::not_found;
 use crate::request::{PatchKind, Request, Status, Verb};
@@ -13,8 +14,9 @@ pub(super) fn patch(w: &mut World, kind: Kind, request: &Request) -> Result<Valu
     if request.patch == Some(PatchKind::Apply) {
         return apply(w, kind, request);
     }
+    managed::check_options(request, false)?;
     let new = patched(w, kind, request)?;
-    write::replace(w, kind, request, new)
+    write::replace(w, kind, request, new, None)
 }
 
 /// The object that a patch makes of the current one.
@@ -84,35 +86,106 @@ fn object_of(w: &World, kind: Kind, request: &Request, wanted: &Value) -> Result
     Ok(object)
 }
 
-/// Server-side apply, without the record of who owns which field: what the body holds is merged into the object, and
-/// nothing that it leaves out is removed.
-fn apply(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
-    if query(request, "fieldManager").is_empty() {
-        let message = "Required value: is required for apply patch".to_owned();
-        return Err(refusal::wrong_option(
-            "PatchOptions",
-            "fieldManager",
-            "FieldValueRequired",
-            message,
-        ));
-    }
-    w.notice("not simulated: the owners of fields in a server-side apply (there are no conflicts, and a field that is left out stays)");
-    let body = request.body.clone().unwrap_or(Value::Null);
-    let Some(current) = w.get(&key(kind, request)).map(|stored| stored.json()) else {
-        let mut creation = Request {
-            verb: Verb::Create,
-            name: String::new(),
-            patch: None,
-            ..request.clone()
-        };
-        let mut body = body;
-        if let Some(meta) = body.get_mut("metadata").and_then(Value::as_object_mut) {
-            meta.entry("name").or_insert_with(|| Value::from(request.name.as_str()));
-        }
-        creation.body = Some(body);
-        return write::create(w, kind, &creation);
+/// What a server-side apply makes of an object that exists.
+///
+/// # Errors
+/// What is wrong with the body; `Conflict` with another manager.
+pub(super) fn applied(w: &mut World, kind: Kind, request: &Request) -> Result<(Object, managed::Applied), Status> {
+    let body = check_applied(kind, request)?;
+    let live = w
+        .get(&key(kind, request))
+        .cloned()
+        .ok_or_else(|| not_found(kind, &request.name))?;
+    let applied = managed::apply(w, request, &live.object, body)?;
+    let object = object_of(w, kind, request, &applied.wanted)?;
+    Ok((object, applied))
+}
+
+/// The body of an apply is a whole object of the kind, without a record of managers.
+fn check_applied(kind: Kind, request: &Request) -> Result<&Value, Status> {
+    managed::check_options(request, true)?;
+    let body = request.body.as_ref().unwrap_or(&Value::Null);
+    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let resource = kind.resource();
+    let (version, given) = (text("/apiVersion"), text("/kind"));
+    let known = version.contains('/') || !version.is_empty() || !given.is_empty();
+    let version = if version.contains('/') || !known {
+        version.to_owned()
+    } else {
+        format!("/{version}")
     };
-    let wanted = strategic::apply(kind.resource().name, &current, &body).map_err(|error| refusal::internal(&error))?;
-    let new = object_of(w, kind, request, &wanted)?;
-    write::replace(w, kind, request, new)
+    let shown = if version.is_empty() { "/".to_owned() } else { version };
+    if shown.trim_start_matches('/') != resource.api_version() || given != resource.name {
+        return Err(refusal::bad_request(&format!(
+            "invalid object type: {shown}, Kind={given}"
+        )));
+    }
+    let name = text("/metadata/name");
+    if !name.is_empty() && name != request.name {
+        return Err(refusal::bad_request(&format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            request.name
+        )));
+    }
+    if body
+        .pointer("/metadata/managedFields")
+        .is_some_and(|fields| !fields.is_null())
+    {
+        return Err(refusal::bad_request("metadata.managedFields must be nil"));
+    }
+    let (_, flaws) = write::decode(kind, body);
+    if let Some(flaw) = flaws.iter().find(|flaw| flaw.kind == FlawKind::UnknownField) {
+        let path = flaw.message.split('"').nth(1).unwrap_or_default();
+        return Err(refusal::internal(&format!(
+            "failed to create typed patch object ({}/{name}; {shown}, Kind={given}): .{path}: field not declared in schema",
+            text("/metadata/namespace")
+        )));
+    }
+    if let Some(flaw) = flaws.iter().find(|flaw| flaw.kind == FlawKind::WrongType) {
+        let value = body.pointer(&flaw.pointer).unwrap_or(&Value::Null);
+        let expected = match flaw.message.rsplit(' ').next().unwrap_or_default() {
+            "string" => "string",
+            "bool" => "boolean",
+            kind if kind.starts_with("int") || kind.starts_with("float") => "numeric (int or float)",
+            kind if kind.starts_with("[]") => "list",
+            _ => "map",
+        };
+        return Err(refusal::internal(&format!(
+            "failed to create typed patch object ({}/{name}; {shown}, Kind={given}): {}: expected {expected}, got \
+             &value.valueUnstructured{{Value:{value}}}",
+            text("/metadata/namespace"),
+            flaw.pointer.replace('/', ".")
+        )));
+    }
+    Ok(body)
+}
+
+/// Server-side apply.
+fn apply(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
+    let body = check_applied(kind, request)?;
+    if w.get(&key(kind, request)).is_some() {
+        let (new, applied) = applied(w, kind, request)?;
+        return write::replace(w, kind, request, new, Some(applied));
+    }
+    if let Some(uid) = body.pointer("/metadata/uid").and_then(Value::as_str) {
+        let why = format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+        return Err(refusal::conflict(kind, &request.name, &why));
+    }
+    let mut wanted = body.clone();
+    if let Some(meta) = wanted.get_mut("metadata").and_then(Value::as_object_mut) {
+        meta.entry("name").or_insert_with(|| Value::from(request.name.as_str()));
+        meta.shift_remove("resourceVersion");
+    }
+    let creation = Request {
+        verb: Verb::Create,
+        name: String::new(),
+        patch: None,
+        body: Some(wanted),
+        ..request.clone()
+    };
+    let answer = write::create(w, kind, &creation)?;
+    if let Some(stored) = w.get(&super::key_of(kind, &answer)).cloned() {
+        managed::created_by_apply(w, request, body, &stored.object);
+    }
+    Ok(answer)
 }

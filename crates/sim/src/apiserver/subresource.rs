@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use k8s_openapi::api::{core::v1 as core, policy::v1 as policy};
 
 use super::delete::{options, remove};
-use super::{admission, defaults, field, key, notices, patch, read, refusal, strategy, validation, write};
+use super::{admission, defaults, field, key, managed, notices, patch, read, refusal, strategy, validation, write};
 use crate::kubelet::qos::qos_class;
 use crate::objects::{Kind, Object, selects};
 use crate::registry::{failure, not_found};
@@ -69,7 +69,12 @@ fn wanted(w: &World, kind: Kind, request: &Request) -> Result<Object, Status> {
 }
 
 fn status(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
-    let new = wanted(w, kind, request)?;
+    let (new, applied) = if request.patch == Some(PatchKind::Apply) {
+        let (new, applied) = patch::applied(w, kind, request)?;
+        (new, Some(applied))
+    } else {
+        (wanted(w, kind, request)?, None)
+    };
     let current = w
         .get(&key(kind, request))
         .cloned()
@@ -84,7 +89,12 @@ fn status(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status>
     if let Object::Service(service) = &mut object {
         default_ip_mode(service);
     }
+    let asked = object.clone();
     let stored = w.update(object).ok_or_else(|| not_found(kind, &request.name))?;
+    match applied {
+        Some(applied) => managed::applied(w, applied, &stored.object),
+        None => managed::updated(w, request, &current.object, &asked, &stored.object),
+    }
     Ok((*stored.json()).clone())
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::decode::{Flaw, FlawKind};
 use super::field::{Errors, FieldError};
-use super::{defaults, gated, key, notices, pod_security, query, refusal, strategy, validation};
+use super::{defaults, gated, key, managed, notices, pod_security, query, refusal, strategy, validation};
 use crate::objects::{Kind, Object};
 use crate::registry::not_found;
 use crate::request::{Request, Status};
@@ -99,13 +99,17 @@ pub(super) fn create(w: &mut World, kind: Kind, request: &Request) -> Result<Val
             "resourceVersion should not be set on objects to be created",
         ));
     }
+    let mut asked = object.clone();
+    defaults::default(&mut asked);
     let object = w.prepare(object)?;
     if let Some(status) = validation::create(w.version, &object).into_status(kind, object.name()) {
         return Err(status);
     }
     check_addresses(w, &object)?;
     notices::of(w, &object);
-    w.store_new(object).map(|stored| (*stored.json()).clone())
+    let stored = w.store_new(object)?;
+    managed::created(w, request, &asked, &stored.object);
+    Ok((*stored.json()).clone())
 }
 
 /// The addresses that a Service asks for must be free.
@@ -155,7 +159,7 @@ pub(super) fn update(w: &mut World, kind: Kind, request: &Request) -> Result<Val
     if w.get(&key(kind, request)).is_some() {
         check_conditional(kind, &new)?;
     }
-    replace(w, kind, request, new)
+    replace(w, kind, request, new, None)
 }
 
 /// The name of an object is that of the URL.
@@ -203,7 +207,13 @@ fn check_uid(w: &World, kind: Kind, request: &Request, new: &Object) -> Result<(
 }
 
 /// Puts a new state in the place of an object's current one, as its main resource takes it.
-pub(super) fn replace(w: &mut World, kind: Kind, request: &Request, mut new: Object) -> Result<Value, Status> {
+pub(super) fn replace(
+    w: &mut World,
+    kind: Kind,
+    request: &Request,
+    mut new: Object,
+    applied: Option<managed::Applied>,
+) -> Result<Value, Status> {
     let current = w
         .get(&key(kind, request))
         .cloned()
@@ -211,6 +221,7 @@ pub(super) fn replace(w: &mut World, kind: Kind, request: &Request, mut new: Obj
     check_preconditions(kind, &current.object, &new)?;
     defaults::default(&mut new);
     keep_system_metadata(&current.object, &mut new);
+    let asked = new.clone();
     strategy::prepare_for_update(w, &current.object, &mut new);
     if let Some(status) = validation::update(w.version, &current.object, &new).into_status(kind, new.name()) {
         return Err(status);
@@ -223,6 +234,10 @@ pub(super) fn replace(w: &mut World, kind: Kind, request: &Request, mut new: Obj
     check_addresses(w, &new)?;
     notices::of(w, &new);
     let stored = w.update(new).ok_or_else(|| not_found(kind, &request.name))?;
+    match applied {
+        Some(applied) => managed::applied(w, applied, &stored.object),
+        None => managed::updated(w, request, &current.object, &asked, &stored.object),
+    }
     Ok((*stored.json()).clone())
 }
 

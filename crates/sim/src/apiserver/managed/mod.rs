@@ -1,0 +1,421 @@
+//! Who owns which field: server-side apply and the record that every write leaves (`sigs.k8s.io/structured-merge-diff`,
+//! `apimachinery/pkg/util/managedfields`).
+//!
+//! The record is kept beside the store, for objects that a client has written, and shown in answers as
+//! `metadata.managedFields`. What controllers and kubelets write meanwhile is read from the history when it is needed.
+
+mod merge;
+mod schema;
+mod set;
+
+use serde_json::{Value, json};
+
+use self::set::{Element, Set};
+use super::{query, refusal};
+use crate::objects::{Kind, Object};
+use crate::request::{Request, Status};
+use crate::time::SimTime;
+use crate::trace::Change;
+use crate::world::World;
+
+/// Longest name of a manager.
+const MANAGER_BYTES: usize = 128;
+/// The manager of a client that does not say who it is.
+const CLIENT: &str = "kubectl";
+
+/// The owners of an object's fields, and up to which resourceVersion they are known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tracked {
+    entries: Vec<Entry>,
+    version: u64,
+}
+
+/// What one manager owns.
+#[derive(Clone, Debug)]
+struct Entry {
+    manager: String,
+    apply: bool,
+    api_version: String,
+    subresource: String,
+    time: Option<SimTime>,
+    fields: Set,
+}
+
+impl Entry {
+    fn is(&self, other: &Self) -> bool {
+        self.manager == other.manager && self.apply == other.apply && self.subresource == other.subresource
+    }
+}
+
+/// The options of a patch that are about managers.
+///
+/// # Errors
+/// `Invalid`, as the server says it of `PatchOptions`.
+pub(super) fn check_options(request: &Request, apply: bool) -> Result<(), Status> {
+    let manager = query(request, "fieldManager");
+    let wrong = |field: &str, reason: &str, message: &str| {
+        Err(refusal::wrong_option("PatchOptions", field, reason, message.to_owned()))
+    };
+    if apply && manager.is_empty() {
+        return wrong(
+            "fieldManager",
+            "FieldValueRequired",
+            "Required value: is required for apply patch",
+        );
+    }
+    if !apply && !query(request, "force").is_empty() {
+        return wrong(
+            "force",
+            "FieldValueForbidden",
+            "Forbidden: may not be specified for non-apply patch",
+        );
+    }
+    if manager.len() > MANAGER_BYTES {
+        return wrong(
+            "fieldManager",
+            "FieldValueTooLong",
+            "Too long: may not be more than 128 bytes",
+        );
+    }
+    Ok(())
+}
+
+fn entry(w: &World, kind: Kind, request: &Request, apply: bool, fields: Set) -> Entry {
+    let manager = match query(request, "fieldManager") {
+        "" => CLIENT,
+        manager => manager,
+    };
+    Entry {
+        manager: manager.to_owned(),
+        apply,
+        api_version: kind.resource().api_version(),
+        subresource: request.subresource.clone(),
+        time: Some(w.now),
+        fields,
+    }
+}
+
+/// A client created an object: it owns what it said and what was filled in for it, but not what admission added.
+pub(super) fn created(w: &mut World, request: &Request, asked: &Object, stored: &Object) {
+    let new = entry(w, asked.kind(), request, false, Set::default());
+    let mut after = asked.to_json();
+    reset(&mut after, "");
+    let (changed, _) = merge::compare(&schema::zero(asked.kind()), &after);
+    let tracked = w.managers.entry(stored.uid().to_owned()).or_default();
+    tracked.version = version_of(stored);
+    tracked.entries = Vec::new();
+    let fields = stripped(changed);
+    if !fields.is_empty() {
+        tracked.entries.push(Entry { fields, ..new });
+    }
+}
+
+/// A client changed an object by an update or a patch other than an apply.
+pub(super) fn updated(w: &mut World, request: &Request, before: &Object, asked: &Object, stored: &Object) {
+    catch_up(w, before);
+    let own = entry(w, asked.kind(), request, false, Set::default());
+    let (mut old, mut new) = (before.to_json(), asked.to_json());
+    reset(&mut old, &request.subresource);
+    reset(&mut new, &request.subresource);
+    let (changed, removed) = merge::compare(&old, &new);
+    let tracked = w.managers.entry(stored.uid().to_owned()).or_default();
+    let cleared = request
+        .body
+        .as_ref()
+        .and_then(|body| body.pointer("/metadata/managedFields"))
+        .is_some_and(|fields| *fields == json!([{}]));
+    if cleared {
+        tracked.entries.clear();
+    } else {
+        take(tracked, own, stripped(changed), &stripped(removed));
+    }
+    tracked.version = version_of(stored);
+}
+
+/// The manager of an update takes what it changed; what it removed nobody owns any more.
+fn take(tracked: &mut Tracked, own: Entry, changed: Set, removed: &Set) {
+    for entry in &mut tracked.entries {
+        entry.fields = entry.fields.minus(&changed).minus(removed);
+    }
+    if !changed.is_empty() {
+        match tracked.entries.iter_mut().find(|entry| entry.is(&own)) {
+            Some(entry) => {
+                entry.fields = entry.fields.plus(&changed);
+                entry.time = own.time;
+            }
+            None => tracked.entries.push(Entry { fields: changed, ..own }),
+        }
+    }
+    tracked.entries.retain(|entry| !entry.fields.is_empty());
+}
+
+/// What a server-side apply makes of an object: the new state, and its owners, which hold once it is stored.
+pub(super) struct Applied {
+    pub wanted: Value,
+    tracked: Tracked,
+}
+
+/// Merges an applied configuration into an object.
+///
+/// # Errors
+/// `Conflict`, when a field that would change belongs to someone else and nothing is forced.
+pub(super) fn apply(w: &mut World, request: &Request, live: &Object, config: &Value) -> Result<Applied, Status> {
+    catch_up(w, live);
+    let kind = live.kind();
+    let mut mine = config.clone();
+    reset(&mut mine, &request.subresource);
+    let fields = stripped(merge::fields_of(&mine));
+    let own = entry(w, kind, request, true, fields);
+    let before = live.to_json();
+    let mut tracked = w.managers.get(live.uid()).cloned().unwrap_or_default();
+    let last = tracked
+        .entries
+        .iter()
+        .find(|entry| entry.is(&own))
+        .map(|entry| entry.fields.clone())
+        .unwrap_or_default();
+    let others = tracked
+        .entries
+        .iter()
+        .filter(|entry| !entry.is(&own))
+        .fold(own.fields.clone(), |all, entry| all.plus(&entry.fields));
+    let mut wanted = merge::merge(&before, &mine);
+    merge::prune(&mut wanted, &last.minus(&others), &others);
+    let (changed, removed) = merge::compare(&before, &wanted);
+    let (changed, removed) = (stripped(changed), stripped(removed));
+    let mut conflicts: Vec<(String, Vec<String>)> = Vec::new();
+    for entry in tracked.entries.iter_mut().filter(|entry| !entry.is(&own)) {
+        let lost = entry.fields.and(&changed);
+        if !lost.is_empty() {
+            conflicts.push((shown(entry), lost.paths()));
+        }
+        entry.fields = entry.fields.minus(&changed).minus(&removed);
+    }
+    if query(request, "force") != "true" && !conflicts.is_empty() {
+        return Err(conflict(conflicts));
+    }
+    let same = changed.is_empty() && removed.is_empty();
+    match tracked.entries.iter_mut().find(|entry| entry.is(&own)) {
+        Some(entry) => {
+            if !same {
+                entry.time = own.time;
+            }
+            entry.fields = own.fields;
+        }
+        None => tracked.entries.push(Entry {
+            time: own.time.filter(|_| !same),
+            ..own
+        }),
+    }
+    tracked.entries.retain(|entry| !entry.fields.is_empty());
+    Ok(Applied { wanted, tracked })
+}
+
+/// An apply has been stored.
+pub(super) fn applied(w: &mut World, applied: Applied, stored: &Object) {
+    let version = version_of(stored);
+    let tracked = Tracked {
+        version,
+        ..applied.tracked
+    };
+    w.managers.insert(stored.uid().to_owned(), tracked);
+}
+
+/// An apply has created an object.
+pub(super) fn created_by_apply(w: &mut World, request: &Request, config: &Value, stored: &Object) {
+    let mut mine = config.clone();
+    reset(&mut mine, "");
+    let fields = stripped(merge::fields_of(&mine));
+    let own = entry(w, stored.kind(), request, true, fields);
+    let tracked = Tracked {
+        version: version_of(stored),
+        entries: if own.fields.is_empty() { Vec::new() } else { vec![own] },
+    };
+    w.managers.insert(stored.uid().to_owned(), tracked);
+}
+
+/// Puts the owners into an answer, if they are known.
+pub(super) fn show(w: &mut World, kind: Kind, answer: &mut Value) {
+    if answer["kind"] != kind.resource().name {
+        return;
+    }
+    let uid = answer.pointer("/metadata/uid").and_then(Value::as_str);
+    let Some(uid) = uid.filter(|uid| w.managers.contains_key(*uid)).map(str::to_owned) else {
+        return;
+    };
+    let key = super::key_of(kind, answer);
+    if let Some(stored) = w.get(&key).cloned()
+        && stored.object.uid() == uid
+    {
+        catch_up(w, &stored.object);
+    }
+    let Some(tracked) = w.managers.get(&uid) else { return };
+    let mut entries = tracked.entries.clone();
+    entries.sort_by(|one, other| {
+        let seconds = |entry: &Entry| entry.time.map(|at| at.0 / 1_000_000_000);
+        (!one.apply, seconds(one), &one.manager, &one.subresource).cmp(&(
+            !other.apply,
+            seconds(other),
+            &other.manager,
+            &other.subresource,
+        ))
+    });
+    let list: Vec<Value> = entries
+        .iter()
+        .map(|entry| {
+            let operation = if entry.apply { "Apply" } else { "Update" };
+            let mut shown =
+                json!({ "manager": entry.manager, "operation": operation, "apiVersion": entry.api_version });
+            if let Some(at) = entry.time {
+                shown["time"] = json!(w.time_of(at));
+            }
+            shown["fieldsType"] = "FieldsV1".into();
+            shown["fieldsV1"] = entry.fields.to_json();
+            if !entry.subresource.is_empty() {
+                shown["subresource"] = entry.subresource.as_str().into();
+            }
+            shown
+        })
+        .collect();
+    if !list.is_empty() {
+        answer["metadata"]["managedFields"] = Value::Array(list);
+    }
+}
+
+/// What others wrote since the owners were looked at last: controllers, the scheduler, kubelets.
+fn catch_up(w: &mut World, object: &Object) {
+    let uid = object.uid();
+    let mut tracked = w.managers.get(uid).cloned().unwrap_or_default();
+    let newest = version_of(object);
+    if tracked.version >= newest {
+        return;
+    }
+    let kind = object.kind();
+    let from = usize::try_from(tracked.version.saturating_sub(1)).unwrap_or(usize::MAX);
+    // Of an object that no client has written yet, all is new.
+    let mut before = (tracked.version == 0).then(|| schema::zero(kind));
+    for write in w.store.history().iter().skip(from) {
+        if write.stored.object.uid() != uid || write.change == Change::Deleted {
+            continue;
+        }
+        let now = (*write.stored.json()).clone();
+        let version = version_of(&write.stored.object);
+        if version > tracked.version
+            && let Some(before) = &before
+        {
+            let (changed, removed) = merge::compare(before, &now);
+            let (changed, removed) = (stripped(changed), stripped(removed));
+            let actor = w
+                .records()
+                .get(usize::try_from(write.record).unwrap_or(usize::MAX))
+                .map(|record| record.actor.as_str());
+            let manager = match actor {
+                Some("kube-scheduler") => "kube-scheduler",
+                Some(actor) if actor.starts_with("kubelet/") => "kubelet",
+                Some("user") => CLIENT,
+                _ => "kube-controller-manager",
+            };
+            let only_status = changed.is_only("status") && removed.is_only("status");
+            let own = Entry {
+                manager: manager.to_owned(),
+                apply: false,
+                api_version: kind.resource().api_version(),
+                subresource: if only_status {
+                    "status".to_owned()
+                } else {
+                    String::new()
+                },
+                time: Some(write.at),
+                fields: Set::default(),
+            };
+            take(&mut tracked, own, changed, &removed);
+        }
+        before = Some(now);
+    }
+    tracked.version = newest;
+    w.managers.insert(uid.to_owned(), tracked);
+}
+
+fn version_of(object: &Object) -> u64 {
+    let version = object.meta().resource_version.as_deref();
+    version.and_then(|version| version.parse().ok()).unwrap_or(0)
+}
+
+/// A manager as a conflict names it (`printManager`).
+fn shown(entry: &Entry) -> String {
+    let mut text = super::field::quoted(&entry.manager);
+    if !entry.subresource.is_empty() {
+        text.push_str(&format!(
+            " with subresource {}",
+            super::field::quoted(&entry.subresource)
+        ));
+    }
+    if !entry.apply {
+        text.push_str(&format!(" using {}", entry.api_version));
+    }
+    text
+}
+
+/// `NewConflictError`
+fn conflict(conflicts: Vec<(String, Vec<String>)>) -> Status {
+    let count: usize = conflicts.iter().map(|(_, paths)| paths.len()).sum();
+    let mut managers = conflicts.clone();
+    managers.sort();
+    let mut causes = Vec::new();
+    let mut lines = Vec::new();
+    for (manager, mut paths) in managers {
+        paths.sort();
+        for path in &paths {
+            causes.push(json!({
+                "reason": "FieldManagerConflict", "message": format!("conflict with {manager}"), "field": path,
+            }));
+        }
+        if paths.len() == 1 {
+            lines.push(format!("conflict with {manager}: {}", paths[0]));
+        } else {
+            let list: Vec<String> = paths.iter().map(|path| format!("\n- {path}")).collect();
+            lines.push(format!("conflicts with {manager}:{}", list.concat()));
+        }
+    }
+    let many = if count == 1 { "conflict" } else { "conflicts" };
+    Status {
+        code: 409,
+        reason: "Conflict".to_owned(),
+        message: format!("Apply failed with {count} {many}: {}", lines.join("\n")),
+        details: json!({ "causes": causes }),
+    }
+}
+
+/// Fields that no client owns are left out (`stripMeta`).
+fn stripped(mut fields: Set) -> Set {
+    fields.remove(&[Element::Field("apiVersion".to_owned())]);
+    fields.remove(&[Element::Field("kind".to_owned())]);
+    for name in [
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generateName",
+    ] {
+        fields.remove(&[Element::Field("metadata".to_owned()), Element::Field(name.to_owned())]);
+    }
+    fields.forget(&[Element::Field("metadata".to_owned())]);
+    fields
+}
+
+/// Takes out what the resource of a request does not write (`GetResetFields`): the main one no status, `status` nothing
+/// else.
+fn reset(object: &mut Value, subresource: &str) {
+    let Some(map) = object.as_object_mut() else { return };
+    if subresource == "status" {
+        map.retain(|key, _| matches!(key.as_str(), "status" | "apiVersion" | "kind"));
+    } else {
+        map.shift_remove("status");
+    }
+}
