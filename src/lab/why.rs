@@ -17,6 +17,12 @@ struct Meaning {
 const PHASE: &str = "concepts/workloads/pods/pod-lifecycle/#pod-phase";
 
 const MEANINGS: &[Meaning] = &[
+    Meaning {
+        code: "autoscaler.rescale",
+        ko: "오토스케일러가 레플리카를 {from}개에서 {to}개로 바꾸었다: {reason}",
+        en: "the autoscaler changed the replicas from {from} to {to}: {reason}",
+        page: "concepts/workloads/autoscaling/horizontal-pod-autoscale/#algorithm-details",
+    },
     // Where a connection to a Service goes.
     Meaning {
         code: "service.backend",

@@ -96,6 +96,8 @@ pub enum Controller {
     Provisioner,
     /// replicationcontroller-controller
     ReplicationController,
+    /// horizontal-pod-autoscaler-controller
+    Autoscaler,
 }
 
 impl Controller {
@@ -120,6 +122,7 @@ impl Controller {
         Self::VolumeProtection,
         Self::AttachDetach,
         Self::ReplicationController,
+        Self::Autoscaler,
     ];
 }
 
@@ -146,6 +149,7 @@ impl fmt::Display for Controller {
             Self::AttachDetach => "attachdetach-controller",
             Self::Provisioner => crate::storage::DRIVER,
             Self::ReplicationController => "replicationcontroller-controller",
+            Self::Autoscaler => "horizontal-pod-autoscaler-controller",
         })
     }
 }

@@ -423,3 +423,115 @@ fn an_endpoint_slice_that_is_deleted_comes_back_and_goes_with_its_service() {
     assert!(bench.slices("web").is_empty());
     assert!(bench.cluster.object("Endpoints", "default", "web").is_none());
 }
+
+fn patch(bench: &mut Bench, group: &str, resource: &str, name: &str, body: Value) {
+    let request = Request {
+        verb: Verb::Patch,
+        group: group.to_owned(),
+        resource: resource.to_owned(),
+        namespace: "default".to_owned(),
+        name: name.to_owned(),
+        patch: Some(peapod_sim::request::PatchKind::Merge),
+        body: Some(body),
+        ..plain()
+    };
+    bench.cluster.request(&request).expect("patched");
+}
+
+fn replicas(bench: &Bench) -> i64 {
+    let deployment = bench
+        .cluster
+        .object("Deployment", "default", "web")
+        .expect("the Deployment");
+    deployment["spec"]["replicas"].as_i64().expect("replicas")
+}
+
+#[test]
+fn an_autoscaler_follows_the_load_that_it_is_told() {
+    let mut bench = Bench::new(1, 2);
+    bench.create(json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": { "name": "web", "annotations": { "peapod.dev/load-cpu": "100m" } },
+        "spec": { "replicas": 1, "selector": { "matchLabels": { "app": "web" } }, "template": {
+            "metadata": { "labels": { "app": "web" } },
+            "spec": { "containers": [{
+                "name": "app", "image": "busybox:1.36", "command": ["sleep", "36000"], "resources": { "requests": { "cpu": "200m" } },
+            }] },
+        } },
+    }));
+    bench.create(json!({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": { "name": "web" },
+        "spec": {
+            "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "web" }, "minReplicas": 1, "maxReplicas": 8,
+            "metrics": [{ "type": "Resource", "resource": { "name": "cpu", "target": { "type": "Utilization", "averageUtilization": 50 } } }],
+        },
+    }));
+    bench.run(60);
+    assert_eq!(replicas(&bench), 1);
+    // 580m for pods of which each should use 100m: six, once five have shown to be too few.
+    let load = |load: &str| json!({ "metadata": { "annotations": { "peapod.dev/load-cpu": load } } });
+    patch(&mut bench, "apps", "deployments", "web", load("580m"));
+    bench.run(120);
+    assert_eq!(replicas(&bench), 6);
+    patch(&mut bench, "apps", "deployments", "web", load("100m"));
+    bench.run(200);
+    assert_eq!(replicas(&bench), 6, "five minutes pass before replicas go");
+    bench.run(200);
+    assert_eq!(replicas(&bench), 1);
+    let hpa = bench
+        .cluster
+        .object("HorizontalPodAutoscaler", "default", "web")
+        .expect("the autoscaler");
+    assert_eq!(
+        hpa["status"]["currentMetrics"][0]["resource"]["current"]["averageUtilization"],
+        50
+    );
+    let condition = |kind: &str| {
+        let conditions = hpa["status"]["conditions"].as_array().expect("conditions");
+        let found = conditions.iter().find(|condition| condition["type"] == kind);
+        found.map(|condition| condition["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(condition("ScalingActive").as_deref(), Some("ValidMetricFound"));
+}
+
+#[test]
+fn a_replication_controller_has_pods() {
+    let mut bench = Bench::new(1, 1);
+    bench.create(json!({
+        "apiVersion": "v1", "kind": "ReplicationController", "metadata": { "name": "web" },
+        "spec": { "replicas": 2, "selector": { "app": "web" }, "template": {
+            "metadata": { "labels": { "app": "web" } },
+            "spec": { "containers": [{ "name": "app", "image": "busybox:1.36", "command": ["sleep", "36000"] }] },
+        } },
+    }));
+    bench.run(10);
+    let controller = bench
+        .cluster
+        .object("ReplicationController", "default", "web")
+        .expect("the controller");
+    assert_eq!(controller["status"]["readyReplicas"], 2);
+    assert_eq!(bench.cluster.objects("Pod").len(), 2);
+}
+
+#[test]
+fn what_every_namespace_has_comes_back() {
+    let mut bench = Bench::new(1, 1);
+    for (resource, name) in [("serviceaccounts", "default"), ("configmaps", "kube-root-ca.crt")] {
+        let request = Request {
+            verb: Verb::Delete,
+            resource: resource.to_owned(),
+            namespace: "default".to_owned(),
+            name: name.to_owned(),
+            ..plain()
+        };
+        bench.cluster.request(&request).expect("deleted");
+    }
+    bench.run(1);
+    assert!(bench.cluster.object("ServiceAccount", "default", "default").is_some());
+    assert!(
+        bench
+            .cluster
+            .object("ConfigMap", "default", "kube-root-ca.crt")
+            .is_some()
+    );
+}

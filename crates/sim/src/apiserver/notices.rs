@@ -29,6 +29,7 @@ const SIMULATED: &[Kind] = &[
     Kind::EndpointSlice,
     Kind::Endpoints,
     Kind::ReplicationController,
+    Kind::HorizontalPodAutoscaler,
     Kind::Lease,
     Kind::PersistentVolume,
     Kind::PersistentVolumeClaim,

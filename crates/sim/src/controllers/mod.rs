@@ -4,6 +4,7 @@
 //! reconcile into its [`workqueue`], and some milliseconds later compares what should be with what is. It sees its own
 //! writes at once, so it needs none of the expectations that the real one keeps until its caches have caught up.
 
+pub mod autoscaler;
 pub mod cron_job;
 pub mod daemon_set;
 pub mod deployment;
@@ -106,6 +107,7 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
         Object::ConfigMap(_) if change != Change::Added && object.name() == "kube-root-ca.crt" => {
             found.push(Controller::Namespace);
         }
+        Object::HorizontalPodAutoscaler(_) => found.push(Controller::Autoscaler),
         Object::Deployment(_) => found.push(Controller::Deployment),
         Object::Job(job) => {
             found.extend([Controller::Job, Controller::TtlAfterFinished]);
@@ -146,6 +148,7 @@ pub struct Controllers {
     daemon_sets: daemon_set::DaemonSets,
     cron_jobs: cron_job::CronJobs,
     disruptions: disruption::Disruptions,
+    autoscalers: autoscaler::Autoscalers,
     endpoint_slices: endpoints::ServiceEndpoints,
     endpoints: endpoints::ServiceEndpoints,
     binder: volumes::binder::Binder,
@@ -171,6 +174,7 @@ impl Default for Controllers {
             daemon_sets: Default::default(),
             cron_jobs: Default::default(),
             disruptions: Default::default(),
+            autoscalers: Default::default(),
             endpoint_slices: endpoints::ServiceEndpoints::slices(),
             endpoints: endpoints::ServiceEndpoints::legacy(),
             binder: Default::default(),
@@ -204,6 +208,7 @@ impl Controllers {
             Controller::DaemonSet => self.daemon_sets.on_notify(w, key, record),
             Controller::CronJob => self.cron_jobs.on_notify(w, key, record),
             Controller::Disruption => self.disruptions.on_notify(w, key, record),
+            Controller::Autoscaler => self.autoscalers.on_notify(w, key),
             Controller::EndpointSlice => self.endpoint_slices.on_notify(w, key, record),
             Controller::Endpoints => self.endpoints.on_notify(w, key, record),
             Controller::PersistentVolume => self.binder.on_notify(w, key),
@@ -231,6 +236,7 @@ impl Controllers {
             Controller::DaemonSet => self.daemon_sets.on_event(w, event),
             Controller::CronJob => self.cron_jobs.on_event(w, event),
             Controller::Disruption => self.disruptions.on_event(w, event),
+            Controller::Autoscaler => self.autoscalers.on_event(w, event),
             Controller::EndpointSlice => self.endpoint_slices.on_event(w, event),
             Controller::Endpoints => self.endpoints.on_event(w, event),
             Controller::PersistentVolume => self.binder.on_event(w, event),
@@ -259,6 +265,8 @@ impl Controllers {
                 Controller::DaemonSet => self.daemon_sets.queue.is_waiting(key, at),
                 Controller::CronJob => self.cron_jobs.queue.is_waiting(key, at),
                 Controller::Disruption => self.disruptions.queue.is_waiting(key, at),
+                // Every autoscaler is looked at again and again.
+                Controller::Autoscaler => false,
                 Controller::EndpointSlice => self.endpoint_slices.queue.is_waiting(key, at),
                 Controller::Endpoints => self.endpoints.queue.is_waiting(key, at),
                 Controller::PersistentVolume => self.binder.queue.is_waiting(key, at),
