@@ -18,6 +18,7 @@ pub(crate) mod hint;
 mod limits;
 pub(crate) mod managed;
 mod names;
+mod modelled;
 mod notices;
 mod patch;
 pub(crate) mod pod_security;

@@ -38,9 +38,18 @@ pub(crate) fn has_generation(version: Profile, kind: Kind) -> bool {
     )
 }
 
+/// Drops what the version does not take, and says so: the real API server is silent about it.
+fn drop_disabled(w: &mut World, old: Option<&Object>, new: &mut Object) {
+    let before = new.clone();
+    gated::drop_disabled(w.version, old, new);
+    if before != *new {
+        super::notices::dropped(w, &before, new);
+    }
+}
+
 /// `PrepareForCreate`
 pub(crate) fn prepare_for_create(w: &mut World, object: &mut Object) {
-    gated::drop_disabled(w.version, None, object);
+    drop_disabled(w, None, object);
     if has_generation(w.version, object.kind()) {
         object.meta_mut().generation = Some(1);
     }
@@ -182,7 +191,7 @@ pub(crate) fn as_read(object: &mut Object) {
 /// `PrepareForUpdate` of the main resource: the status stays what it was, and the generation counts a changed spec.
 pub(crate) fn prepare_for_update(w: &mut World, old: &Object, new: &mut Object) {
     copy_status(old, new);
-    gated::drop_disabled(w.version, Some(old), new);
+    drop_disabled(w, Some(old), new);
     match (old, &mut *new) {
         (Object::Pod(_), Object::Pod(new)) => admission::default_tolerations(new),
         (Object::DaemonSet(old), Object::DaemonSet(new)) => {

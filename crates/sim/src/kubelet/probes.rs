@@ -504,6 +504,13 @@ impl Kubelet {
         }
         let (url, address) = worker.probe_target(name, kind, &self.ip);
         let outcome = match answer {
+            // No simulated server speaks TLS.
+            Ok(Response::Http { .. }) if url.as_ref().is_some_and(|url| url.starts_with("https:")) => {
+                let url = url.as_deref().unwrap_or_default();
+                Outcome::Failure(format!(
+                    "Get \"{url}\": http: server gave HTTP response to HTTPS client"
+                ))
+            }
             Ok(Response::Http { status, headers, body }) => match status {
                 300..=399 => {
                     let place = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location"));
