@@ -14,6 +14,7 @@ use peapod_sim::kubelet::eviction::rank::{Candidate, ContainerUse, message, offe
 use peapod_sim::kubelet::eviction::threshold::{
     Observation, Pressure, Signal, Threshold, amount_shown, parse_thresholds,
 };
+use peapod_sim::kubelet::image_decision::{Answer, Asked, ensure_image_exists, pull_failure, pulled};
 use peapod_sim::kubelet::probe_worker::{ProbeState, Sight, Tick};
 use peapod_sim::kubelet::restart;
 use peapod_sim::kubelet::runtime_status::{ContainerRecord, RuntimeStatus, SandboxStatus, State};
@@ -301,6 +302,74 @@ pub fn image_backoff(row: &Value, out: &Value) -> Result<(), String> {
         now = now + taken + seconds(&row["pollSeconds"]);
     }
     same(&json!({ "pullAttemptsAt": attempts }), out, &[])
+}
+
+pub fn image_pull(row: &Value, out: &Value) -> Result<(), String> {
+    let image = text(row, "image");
+    let key = "pod_image";
+    // The rows begin with a wait that was reached at the instant zero, and now is when it is over, or not yet.
+    let waited = seconds(&row["backOffSeconds"]);
+    let mut backoff = Backoff::new(SimDuration::from_secs(1), SimDuration::from_secs(300));
+    while backoff.get(key) < waited {
+        backoff.next(key, SimTime::ZERO, SimTime::ZERO);
+    }
+    let now = if row["inBackOff"] == true {
+        SimTime::ZERO
+    } else {
+        SimTime::ZERO + waited
+    };
+    let answer = ensure_image_exists(Asked {
+        image,
+        policy: text(row, "pullPolicy"),
+        present: !text(row, "localImageRef").is_empty(),
+        inspect_error: text(row, "inspectError"),
+        may_use: row["mustReverifyCredentials"] != true,
+        verified: row["ensureSecretPulledImages"] == true,
+    });
+    let event = |kind: &str, reason: &str, message: &str| json!({ "type": kind, "reason": reason, "message": message });
+    let mut events = Vec::new();
+    let mut image_ref = String::new();
+    let (error, message) = match answer {
+        Answer::Present(message) => {
+            image_ref = text(row, "localImageRef").to_owned();
+            events.push(event("Normal", "Pulled", &message));
+            ("", message)
+        }
+        Answer::Refused(reason, error, message) => {
+            events.push(event("Warning", reason, &message));
+            (error, message)
+        }
+        Answer::Pull(_) if backoff.is_in_backoff_since_update(key, now) => {
+            let message = format!("Back-off pulling image \"{image}\"");
+            events.push(event("Normal", "BackOff", &message));
+            ("ImagePullBackOff", message)
+        }
+        Answer::Pull(reference) => {
+            events.push(event("Normal", "Pulling", &format!("Pulling image \"{image}\"")));
+            match text(row, "pullOutcome").strip_prefix("error: ") {
+                None => {
+                    let zero = SimDuration::ZERO;
+                    events.push(event("Normal", "Pulled", &pulled(image, zero, zero, Some(0))));
+                    image_ref = format!("{image}:{}", reference.tag.unwrap_or_default());
+                    ("", String::new())
+                }
+                Some(error) => {
+                    let text = format!("Failed to pull image \"{image}\": {error}");
+                    events.push(event("Warning", "Failed", &text));
+                    backoff.next(key, now, now);
+                    pull_failure(image, error)
+                }
+            }
+        }
+    };
+    let ours = json!({
+        "imageRef": image_ref,
+        "message": message,
+        "error": error,
+        "events": events,
+        "backOffSecondsAfter": backoff.get(key).as_secs(),
+    });
+    same(&ours, out, &[])
 }
 
 pub fn merge_pod_status(row: &Value, out: &Value) -> Result<(), String> {

@@ -27,6 +27,7 @@ const FILES: &[(&str, Check)] = &[
     ("kubelet-get-phase", kubelet::get_phase),
     ("kubelet-host-port", kubelet::host_port),
     ("kubelet-image-backoff", kubelet::image_backoff),
+    ("kubelet-image-pull", kubelet::image_pull),
     ("kubelet-merge-pod-status", kubelet::merge_pod_status),
     ("kubelet-pod-actions", kubelet::pod_actions),
     ("kubelet-pod-resources", kubelet::pod_resources),

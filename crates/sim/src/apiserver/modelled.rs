@@ -49,6 +49,7 @@ pub(super) const TYPES: &[Type] = &[
             ("nodeName", By("kubelet/node.rs")),
             ("hostNetwork", By("kubelet/start.rs")),
             ("securityContext", Fields("PodSecurityContext")),
+            ("imagePullSecrets", By("kubelet/images.rs")),
             ("hostname", By("kubelet/environment.rs")),
             ("subdomain", By("network/dns.rs")),
             ("affinity", Fields("Affinity")),
@@ -581,7 +582,7 @@ pub(super) const TYPES: &[Type] = &[
     ),
     ("ExecAction", &[("command", By(PROBES))]),
     ("TCPSocketAction", &[("port", By(PROBES)), ("host", By(PROBES))]),
-    ("GRPCAction", &[("port", By(PROBES)), ("service", Only(&["\"\""]))]),
+    ("GRPCAction", &[("port", By(PROBES)), ("service", By(PROBES))]),
     (
         "WeightedPodAffinityTerm",
         &[

@@ -18,7 +18,11 @@ pub const FIELDS: &[&str] = &[
     "evictionSoft",
     "evictionSoftGracePeriod",
     "kubeReserved",
+    "maxParallelImagePulls",
     "mergeDefaultEvictionSettings",
+    "registryBurst",
+    "registryPullQPS",
+    "serializeImagePulls",
     "singleProcessOOMKill",
     "systemReserved",
 ];
@@ -58,6 +62,12 @@ pub struct KubeletConfig {
     pub log_max_files: usize,
     /// Whether want of memory ends one process of a container rather than all of them; `None`: as the cgroups are.
     pub single_process_oom: Option<bool>,
+    /// Images that are pulled at a time.
+    pub parallel_pulls: usize,
+    /// Pulls that may begin in a second, and at once; no limit where the first is 0.
+    pub pull_qps: u64,
+    /// See `pull_qps`.
+    pub pull_burst: u64,
     /// What is kept from pods for the kubelet and the system: amounts by resource, in thousandths.
     pub reserved: BTreeMap<String, i128>,
 }
@@ -71,6 +81,9 @@ impl Default for KubeletConfig {
             log_max_size: 10 << 20,
             log_max_files: 5,
             single_process_oom: None,
+            parallel_pulls: 1,
+            pull_qps: 5,
+            pull_burst: 10,
             reserved: BTreeMap::new(),
         })
     }
@@ -147,8 +160,29 @@ impl KubeletConfig {
             log_max_size,
             log_max_files,
             single_process_oom: boolean(settings, "singleProcessOOMKill")?,
+            parallel_pulls: parallel_pulls(settings)?,
+            pull_qps: whole(settings, "registryPullQPS")?.map_or(5, i64::unsigned_abs),
+            pull_burst: whole(settings, "registryBurst")?.map_or(10, i64::unsigned_abs),
             reserved,
         })
+    }
+}
+
+/// How many images are pulled at a time (`pkg/kubelet/apis/config/validation`): one, unless pulls are not serialized.
+fn parallel_pulls(settings: &BTreeMap<String, String>) -> Result<usize, String> {
+    let most = whole(settings, "maxParallelImagePulls")?;
+    if boolean(settings, "serializeImagePulls")? != Some(false) {
+        return match most {
+            Some(most) if most > 1 => Err(format!(
+                "setting maxParallelImagePulls {most} must not be set unless serializeImagePulls is false"
+            )),
+            _ => Ok(1),
+        };
+    }
+    match most {
+        Some(0) => Err("setting maxParallelImagePulls must be a positive number".to_owned()),
+        Some(most) => Ok(usize::try_from(most).unwrap_or(usize::MAX)),
+        None => Ok(usize::MAX),
     }
 }
 

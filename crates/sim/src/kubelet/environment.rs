@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1 as core;
 
 use super::processes::{NODE_FILES, SHARED_MEMORY};
 use super::worker::Worker;
+use crate::network::dns::Resolver;
 use crate::objects::{Key, Kind, Object};
 use crate::resources::{milli_value, value};
 use crate::runtime::catalogue::Repository;
@@ -153,6 +154,47 @@ fn groups(worker: &Worker, container: &core::Container, user: u32) -> Vec<u32> {
         }
     }
     groups
+}
+
+/// The files by which a container knows its name, its neighbours' and its name server (`pkg/kubelet/kubelet_pods.go
+/// managedHostsFileContent`; the runtime writes the others).
+pub(super) fn network_files(pod: &core::Pod, address: &str, node: &str) -> [(&'static str, String); 3] {
+    let spec = pod.spec.clone().unwrap_or_default();
+    let on_host = spec.host_network == Some(true);
+    let name = pod.metadata.name.clone().unwrap_or_default();
+    let hostname = match spec.hostname.filter(|name| !name.is_empty()) {
+        _ if on_host => node.to_owned(),
+        Some(hostname) => hostname,
+        None => name,
+    };
+    let own = match spec.subdomain.filter(|subdomain| !subdomain.is_empty()) {
+        Some(subdomain) => {
+            let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
+            format!("{address}\t{hostname}.{subdomain}.{namespace}.svc.cluster.local\t{hostname}\n")
+        }
+        None => format!("{address}\t{hostname}\n"),
+    };
+    let mut hosts = if on_host {
+        format!("# Kubernetes-managed hosts file (host network).\n127.0.0.1 localhost\n127.0.1.1 {node}\n")
+    } else {
+        format!(
+            "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\
+             fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n{own}"
+        )
+    };
+    let aliases = spec.host_aliases.unwrap_or_default();
+    if !aliases.is_empty() {
+        hosts.push_str("\n# Entries added by HostAliases.\n");
+    }
+    for alias in aliases {
+        let names = alias.hostnames.unwrap_or_default().join("\t");
+        hosts.push_str(&format!("{}\t{names}\n", alias.ip));
+    }
+    [
+        ("/etc/hosts", hosts),
+        ("/etc/hostname", format!("{hostname}\n")),
+        ("/etc/resolv.conf", Resolver::of(pod).file()),
+    ]
 }
 
 /// Users whom the simulated images know, each with a group of the same number.

@@ -140,7 +140,10 @@ pub enum NodeEvent {
     /// The node lease and status are due.
     Heartbeat,
     /// An image pull ended.
-    Pulled,
+    Pulled {
+        /// Its number.
+        id: u64,
+    },
     /// The eviction manager looks.
     Eviction,
     /// Logs that are too large begin a new file.

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use super::backoff::Backoff;
 use super::event::NodeEvent;
+use super::image_decision::{Answer, Asked, Login, ensure_image_exists, logins, pull_failure, pulled};
 use super::node::Kubelet;
 use super::worker::{Group, Step, Wait, Worker};
 use crate::cluster::Event;
 use crate::latency;
+use crate::objects::{Key, Kind, Object};
 use crate::runtime::catalogue::{Catalogue, Lookup, Reference, Repository};
 use crate::time::{SimDuration, SimTime};
 use crate::trace::{RuntimeEvent, What};
@@ -26,7 +28,12 @@ pub(crate) struct Puller {
     /// Images that were on the node from the start and were removed.
     removed: BTreeSet<String>,
     queue: VecDeque<Pull>,
-    active: Option<(Pull, Outcome)>,
+    active: Vec<(u64, Pull, Outcome)>,
+    next_id: u64,
+    /// Who may use an image that was pulled here: the secrets with which it was pulled, or everybody.
+    access: BTreeMap<String, Access>,
+    /// Pulls that may begin at once, in thousandths of a millionth, and when that was so.
+    tokens: Option<(u64, SimTime)>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,11 +44,19 @@ struct Pull {
     reference: Reference,
     asked: SimTime,
     began: SimTime,
+    logins: Vec<Login>,
+}
+
+/// Who may use a pulled image without showing credentials.
+#[derive(Clone, Debug, Default)]
+struct Access {
+    everybody: bool,
+    secrets: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]
 enum Outcome {
-    Pulled { size: u64 },
+    Pulled { size: u64, secret: Option<String> },
     Failed { error: String },
 }
 
@@ -53,7 +68,10 @@ impl Puller {
             pulled: BTreeSet::new(),
             removed: BTreeSet::new(),
             queue: VecDeque::new(),
-            active: None,
+            active: Vec::new(),
+            next_id: 0,
+            access: BTreeMap::new(),
+            tokens: None,
         }
     }
 
@@ -62,7 +80,7 @@ impl Puller {
         self.backoff.clear();
         self.errors.clear();
         self.queue.clear();
-        self.active = None;
+        self.active.clear();
     }
 
     /// Bytes of the images that were pulled here.
@@ -91,7 +109,31 @@ impl Puller {
             .collect();
         self.removed.extend(here.iter().cloned());
         gone.extend(here);
+        self.access.retain(|name, _| !gone.contains(name));
         gone
+    }
+
+    /// Whether a pod with these logins may use what is on the node: what the kubelet did not pull itself is for everybody
+    /// (`NeverVerifyPreloadedImages`).
+    fn may_use(&self, reference: &Reference, logins: &[Login]) -> bool {
+        self.access.get(&full_name(reference)).is_none_or(|access| {
+            let shown = |login: &Login| access.secrets.contains(&login.secret);
+            access.everybody || logins.iter().any(shown)
+        })
+    }
+
+    /// Whether another pull may begin now (`throttledImageService`): `qps` a second, `burst` at once.
+    fn may_begin(&mut self, qps: u64, burst: u64, now: SimTime) -> bool {
+        const ONE: u64 = 1_000_000_000;
+        if qps == 0 {
+            return true;
+        }
+        let full = burst.saturating_mul(ONE);
+        let (tokens, since) = self.tokens.unwrap_or((full, now));
+        let tokens = tokens.saturating_add(now.since(since).0.saturating_mul(qps)).min(full);
+        let enough = tokens >= ONE;
+        self.tokens = Some((if enough { tokens - ONE } else { tokens }, now));
+        enough
     }
 
     fn has(&self, catalogue: &Catalogue, reference: &Reference) -> bool {
@@ -137,6 +179,62 @@ pub(super) fn image_of(w: &World, reference: &Reference) -> Option<(Arc<Reposito
     }
 }
 
+/// The secret that opens a private repository for a pull; empty where none is asked for.
+fn login_of(repository: &Repository, pull: &Pull) -> Option<String> {
+    if !repository.private {
+        return Some(String::new());
+    }
+    let fits = |login: &&Login| {
+        let right = repository.login.is_empty() || repository.login == login.login;
+        login.fits(&pull.reference.repository) && right
+    };
+    pull.logins.iter().find(fits).map(|login| login.secret.clone())
+}
+
+/// What containerd says when a registry does not give an image: to somebody without a login, or with one that is not valid.
+fn denied(repository: &str, shown: bool) -> String {
+    let host = repository.split('/').next().unwrap_or_default();
+    match (shown, host) {
+        (false, "docker.io") => "pull access denied, repository does not exist or may require authorization: server \
+                                 message: insufficient_scope: authorization failed"
+            .to_owned(),
+        (false, _) => {
+            "pull access denied, repository does not exist or may require authorization: authorization failed: \
+                       no basic auth credentials"
+                .to_owned()
+        }
+        (true, host) => {
+            let host = if host == "docker.io" { "auth.docker.io" } else { host };
+            format!(
+                "failed to authorize: failed to fetch oauth token: unexpected status from GET request to \
+                 https://{host}/token: 401 Unauthorized"
+            )
+        }
+    }
+}
+
+/// The logins of a pod's `imagePullSecrets`, and the names of those secrets that are not there (`getPullSecretsForPod`).
+fn pull_secrets(w: &World, worker: &Worker) -> (Vec<Login>, Vec<String>) {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for reference in worker.spec().image_pull_secrets.iter().flatten() {
+        // An entry without a name is passed over.
+        if reference.name.is_empty() {
+            continue;
+        }
+        let key = Key::new(Kind::Secret, &worker.key.namespace, &reference.name);
+        match w.get(&key).map(|stored| &stored.object) {
+            Some(Object::Secret(secret)) => {
+                let uid = secret.metadata.uid.as_deref().unwrap_or_default();
+                let names = [".dockerconfigjson", ".dockercfg"];
+                let contents = names.iter().filter_map(|name| secret.data.as_ref()?.get(*name));
+                found.extend(contents.flat_map(|content| logins(uid, &content.0)));
+            }
+            _ => missing.push(reference.name.clone()),
+        }
+    }
+    (found, missing)
+}
+
 /// A digest that is the same for the same image on every machine.
 pub(super) fn image_id(reference: &Reference) -> String {
     let mut state = 0xcbf2_9ce4_8422_2325_u64;
@@ -148,6 +246,19 @@ pub(super) fn image_id(reference: &Reference) -> String {
 }
 
 impl Kubelet {
+    /// Says which of the pod's `imagePullSecrets` are missing; each sync says it.
+    pub(super) fn note_missing_pull_secrets(&self, w: &mut World, worker: &Worker) {
+        let (_, missing) = pull_secrets(w, worker);
+        if !missing.is_empty() {
+            let names = missing.join(", ");
+            let message = format!(
+                "Unable to retrieve some image pull secrets ({names}); attempting to pull the image may not succeed."
+            );
+            let reason = "FailedToRetrieveImagePullSecret";
+            self.pod_event(w, worker, String::new(), "Warning", reason, message);
+        }
+    }
+
     /// Makes sure that a container's image is there (`EnsureImageExists`); the sync goes on with the container's creation, waits
     /// for a pull, or reports the failure.
     pub(super) fn ensure_image(&mut self, w: &mut World, worker: &mut Worker, group: Group, index: usize) {
@@ -169,33 +280,37 @@ impl Kubelet {
                 }],
             );
         };
-        let reference = match Reference::parse(&image) {
-            Ok(reference) => reference,
-            Err(error) => {
-                let message = format!(
-                    "Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": {error}"
-                );
-                self.pod_event(w, worker, field, "Warning", "InspectFailed", message.clone());
-                fail(self, w, worker, "InvalidImageName", message);
+        let verified = w.version.enabled(Gate::KubeletEnsureSecretPulledImages);
+        let (logins, _) = pull_secrets(w, worker);
+        let parsed = Reference::parse(&image).ok();
+        let present = parsed
+            .as_ref()
+            .is_some_and(|reference| self.puller.has(&w.catalogue, reference));
+        let may_use = !verified
+            || parsed
+                .as_ref()
+                .is_none_or(|reference| self.puller.may_use(reference, &logins));
+        let answer = ensure_image_exists(Asked {
+            image: &image,
+            policy: container.image_pull_policy.as_deref().unwrap_or("IfNotPresent"),
+            present,
+            inspect_error: "",
+            may_use,
+            verified,
+        });
+        let reference = match answer {
+            Answer::Present(message) => {
+                self.pod_event(w, worker, field, "Normal", "Pulled", message);
+                Self::first(worker, [Step::CreateContainer { group, index }]);
                 return;
             }
-        };
-        let policy = container.image_pull_policy.as_deref().unwrap_or("IfNotPresent");
-        if policy != "Always" && self.puller.has(&w.catalogue, &reference) {
-            let mut message = format!("Container image \"{image}\" already present on machine");
-            if w.version.enabled(Gate::KubeletEnsureSecretPulledImages) {
-                message += " and can be accessed by the pod";
+            Answer::Refused(event, reason, message) => {
+                self.pod_event(w, worker, field, "Warning", event, message.clone());
+                fail(self, w, worker, reason, message);
+                return;
             }
-            self.pod_event(w, worker, field, "Normal", "Pulled", message);
-            Self::first(worker, [Step::CreateContainer { group, index }]);
-            return;
-        }
-        if policy == "Never" {
-            let message = format!("Container image \"{image}\" is not present with pull policy of Never");
-            self.pod_event(w, worker, field, "Warning", "ErrImageNeverPull", message.clone());
-            fail(self, w, worker, "ErrImageNeverPull", message);
-            return;
-        }
+            Answer::Pull(reference) => reference,
+        };
         let key = format!("{}_{image}", worker.uid);
         if self.puller.backoff.is_in_backoff_since_update(&key, w.now) {
             let mut message = format!("Back-off pulling image \"{image}\"");
@@ -234,19 +349,23 @@ impl Kubelet {
             reference,
             asked: w.now,
             began: w.now,
+            logins,
         };
         self.puller.queue.push_back(pull);
         self.next_pull(w);
     }
 
-    /// Begins the next pull, if none is under way: the kubelet pulls one image at a time.
+    /// Begins the pulls whose turn it is: one at a time, unless the kubelet is told otherwise.
     fn next_pull(&mut self, w: &mut World) {
-        if self.puller.active.is_some() {
-            return;
+        while self.puller.active.len() < w.kubelet.parallel_pulls {
+            let Some(pull) = self.puller.queue.pop_front() else {
+                return;
+            };
+            self.begin_pull(w, pull);
         }
-        let Some(mut pull) = self.puller.queue.pop_front() else {
-            return;
-        };
+    }
+
+    fn begin_pull(&mut self, w: &mut World, mut pull: Pull) {
         pull.began = w.now;
         let image = pull.image.clone();
         w.record(
@@ -264,7 +383,11 @@ impl Kubelet {
             );
             (Outcome::Failed { error }, w.latency(latency::PULL_FAILURE))
         };
-        let (outcome, span) = if w.registry_is_down(&pull.reference.repository) {
+        let (qps, burst) = (w.kubelet.pull_qps, w.kubelet.pull_burst);
+        let (outcome, span) = if !self.puller.may_begin(qps, burst, w.now) {
+            let error = "pull QPS exceeded".to_owned();
+            (Outcome::Failed { error }, SimDuration::ZERO)
+        } else if w.registry_is_down(&pull.reference.repository) {
             let host = pull
                 .reference
                 .repository
@@ -291,58 +414,65 @@ impl Kubelet {
         } else {
             match image_of(w, &pull.reference) {
                 None => refused(w, "NotFound", format!("{name}: not found")),
+                Some((repository, _)) if repository.private && login_of(&repository, &pull).is_none() => {
+                    let shown = pull.logins.iter().any(|login| login.fits(&pull.reference.repository));
+                    refused(w, "Unknown", denied(&pull.reference.repository, shown))
+                }
                 Some((repository, _)) => {
+                    let secret = login_of(&repository, &pull).filter(|_| repository.private);
                     let resolve = w.latency(latency::PULL_RESOLVE);
                     let span = if self.puller.has(&w.catalogue, &pull.reference) {
                         resolve
                     } else {
                         resolve + repository.pull
                     };
-                    (Outcome::Pulled { size: repository.size }, span)
+                    let size = repository.size;
+                    (Outcome::Pulled { size, secret }, span)
                 }
             }
         };
-        self.puller.active = Some((pull, outcome));
+        self.puller.next_id += 1;
+        let id = self.puller.next_id;
+        self.puller.active.push((id, pull, outcome));
         let causes = w.causes.clone();
         w.after(
             span,
             Event::Node {
                 node: self.node,
-                event: NodeEvent::Pulled,
+                event: NodeEvent::Pulled { id },
                 causes,
             },
         );
     }
 
-    /// The pull that was under way has ended.
-    pub(super) fn pulled(&mut self, w: &mut World) {
-        let Some((pull, outcome)) = self.puller.active.take() else {
+    /// A pull that was under way has ended.
+    pub(super) fn pulled(&mut self, w: &mut World, id: u64) {
+        let Some(at) = self.puller.active.iter().position(|(known, ..)| *known == id) else {
             return;
         };
+        let (_, pull, outcome) = self.puller.active.remove(at);
         let key = format!("{}_{}", pull.uid, pull.image);
         let result = match &outcome {
-            Outcome::Pulled { size } => {
+            Outcome::Pulled { size, secret } => {
                 let name = full_name(&pull.reference);
+                let access = self.puller.access.entry(name.clone()).or_default();
+                match secret {
+                    Some(secret) => drop(access.secrets.insert(secret.clone())),
+                    None => access.everybody = true,
+                }
                 if !self.puller.removed.remove(&name) {
                     self.puller.pulled.insert(name);
                 }
                 self.images_changed(w);
-                let millis = |span: SimDuration| SimDuration(span.0 / 1_000_000 * 1_000_000);
-                let mut message = format!(
-                    "Successfully pulled image \"{}\" in {} ({} including waiting)",
-                    pull.image,
-                    millis(w.now.since(pull.began)),
-                    millis(w.now.since(pull.asked)),
-                );
-                if w.version.has(Change::PulledEventWithSize) {
-                    message += &format!(". Image size: {size} bytes.");
-                }
-                Ok(message)
+                let (took, waited) = (w.now.since(pull.began), w.now.since(pull.asked));
+                let size = w.version.has(Change::PulledEventWithSize).then_some(*size);
+                Ok(pulled(&pull.image, took, waited, size))
             }
             Outcome::Failed { error } => {
                 let now = w.now;
                 self.puller.backoff.next(&key, now, now);
-                self.puller.errors.insert(key, format!("ErrImagePull: {error}"));
+                let (reason, message) = pull_failure(&pull.image, error);
+                self.puller.errors.insert(key, format!("{reason}: {message}"));
                 Err(error.clone())
             }
         };
@@ -380,14 +510,15 @@ impl Kubelet {
             Err(error) => {
                 let message = format!("Failed to pull image \"{image}\": {error}");
                 self.pod_event(w, worker, field.clone(), "Warning", "Failed", message);
-                self.pod_event(w, worker, field, "Warning", "Failed", "Error: ErrImagePull".to_owned());
+                let (reason, message) = pull_failure(image, &error);
+                self.pod_event(w, worker, field, "Warning", "Failed", format!("Error: {reason}"));
                 Self::first(
                     worker,
                     [Step::FailStart {
                         group,
                         index,
-                        reason: "ErrImagePull",
-                        message: error,
+                        reason,
+                        message,
                     }],
                 );
             }

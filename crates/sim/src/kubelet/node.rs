@@ -319,7 +319,7 @@ impl Kubelet {
         match event {
             NodeEvent::Relist => self.relist(w),
             NodeEvent::Heartbeat => self.heartbeat(w),
-            NodeEvent::Pulled => self.pulled(w),
+            NodeEvent::Pulled { id } => self.pulled(w, id),
             NodeEvent::Eviction => self.eviction_due(w),
             NodeEvent::RotateLogs => self.rotate_logs(w),
             NodeEvent::StaticFile { file } => self.static_file(w, &file),

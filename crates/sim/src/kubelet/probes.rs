@@ -81,6 +81,36 @@ impl ProbeKind {
     }
 }
 
+/// What the answer of the health service means (`pkg/probe/grpc`); `None` when nobody spoke gRPC.
+fn grpc_outcome(answer: &Result<Response, NetError>) -> Option<Outcome> {
+    let Ok(Response::Http { headers, body, .. }) = answer else {
+        return None;
+    };
+    let header = |wanted: &str| {
+        headers
+            .iter()
+            .find(|(name, _)| name == wanted)
+            .map(|(_, value)| value.as_str())
+    };
+    let message = header("grpc-message").unwrap_or_default();
+    Some(match (header("grpc-status")?, body.as_slice()) {
+        ("0", b"SERVING") => Outcome::Success,
+        ("0", other) => {
+            let other = String::from_utf8_lossy(other);
+            Outcome::Failure(format!("service unhealthy (responded with \"{other}\")"))
+        }
+        ("5", _) => Outcome::Failure(format!(
+            "error: health rpc probe failed: rpc error: code = NotFound desc = {message}"
+        )),
+        ("12", _) => Outcome::Failure(format!(
+            "error: this server does not implement the grpc health protocol (grpc.health.v1.Health): {message}"
+        )),
+        (code, _) => Outcome::Failure(format!(
+            "error: health rpc probe failed: rpc error: code = {code} desc = {message}"
+        )),
+    })
+}
+
 fn seconds(value: Option<i32>, default: u64) -> u64 {
     value
         .and_then(|value| u64::try_from(value).ok())
@@ -352,8 +382,13 @@ impl Kubelet {
                 Request::Tcp { data: Vec::new() },
             )
         } else if let Some(grpc) = &probe.grpc {
-            w.notice("grpc probes are answered as TCP probes: a port that listens is healthy");
-            (u16::try_from(grpc.port).ok(), None, Request::Tcp { data: Vec::new() })
+            let request = Request::Http {
+                method: "POST".to_owned(),
+                path: "/grpc.health.v1.Health/Check".to_owned(),
+                headers: vec![("content-type".to_owned(), "application/grpc".to_owned())],
+                body: grpc.service.clone().unwrap_or_default().into_bytes(),
+            };
+            (u16::try_from(grpc.port).ok(), None, request)
         } else {
             self.probe_ended(
                 w,
@@ -480,7 +515,15 @@ impl Kubelet {
             format!("command timed out: \"{command}\" timed out after {timeout}")
         } else {
             let (url, address) = worker.probe_target(name, kind, &self.ip);
+            let grpc = worker
+                .probe_spec(name, kind)
+                .is_some_and(|(_, probe)| probe.grpc.is_some());
             match url {
+                None if grpc => {
+                    format!(
+                        "timeout: failed to connect service \"{address}\" within {timeout}: context deadline exceeded"
+                    )
+                }
                 Some(url) => {
                     format!("Get \"{url}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)")
                 }
@@ -503,6 +546,16 @@ impl Kubelet {
             return;
         }
         let (url, address) = worker.probe_target(name, kind, &self.ip);
+        if worker
+            .probe_spec(name, kind)
+            .is_some_and(|(_, probe)| probe.grpc.is_some())
+        {
+            // Whoever does not answer in gRPC is connected to again until the time is over.
+            if let Some(outcome) = grpc_outcome(answer) {
+                self.probe_ended(w, worker, name, kind, outcome);
+            }
+            return;
+        }
         let outcome = match answer {
             // No simulated server speaks TLS.
             Ok(Response::Http { .. }) if url.as_ref().is_some_and(|url| url.starts_with("https:")) => {

@@ -2,7 +2,7 @@
 //! creation, the process, the postStart hook.
 
 use super::actions::KillReason;
-use super::environment::container_spec;
+use super::environment::{container_spec, network_files};
 use super::images::{full_name, image_id, image_of};
 use super::node::Kubelet;
 use super::processes::shared_memory;
@@ -201,6 +201,10 @@ impl Kubelet {
             .filter(|path| !path.is_empty());
         let id = w.rng.hex(64);
         let mut root = repository.files();
+        for (path, text) in network_files(&worker.pod, &address, &self.name) {
+            root.write(path, text.as_bytes(), 0o644);
+        }
+        // What kubelet and runtime put there is nobody's usage.
         let image_size = root.blocks();
         let message_path = message_path.unwrap_or_else(|| "/dev/termination-log".to_owned());
         root.write(&message_path, b"", 0o666);

@@ -255,6 +255,7 @@ impl Kubelet {
     }
 
     fn compute_actions(&mut self, w: &mut World, worker: &mut Worker) {
+        self.note_missing_pull_secrets(w, worker);
         self.add_probes(w, worker);
         let restart_all = announced_restart(worker);
         let mut actions = compute_pod_actions(&worker.pod, &worker.seen(), worker, restart_all);

@@ -29,6 +29,10 @@ pub struct Repository {
     pub present: bool,
     /// Size in bytes, as the event `Pulled` names it.
     pub size: u64,
+    /// Whether the registry gives it only to who shows a login; `login` is the one, `user:password`, or empty for any.
+    pub private: bool,
+    /// See `private`.
+    pub login: String,
     /// ENTRYPOINT.
     pub entrypoint: Vec<String>,
     /// CMD.
@@ -82,6 +86,10 @@ struct Entry {
     present: bool,
     #[serde(default)]
     size: u64,
+    #[serde(default)]
+    private: bool,
+    #[serde(default)]
+    login: String,
     #[serde(default)]
     entrypoint: Vec<String>,
     #[serde(default)]
@@ -163,6 +171,8 @@ impl Catalogue {
                 pull,
                 present: entry.present,
                 size: entry.size,
+                private: entry.private || !entry.login.is_empty(),
+                login: entry.login,
                 entrypoint: entry.entrypoint,
                 cmd: entry.cmd,
                 user: entry.user,

@@ -28,6 +28,16 @@ enum Kind {
     Text { text: Arc<str>, log: bool },
     /// agnhost's `netexec` and its kin.
     Agnhost { started_after: u64 },
+    /// The gRPC health service beside a few pages by HTTP.
+    Grpc {
+        /// The port that speaks gRPC.
+        port: u16,
+        /// Services that it knows; the empty name is the server as a whole.
+        services: Vec<Arc<str>>,
+        serving: bool,
+        /// After so many seconds it calls itself unhealthy.
+        unhealthy_after: Option<u64>,
+    },
     /// A port that accepts connections and answers a line protocol in the simplest way.
     Line { answer: Arc<str> },
 }
@@ -181,6 +191,16 @@ pub(super) fn start(name: &str, argv: &[Arc<str>], ctx: &mut Ctx<'_>) -> Option<
             )
         }
         "agnhost" => agnhost(arguments, ctx),
+        "etcd" => {
+            ctx.complain("{\"level\":\"info\",\"msg\":\"ready to serve client requests\"}");
+            let kind = Kind::Grpc {
+                port: 2379,
+                services: vec!["".into()],
+                serving: true,
+                unhealthy_after: None,
+            };
+            serve(ctx, kind, &[2379, 2380], graceful(0), 40 * MIB)
+        }
         "redis-server" => {
             ctx.print("1:C * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n1:M * Ready to accept connections tcp\n");
             serve(
@@ -322,13 +342,15 @@ fn python(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
 /// `agnhost pause | netexec | serve-hostname | liveness …`, the test image of Kubernetes.
 fn agnhost(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
     let command = arguments.first().map_or("pause", |argument| argument);
-    let port = |default: u16| {
+    let value = |names: &[&str]| {
         let mut words = arguments
             .iter()
             .flat_map(|argument| argument.split('='))
-            .skip_while(|word| !matches!(*word, "--http-port" | "--port"));
-        words.nth(1).and_then(|port| port.parse().ok()).unwrap_or(default)
+            .skip_while(|word| !names.contains(word));
+        words.nth(1).map(str::to_owned)
     };
+    let number = |names: &[&str], default: u16| value(names).and_then(|port| port.parse().ok()).unwrap_or(default);
+    let port = |default: u16| number(&["--http-port", "--port"], default);
     let ends: Arc<[(Signal, i32)]> = [Signal::TERM, Signal::INT]
         .into_iter()
         .map(|signal| (signal, 0))
@@ -356,6 +378,19 @@ fn agnhost(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
                 8 * MIB,
             )
         }
+        "grpc-health-checking" => {
+            let (grpc, http) = (number(&["--port"], 5000), number(&["--http-port"], 8080));
+            ctx.complain(&format!("Http server starting to listen on :{http}"));
+            ctx.complain(&format!("gRPC server starting to listen on :{grpc}"));
+            let delay = value(&["--delay-unhealthy-sec"]).and_then(|text| text.parse().ok());
+            let kind = Kind::Grpc {
+                port: grpc,
+                services: vec![value(&["--service"]).unwrap_or_default().into()],
+                serving: true,
+                unhealthy_after: delay,
+            };
+            serve(ctx, kind, &[grpc, http], ends, 10 * MIB)
+        }
         command => {
             ctx.notice(&format!(
                 "not simulated: agnhost {command}; it is assumed to run until it is stopped"
@@ -373,14 +408,60 @@ impl Server {
                 return Step::Exit(*code);
             }
         }
-        while let Some((_, id, request)) = ctx.take_request() {
-            let response = self.answer(ctx, &request);
+        while let Some((port, id, request)) = ctx.take_request() {
+            let response = match health_service(&request) {
+                Some(service) => self.health(ctx, port, &service),
+                None => self.answer(ctx, &request),
+            };
             ctx.respond(id, Ok(response));
         }
         Step::Wait(Wait::Request)
     }
 
-    fn answer(&self, ctx: &mut Ctx<'_>, request: &Request) -> Response {
+    /// The answer of `grpc.health.v1.Health/Check`. A server that speaks HTTP/1.1 only does not understand the first words.
+    fn health(&mut self, ctx: &mut Ctx<'_>, at: u16, service: &str) -> Response {
+        ctx.spend(20);
+        let Kind::Grpc {
+            port,
+            services,
+            serving,
+            unhealthy_after,
+        } = &self.kind
+        else {
+            if matches!(self.kind, Kind::Idle | Kind::Line { .. }) {
+                return Response::Tcp { data: Vec::new() };
+            }
+            self.log(ctx, "PRI", "*", 400, 0);
+            return Response::Http {
+                status: 400,
+                headers: Vec::new(),
+                body: Vec::new(),
+            };
+        };
+        if at != *port {
+            return Response::Tcp { data: Vec::new() };
+        }
+        let started = ctx.proc().started;
+        let age = ctx.now().since(started).as_secs();
+        let healthy = *serving && unhealthy_after.is_none_or(|after| age < after);
+        let known = services.iter().any(|known| **known == *service);
+        let (status, message, body) = match (known, healthy) {
+            (false, _) => ("5", "unknown service", ""),
+            (true, true) => ("0", "", "SERVING"),
+            (true, false) => ("0", "", "NOT_SERVING"),
+        };
+        Response::Http {
+            status: 200,
+            headers: vec![
+                ("content-type".to_owned(), GRPC.to_owned()),
+                ("grpc-status".to_owned(), status.to_owned()),
+                ("grpc-message".to_owned(), message.to_owned()),
+            ],
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    fn answer(&mut self, ctx: &mut Ctx<'_>, request: &Request) -> Response {
         ctx.spend(20);
         let Request::Http { method, path, .. } = request else {
             let data = match &self.kind {
@@ -389,11 +470,19 @@ impl Server {
             };
             return Response::Tcp { data };
         };
-        let (status, body) = match &self.kind {
+        let (status, body) = match &mut self.kind {
             Kind::Idle | Kind::Line { .. } => return Response::Tcp { data: Vec::new() },
             Kind::Text { text, .. } => (200, text.as_bytes().to_vec()),
             Kind::Files { root, .. } => file(ctx, root, path),
             Kind::Agnhost { started_after } => agnhost_answer(ctx, path, *started_after),
+            Kind::Grpc { serving, .. } => match path.as_str() {
+                "/make-serving" | "/make-not-serving" => {
+                    *serving = path == "/make-serving";
+                    (200, b"OK".to_vec())
+                }
+                "/health" => (200, b"{\"health\":\"true\",\"reason\":\"\"}".to_vec()),
+                _ => (404, b"404 page not found\n".to_vec()),
+            },
         };
         self.log(ctx, method, path, status, body.len());
         let server = match &self.kind {
@@ -436,6 +525,23 @@ impl Server {
             }
         }
     }
+}
+
+/// What a gRPC request and its answer call their content.
+const GRPC: &str = "application/grpc";
+
+/// The service that a gRPC health check asks about.
+fn health_service(request: &Request) -> Option<String> {
+    let Request::Http {
+        path, headers, body, ..
+    } = request
+    else {
+        return None;
+    };
+    let grpc = headers
+        .iter()
+        .any(|(name, value)| name == "content-type" && value == GRPC);
+    (grpc && path == "/grpc.health.v1.Health/Check").then(|| String::from_utf8_lossy(body).into_owned())
 }
 
 /// A file below a directory; nothing above it can be asked for.
