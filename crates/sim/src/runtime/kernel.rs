@@ -147,9 +147,65 @@ pub(crate) enum FileKind {
     Text(Arc<[u8]>),
 }
 
+/// Bytes in a row, in the pieces in which they came: a hundred megabytes through a pipe are not moved byte by byte.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bytes {
+    pieces: VecDeque<Vec<u8>>,
+    length: usize,
+}
+
+impl Bytes {
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    pub fn push(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.length += bytes.len();
+            match self.pieces.back_mut() {
+                // Short lines share a piece.
+                Some(last) if last.len() + bytes.len() <= 4096 => last.extend_from_slice(bytes),
+                _ => self.pieces.push_back(bytes.to_vec()),
+            }
+        }
+    }
+
+    pub fn push_front(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.length += bytes.len();
+            self.pieces.push_front(bytes.to_vec());
+        }
+    }
+
+    /// Takes at most so many from the front.
+    pub fn take(&mut self, limit: usize) -> Vec<u8> {
+        let mut taken = Vec::new();
+        while taken.len() < limit
+            && let Some(mut piece) = self.pieces.pop_front()
+        {
+            let room = limit - taken.len();
+            if piece.len() > room {
+                let rest = piece.split_off(room);
+                self.pieces.push_front(rest);
+            }
+            if taken.is_empty() {
+                taken = piece;
+            } else {
+                taken.extend_from_slice(&piece);
+            }
+        }
+        self.length -= taken.len();
+        taken
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pipe {
-    pub data: VecDeque<u8>,
+    pub data: Bytes,
     pub readers: u32,
     pub writers: u32,
     /// A named pipe, whose ends come one after the other: whoever is first waits for the other side.
@@ -449,7 +505,7 @@ impl Kernel {
                     return Ok(0);
                 }
                 let taken = bytes.len().min(PIPE_CAPACITY.saturating_sub(pipe.data.len()));
-                pipe.data.extend(&bytes[..taken]);
+                pipe.data.push(&bytes[..taken]);
                 Ok(taken)
             }
             FileKind::Node(place) => {

@@ -270,8 +270,7 @@ impl Ctx<'_> {
                         Read::Wait(Wait::Read(file, None))
                     });
                 }
-                let count = limit.min(pipe.data.len());
-                pipe.data.drain(..count).collect()
+                pipe.data.take(limit)
             }
             FileKind::Text(text) => {
                 let start = (offset as usize).min(text.len());
@@ -302,9 +301,7 @@ impl Ctx<'_> {
         if let FileKind::PipeRead(pipe) | FileKind::PipeBoth(pipe) = open.kind
             && let Some(pipe) = self.kernel.pipes.get_mut(&pipe)
         {
-            for &byte in bytes.iter().rev() {
-                pipe.data.push_front(byte);
-            }
+            pipe.data.push_front(bytes);
         }
     }
 
