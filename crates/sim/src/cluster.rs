@@ -197,6 +197,7 @@ impl Cluster {
         nodeshutdown::periods(&world.settings)?;
         start::furnish(&mut world, &config.nodes)?;
         world.proxy.settle();
+        world.founded = world.store.revision();
         let mut kubelets: Vec<Kubelet> = (0..config.nodes.len())
             .map(|index| {
                 let name = Arc::clone(&world.node_names[index]);

@@ -211,6 +211,8 @@ pub struct World {
     /// The write that an actor is told of now.
     pub(crate) told: Option<Write>,
     recorded: usize,
+    /// The newest resourceVersion before anybody did anything; what came before is compacted.
+    pub(crate) founded: u64,
     /// Who owns the fields of objects that clients have written, by uid.
     pub(crate) managers: BTreeMap<String, Tracked>,
     records: Vec<Record>,
@@ -261,6 +263,7 @@ impl World {
             traced: true,
             told: None,
             recorded: 0,
+            founded: 0,
             managers: BTreeMap::new(),
             records: Vec::new(),
             logs: Vec::new(),

@@ -564,9 +564,6 @@ mod sequences {
         step["method"].is_string()
             && step["watch"].is_null()
             && !query.contains("watch=")
-            && !query.contains("limit=")
-            && !query.contains("continue=")
-            && !query.contains("resourceVersion")
             && accept == "application/json"
             && !content.contains("protobuf")
             && (!content.contains("yaml") || content == "application/apply-patch+yaml")
@@ -828,19 +825,19 @@ mod sequences {
         ("apiserver-sequences-flow-apply", 28),
         ("apiserver-sequences-crud", 66),
         ("apiserver-sequences-delete", 74),
-        ("apiserver-sequences-immutable", 30),
+        ("apiserver-sequences-immutable", 31),
         ("apiserver-sequences-patch", 21),
         ("apiserver-sequences-subresource", 49),
-        ("apiserver-sequences-list", 60),
+        ("apiserver-sequences-list", 81),
         ("apiserver-sequences-admission", 48),
         ("apiserver-sequences-service", 25),
         ("apiserver-sequences-flow-writes", 64),
-        ("apiserver-sequences-flow-immutable", 35),
+        ("apiserver-sequences-flow-immutable", 37),
         ("apiserver-sequences-flow-patch", 27),
         ("apiserver-sequences-flow-requests", 14),
         ("apiserver-sequences-flow-policy", 50),
         ("apiserver-sequences-flow-subresources", 46),
-        ("apiserver-sequences-flow-lists", 38),
+        ("apiserver-sequences-flow-lists", 60),
         ("apiserver-sequences-flow-services", 27),
     ];
 

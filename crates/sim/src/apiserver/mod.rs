@@ -103,7 +103,7 @@ fn answer(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status>
         return subresource::handle(w, kind, request);
     }
     match (request.verb, request.name.is_empty()) {
-        (Verb::Get, false) => read::get(w, &key(kind, request)),
+        (Verb::Get, false) => read::get_with(w, &key(kind, request), request),
         (Verb::List, true) => read::list(w, kind, request),
         (Verb::Create, true) => write::create(w, kind, request),
         (Verb::Update, false) => write::update(w, kind, request),

@@ -1,16 +1,25 @@
-//! `get` and `list`.
+//! `get` and `list`: the newest state, or that of an earlier resourceVersion, in pages if a client asks for them
+//! (`apiserver/pkg/storage/etcd3/store.go GetList`, `apimachinery/pkg/apis/meta/internalversion/validation`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::selector::{FieldSelector, LabelSelector};
-use super::{query, refusal};
+use super::{field, query, refusal};
 use crate::objects::{Key, Kind};
 use crate::registry::not_found;
 use crate::request::{Request, Status};
 use crate::store::{Stored, list_meta};
+use crate::time::{SimDuration, SimTime};
+use crate::trace::Change;
 use crate::world::World;
+
+/// How often etcd's history is cut off, up to what was newest at the time before (`--etcd-compaction-interval`).
+const COMPACTION: SimDuration = SimDuration::from_secs(300);
+/// The version of the form of a continue token.
+const TOKEN_VERSION: &str = "meta.k8s.io/v1";
 
 pub(super) fn get(w: &World, key: &Key) -> Result<Value, Status> {
     w.get(key)
@@ -18,28 +27,324 @@ pub(super) fn get(w: &World, key: &Key) -> Result<Value, Status> {
         .ok_or_else(|| not_found(key.kind, &key.name))
 }
 
+/// A `get` with the options of a client.
+pub(super) fn get_with(w: &World, key: &Key, request: &Request) -> Result<Value, Status> {
+    version(query(request, "resourceVersion")).map_err(|message| refusal::internal(&message))?;
+    get(w, key)
+}
+
+/// Which state a list shows, and which part of it.
+#[derive(Default)]
+struct Options {
+    /// The state of that resourceVersion instead of the newest.
+    exact: Option<u64>,
+    /// Where to begin.
+    after: Option<(String, String)>,
+    limit: usize,
+}
+
 pub(super) fn list(w: &World, kind: Kind, request: &Request) -> Result<Value, Status> {
-    let items = selected(w, kind, request)?;
+    let options = options(w, request)?;
+    let mut items = match options.exact {
+        Some(version) => filtered(kind, request, at(w, kind, request, version).into_iter())?,
+        None => selected(w, kind, request)?,
+    };
+    if let Some(after) = &options.after {
+        items.retain(|stored| place(stored, request) > *after);
+    }
+    let mut meta = list_meta(options.exact.unwrap_or_else(|| w.store.revision()));
+    if options.limit > 0 && items.len() > options.limit {
+        let left = items.len() - options.limit;
+        items.truncate(options.limit);
+        let last = items.last().map(|stored| place(stored, request)).unwrap_or_default();
+        let last = match last {
+            (namespace, name) if namespace.is_empty() => name,
+            (namespace, name) => format!("{namespace}/{name}"),
+        };
+        let version = options.exact.unwrap_or_else(|| w.store.revision());
+        let token = json!({ "v": TOKEN_VERSION, "rv": version, "start": format!("{last}\u{0}") });
+        meta["continue"] = Value::from(base64(token.to_string().as_bytes()));
+        // How many are left is not counted behind a selector.
+        if query(request, "labelSelector").is_empty() && query(request, "fieldSelector").is_empty() {
+            meta["remainingItemCount"] = Value::from(left);
+        }
+    }
     let resource = kind.resource();
     let items: Vec<Value> = items.iter().map(|stored| (*stored.json()).clone()).collect();
     Ok(json!({
         "kind": format!("{}List", resource.name),
         "apiVersion": resource.api_version(),
-        "metadata": list_meta(w.store.revision()),
+        "metadata": meta,
         "items": items,
     }))
 }
 
 /// The objects of a kind that a request's namespace and selectors choose.
 pub(super) fn selected(w: &World, kind: Kind, request: &Request) -> Result<Vec<Arc<Stored>>, Status> {
+    let namespace = Some(request.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+    filtered(kind, request, w.store.list(kind, namespace).cloned())
+}
+
+fn filtered(
+    kind: Kind,
+    request: &Request,
+    objects: impl Iterator<Item = Arc<Stored>>,
+) -> Result<Vec<Arc<Stored>>, Status> {
     let labels = LabelSelector::parse(query(request, "labelSelector")).map_err(|error| refusal::bad_request(&error))?;
     let fields =
         FieldSelector::parse(query(request, "fieldSelector"), kind).map_err(|error| refusal::bad_request(&error))?;
-    let namespace = Some(request.namespace.as_str()).filter(|namespace| !namespace.is_empty());
-    Ok(w.store
-        .list(kind, namespace)
+    Ok(objects
         .filter(|stored| labels.matches(stored.object.meta().labels.as_ref()))
         .filter(|stored| fields.is_empty() || fields.matches(&stored.json()))
-        .cloned()
         .collect())
+}
+
+/// The objects of a kind as they were at a resourceVersion.
+fn at(w: &World, kind: Kind, request: &Request, version: u64) -> Vec<Arc<Stored>> {
+    let mut objects: BTreeMap<Key, Arc<Stored>> = BTreeMap::new();
+    let count = usize::try_from(version).unwrap_or(usize::MAX);
+    for write in w.store.history().iter().take(count) {
+        let object = &write.stored.object;
+        let inside = request.namespace.is_empty() || object.namespace() == request.namespace;
+        if object.kind() != kind || !inside {
+            continue;
+        }
+        if write.change == Change::Deleted {
+            objects.remove(&object.key());
+        } else {
+            objects.insert(object.key(), Arc::clone(&write.stored));
+        }
+    }
+    objects.into_values().collect()
+}
+
+/// Where an object stands in a list: its namespace, if the list has many, and its name.
+fn place(stored: &Stored, request: &Request) -> (String, String) {
+    let object = &stored.object;
+    let namespace = if request.namespace.is_empty() {
+        object.namespace()
+    } else {
+        ""
+    };
+    (namespace.to_owned(), object.name().to_owned())
+}
+
+fn options(w: &World, request: &Request) -> Result<Options, Status> {
+    let (given, rule, token) = (
+        query(request, "resourceVersion"),
+        query(request, "resourceVersionMatch"),
+        query(request, "continue"),
+    );
+    validate(given, rule, token, query(request, "sendInitialEvents"))?;
+    let limit = query(request, "limit").parse().unwrap_or(0);
+    let wanted =
+        version(given).map_err(|message| refusal::bad_request(&format!("invalid resource version: {message}")))?;
+    if !token.is_empty() {
+        if !matches!(given, "" | "0") {
+            return Err(refusal::bad_request(
+                "specifying resource version is not allowed when using continue",
+            ));
+        }
+        let (version, after) = decode(token).map_err(|why| {
+            refusal::bad_request(&format!("invalid continue token: continue key is not valid: {why}"))
+        })?;
+        if version < compacted(w) {
+            return Err(refusal::expired(
+                "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+                 without the continue parameter, or use the continue token in this response to retrieve the remainder of \
+                 the results. Continuing with the provided token results in an inconsistent list - objects that were \
+                 created, modified, or deleted between the time the first chunk was returned and now may show up in the \
+                 list.",
+            ));
+        }
+        return Ok(Options {
+            exact: Some(version),
+            after: Some(match after.split_once('/') {
+                Some((namespace, name)) => (namespace.to_owned(), name.to_owned()),
+                None => (String::new(), after),
+            }),
+            limit,
+        });
+    }
+    // A page of a given version is a page of just that version.
+    let exact = rule == "Exact" || rule.is_empty() && limit > 0;
+    let current = w.store.revision();
+    if wanted > current {
+        return Err(refusal::too_large(wanted, current));
+    }
+    if exact && wanted > 0 && wanted < compacted(w) {
+        return Err(refusal::expired(
+            "The resourceVersion for the provided list is too old.",
+        ));
+    }
+    Ok(Options {
+        exact: (exact && wanted > 0).then_some(wanted),
+        after: None,
+        limit,
+    })
+}
+
+/// `ValidateListOptions`
+fn validate(given: &str, rule: &str, token: &str, initial: &str) -> Result<(), Status> {
+    let mut errors: Vec<(&str, &str, String)> = Vec::new();
+    let mut forbidden = |field: &'static str, detail: &str| {
+        errors.push((field, "FieldValueForbidden", format!("Forbidden: {detail}")));
+    };
+    if !initial.is_empty() {
+        forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
+    }
+    if !rule.is_empty() {
+        if given.is_empty() {
+            forbidden(
+                "resourceVersionMatch",
+                "resourceVersionMatch is forbidden unless resourceVersion is provided",
+            );
+        }
+        if !token.is_empty() {
+            forbidden(
+                "resourceVersionMatch",
+                "resourceVersionMatch is forbidden when continue is provided",
+            );
+        }
+        if rule == "Exact" && given == "0" {
+            forbidden(
+                "resourceVersionMatch",
+                "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
+            );
+        }
+        if !matches!(rule, "Exact" | "NotOlderThan") {
+            let message = format!(
+                "Unsupported value: {}: supported values: \"Exact\", \"NotOlderThan\", \"\"",
+                field::quoted(rule)
+            );
+            errors.push(("resourceVersionMatch", "FieldValueNotSupported", message));
+        }
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<String> = errors
+        .iter()
+        .map(|(field, _, message)| format!("{field}: {message}"))
+        .collect();
+    let said = if texts.len() == 1 {
+        texts.concat()
+    } else {
+        format!("[{}]", texts.join(", "))
+    };
+    let causes: Vec<Value> = errors
+        .iter()
+        .map(|(field, reason, message)| json!({ "reason": reason, "message": message, "field": field }))
+        .collect();
+    Err(Status {
+        code: 422,
+        reason: "Invalid".to_owned(),
+        message: format!("ListOptions.meta.k8s.io \"\" is invalid: {said}"),
+        details: json!({ "group": "meta.k8s.io", "kind": "ListOptions", "causes": causes }),
+    })
+}
+
+/// A resourceVersion as a number; none is 0 (`ParseResourceVersion`).
+fn version(text: &str) -> Result<u64, String> {
+    if text.is_empty() {
+        return Ok(0);
+    }
+    text.parse().map_err(|_| {
+        let shown = field::quoted(text);
+        format!("resourceVersion: Invalid value: {shown}: strconv.ParseUint: parsing {shown}: invalid syntax")
+    })
+}
+
+/// The oldest resourceVersion that etcd still knows: what was there before the clock started is long compacted.
+fn compacted(w: &World) -> u64 {
+    let rounds = w.now.0 / COMPACTION.0;
+    let newest_at = |at: SimTime| w.store.history().partition_point(|write| write.at <= at) as u64;
+    let cut = match rounds {
+        0 | 1 => 0,
+        rounds => newest_at(SimTime((rounds - 1) * COMPACTION.0)),
+    };
+    cut.max(w.founded)
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// `base64.RawURLEncoding`
+fn base64(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let number = chunk.iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for index in 0..=chunk.len() {
+            let digit = number >> (18 - 6 * index) & 63;
+            text.push(char::from(ALPHABET[digit as usize]));
+        }
+    }
+    text
+}
+
+fn unbase64(text: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let digits: Vec<u8> = text.bytes().collect();
+    for (at, chunk) in digits.chunks(4).enumerate() {
+        let mut number = 0_u32;
+        for (index, letter) in chunk.iter().enumerate() {
+            let digit = ALPHABET.iter().position(|known| known == letter);
+            let digit = digit.ok_or_else(|| format!("illegal base64 data at input byte {}", at * 4 + index))?;
+            number = number << 6 | u32::try_from(digit).unwrap_or(0);
+        }
+        if chunk.len() == 1 {
+            return Err(format!("illegal base64 data at input byte {}", at * 4 + 1));
+        }
+        number <<= 6 * (4 - chunk.len());
+        for index in 0..chunk.len() - 1 {
+            bytes.push((number >> (16 - 8 * index) & 255) as u8);
+        }
+    }
+    Ok(bytes)
+}
+
+/// What a continue token says (`DecodeContinue`): the resourceVersion, and the place after which to go on.
+fn decode(token: &str) -> Result<(u64, String), String> {
+    let bytes = unbase64(token)?;
+    let value: Value = serde_json::from_slice(&bytes).map_err(|_| match bytes.first() {
+        Some(byte) => format!(
+            "invalid character '{}' looking for beginning of value",
+            char::from(*byte)
+        ),
+        None => "unexpected end of JSON input".to_owned(),
+    })?;
+    let version = value["v"].as_str().unwrap_or_default();
+    if version != TOKEN_VERSION {
+        return Err(format!("server does not recognize this encoded version {version}"));
+    }
+    let number = value["rv"].as_u64().filter(|number| *number > 0);
+    let start = value["start"].as_str().filter(|start| !start.is_empty());
+    match (number, start) {
+        (Some(number), Some(start)) => Ok((number, start.trim_end_matches('\u{0}').to_owned())),
+        (None, _) => Err("incorrect encoded start resourceVersion (version meta.k8s.io/v1)".to_owned()),
+        (_, None) => Err("encoded start key empty (version meta.k8s.io/v1)".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_read_back() {
+        for text in ["", "a", "ab", "abc", "abcd", "\u{0}~ÿ"] {
+            assert_eq!(
+                unbase64(&base64(text.as_bytes())),
+                Ok(text.as_bytes().to_vec()),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            decode("zzz"),
+            Err("invalid character 'Ï' looking for beginning of value".to_owned())
+        );
+        assert_eq!(
+            decode("e30"),
+            Err("server does not recognize this encoded version ".to_owned())
+        );
+    }
 }

@@ -48,6 +48,23 @@ pub(super) fn rejected() -> Status {
     )
 }
 
+/// A state that is not known any more.
+pub(super) fn expired(message: &str) -> Status {
+    plain(410, "Expired", message, Value::Null)
+}
+
+/// A state that is not there yet (`NewTooLargeResourceVersionError`).
+pub(super) fn too_large(wanted: u64, current: u64) -> Status {
+    let message = format!("Too large resource version: {wanted}, current: {current}");
+    let cause = json!({ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" });
+    plain(
+        504,
+        "Timeout",
+        &format!("Timeout: {message}"),
+        json!({ "causes": [cause], "retryAfterSeconds": 1 }),
+    )
+}
+
 pub(super) fn internal(message: &str) -> Status {
     plain(500, "", message, Value::Null)
 }
