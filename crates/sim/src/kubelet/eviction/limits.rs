@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::super::node::Kubelet;
-use super::super::worker::{Work, Worker};
+use super::super::worker::{Instance, Work, Worker};
 use super::manager::{IMMEDIATE, is_critical};
 use super::usage::is_in_memory;
 use crate::resources::{binary, pod_limits, value};
@@ -17,6 +17,9 @@ use crate::world::{Jitter, World};
 /// How often new pods are found, and volumes measured (`volumeStatsAggPeriod`); later measurements are up to twice as far apart
 /// (`volume_stat_calculator.go`).
 const MEASURED: SimDuration = SimDuration::from_secs(60);
+
+/// How often the runtime measures what containers have written (containerd's `stats_collect_period`).
+const LAYERS_MEASURED: SimDuration = SimDuration::from_secs(10);
 
 /// The ephemeral storage that a container is limited to.
 fn limit(container: &core::Container) -> Option<&Quantity> {
@@ -60,10 +63,11 @@ fn excess(worker: &Worker) -> Option<Excess> {
     if let Some(total) = pod_limits(spec).get("ephemeral-storage").map(|milli| milli / 1000)
         && i128::from(worker.disk_usage()) > total
     {
+        let layers: u64 = worker.instances.iter().map(Instance::written).sum();
         let shown = binary(total);
         return Some(Excess {
             message: format!("Pod ephemeral local storage usage exceeds the total limit of containers {shown}. "),
-            in_volumes: true,
+            in_volumes: i128::from(layers) <= total,
         });
     }
     spec.containers.iter().find_map(|container| {
@@ -92,12 +96,19 @@ impl Kubelet {
                 let noticed = if excess.in_volumes {
                     self.next_measurement(w, worker)
                 } else {
-                    w.now
+                    self.next_layer_measurement(w.now)
                 };
                 worker.over_limit = Some(noticed);
                 self.plan_look(w, noticed);
             }
         }
+    }
+
+    /// When the runtime measures next what containers have written beside their images.
+    fn next_layer_measurement(&self, now: SimTime) -> SimTime {
+        let phase = self.tick_phase.0 * LAYERS_MEASURED.as_secs();
+        let rounds = now.0.saturating_sub(phase).div_ceil(LAYERS_MEASURED.0);
+        SimTime(phase + rounds * LAYERS_MEASURED.0)
     }
 
     /// When the pod's volumes are measured next.

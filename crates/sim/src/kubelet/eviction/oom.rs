@@ -75,7 +75,10 @@ impl Kubelet {
                     "System OOM encountered, victim process: {victim}, pid: {}",
                     10_000 + pid
                 );
-                kubelet.node_event(w, "Warning", "SystemOOM", text);
+                // A kubelet that does not run sees nothing of it.
+                if kubelet.is_heard() {
+                    kubelet.node_event(w, "Warning", "SystemOOM", text);
+                }
                 kubelet.run_processes(w, worker, &id);
                 worker.touched = true;
             });
