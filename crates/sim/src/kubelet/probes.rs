@@ -214,6 +214,18 @@ impl Kubelet {
         }
     }
 
+    /// A worker that was woken too early finds nothing to probe; its period counts from now all the same.
+    pub(super) fn miss_probe(&mut self, w: &mut World, worker: &mut Worker, container: &str, kind: ProbeKind) {
+        let now = w.now;
+        let Some(probe) = worker.probe_mut(container, kind) else {
+            return;
+        };
+        if probe.running.is_none() {
+            let next = now + probe.period;
+            self.plan_probe(w, worker, container, kind, next);
+        }
+    }
+
     /// The next tick of a worker whose probe has ended; ticks missed meanwhile are one.
     fn next_tick(&mut self, w: &mut World, worker: &mut Worker, container: &str, kind: ProbeKind) {
         let now = w.now;

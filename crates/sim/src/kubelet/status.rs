@@ -318,12 +318,17 @@ impl Kubelet {
                     {
                         status.ready = true;
                     }
-                    triggered.push(status.name.clone());
+                    triggered.push((status.name.clone(), was.is_none()));
                 }
             }
         }
-        for container in triggered {
-            self.trigger_probe(w, worker, &container, ProbeKind::Readiness);
+        for (container, is_new) in triggered {
+            // The worker looks at the status that was kept before this one, unless this one is kept first.
+            if is_new && w.latency(latency::STATUS_KEPT) > latency::PROBE_WAKE {
+                self.miss_probe(w, worker, &container, ProbeKind::Readiness);
+            } else {
+                self.trigger_probe(w, worker, &container, ProbeKind::Readiness);
+            }
         }
     }
 
