@@ -2,8 +2,8 @@
 
 /// Where variables are read and written.
 pub trait Variables {
-    /// A variable's value; `None` when it is not set.
-    fn get(&self, name: &str) -> Option<String>;
+    /// A variable's value; `None` when it is not set. Some change from one reading to the next (`RANDOM`).
+    fn get(&mut self, name: &str) -> Option<String>;
     /// Sets a variable.
     ///
     /// # Errors
@@ -394,8 +394,8 @@ mod tests {
     use super::*;
 
     impl Variables for BTreeMap<String, String> {
-        fn get(&self, name: &str) -> Option<String> {
-            self.get(name).cloned()
+        fn get(&mut self, name: &str) -> Option<String> {
+            BTreeMap::get(self, name).cloned()
         }
 
         fn set(&mut self, name: &str, value: i64) -> Result<(), String> {

@@ -277,8 +277,8 @@ impl Machine {
     pub(super) fn calculate(&mut self, ctx: &mut Ctx<'_>, text: &str) -> Option<i64> {
         struct Access<'a, 'b, 'c>(&'a mut Machine, &'b mut Ctx<'c>);
         impl arithmetic::Variables for Access<'_, '_, '_> {
-            fn get(&self, name: &str) -> Option<String> {
-                self.0.value(name).map(|value| value.to_string())
+            fn get(&mut self, name: &str) -> Option<String> {
+                self.0.lookup(self.1, name).map(|value| value.to_string())
             }
 
             fn set(&mut self, name: &str, value: i64) -> Result<(), String> {

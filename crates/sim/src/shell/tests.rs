@@ -65,6 +65,17 @@ fn the_first_process_ignores_what_it_has_no_handler_for() {
 }
 
 #[test]
+fn a_random_number_is_one_inside_an_expression_too() {
+    let mut solo = solo();
+    let script = "for i in 1 2 3 4 5 6 7 8; do echo $((RANDOM % 1000)); done";
+    let exit = solo.run(spec(&["sh", "-c", script]), SimTime::ZERO + SimDuration::from_secs(1));
+    assert_eq!(exit.expect("starts").expect("ends").code, 0);
+    let written = String::from_utf8(solo.written(false).to_vec()).expect("text");
+    let numbers: std::collections::BTreeSet<&str> = written.lines().collect();
+    assert!(numbers.len() > 4, "{numbers:?}");
+}
+
+#[test]
 fn what_cannot_be_executed_is_refused_in_runcs_words() {
     for (argv, message) in [
         ("nosuchcmd", "exec: \"nosuchcmd\": executable file not found in $PATH"),
