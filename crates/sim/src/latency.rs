@@ -28,9 +28,6 @@ pub const INOTIFY: SimDuration = ms(5);
 pub const POWER_OFF: (SimDuration, SimDuration) = (ms(500), ms(1500));
 /// A container asked for until its process runs.
 pub const CONTAINER_START: (SimDuration, SimDuration) = (ms(70), ms(170));
-/// A process that runs until its program does something, such as listen on its port: a probe that comes at once may find
-/// it closed, as now and then in the recordings.
-pub const PROGRAM_LOAD: (SimDuration, SimDuration) = (ms(2), ms(13));
 /// A start that fails, until it has failed.
 pub const START_FAILURE: (SimDuration, SimDuration) = (ms(40), ms(70));
 /// A process that ended until the runtime says so.

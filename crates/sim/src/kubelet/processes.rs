@@ -352,19 +352,6 @@ impl Kubelet {
         started.unwrap_or(Ok(()))
     }
 
-    /// A started process has loaded its program a moment later.
-    pub(super) fn begin_processes(&mut self, w: &mut World, worker: &mut Worker, id: &str) {
-        let at = w.now + w.latency(latency::PROGRAM_LOAD);
-        let Some(instance) = worker.instance_mut(id) else { return };
-        instance.wake += 1;
-        instance.woken_at = Some(at);
-        let event = PodEvent::Wake {
-            container: id.to_owned(),
-            token: instance.wake,
-        };
-        self.plan(w, at, worker, event);
-    }
-
     /// Lets a container's processes run until all of them wait, and passes on what came of it.
     pub(super) fn run_processes(&mut self, w: &mut World, worker: &mut Worker, id: &str) {
         let progress = self.with_machine(w, worker, id, |processes, host| {
