@@ -524,7 +524,9 @@ impl Cluster {
                         };
                         match (kubelet.health, kubelet.connected) {
                             (Health::Running, true) => kubelet.on_notify(w, &key, &[record]),
-                            (Health::Running | Health::Frozen, _) => kubelet.defer(Event::Notify { to, key, record, write }),
+                            (Health::Running | Health::Frozen, _) => {
+                                kubelet.defer(Event::Notify { to, key, record, write })
+                            }
                             // A kubelet that starts lists everything anew.
                             (Health::Stopped | Health::PoweredOff, _) => {}
                         }

@@ -140,10 +140,7 @@ impl Store {
     }
 
     /// The pods that the owner with that uid controls, counted by their labels.
-    pub fn tally<'a>(
-        &'a self,
-        uid: &str,
-    ) -> impl Iterator<Item = (&'a BTreeMap<String, String>, &'a Tally)> + use<'a> {
+    pub fn tally<'a>(&'a self, uid: &str) -> impl Iterator<Item = (&'a BTreeMap<String, String>, &'a Tally)> + use<'a> {
         self.tallies.of(uid)
     }
 
@@ -202,7 +199,11 @@ impl Store {
         self.revision += 1;
         object.meta_mut().resource_version = Some(self.revision.to_string());
         let key = object.key();
-        let key = self.objects.get_key_value(&key).map(|(key, _)| key.clone()).unwrap_or(key);
+        let key = self
+            .objects
+            .get_key_value(&key)
+            .map(|(key, _)| key.clone())
+            .unwrap_or(key);
         let stored = Arc::new(Stored {
             key: key.clone(),
             object,

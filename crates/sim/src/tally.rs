@@ -159,7 +159,14 @@ mod tests {
         tallies.change(Some(&pending), Some(&failed));
         let seen: Vec<(&str, usize, usize, usize)> = tallies
             .of("set")
-            .map(|(labels, tally)| (labels["app"].as_str(), tally.pods, tally.active, tally.ready_since.len()))
+            .map(|(labels, tally)| {
+                (
+                    labels["app"].as_str(),
+                    tally.pods,
+                    tally.active,
+                    tally.ready_since.len(),
+                )
+            })
             .collect();
         assert_eq!(seen, [("a", 2, 1, 1), ("b", 1, 1, 0)]);
     }

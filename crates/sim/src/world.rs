@@ -231,7 +231,10 @@ impl World {
     /// An empty world.
     pub fn new(start: Timestamp, seed: u64, jitter: Jitter, node_names: Vec<Arc<str>>, catalogue: Catalogue) -> Self {
         let heartbeats = vec![None; node_names.len()];
-        let node_indexes = (0..).zip(&node_names).map(|(index, name)| (Arc::clone(name), index)).collect();
+        let node_indexes = (0..)
+            .zip(&node_names)
+            .map(|(index, name)| (Arc::clone(name), index))
+            .collect();
         Self {
             version: Profile::default(),
             now: SimTime::ZERO,

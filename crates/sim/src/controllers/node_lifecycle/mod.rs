@@ -3,7 +3,7 @@
 
 pub mod zones;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
@@ -172,20 +172,22 @@ impl NodeLifecycle {
     fn monitor(&mut self, w: &mut World) {
         self.classify(w);
         let mut by_zone: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        for node in nodes(w) {
-            let observed = ready_status(&node).unwrap_or("Unknown").to_owned();
-            let node = self.update_health(w, node);
-            let current = ready_status(&node).map(str::to_owned);
-            let count = by_zone.entry(zone_of(&node)).or_default();
+        for stored in stored_nodes(w) {
+            let Object::Node(before) = &stored.object else { continue };
+            let observed = ready_status(before).unwrap_or("Unknown").to_owned();
+            let written = self.update_health(w, before);
+            let node = written.as_ref().unwrap_or(before);
+            let current = ready_status(node).map(str::to_owned);
+            let count = by_zone.entry(zone_of(node)).or_default();
             if current.as_deref() == Some("True") {
                 count.0 += 1;
             } else {
                 count.1 += 1;
             }
             let Some(current) = current else { continue };
-            self.taint_by_condition(w, &node, &current);
+            self.taint_by_condition(w, node, &current);
             if current != "True" && observed == "True" {
-                let text = format!("Node {} status is now: NodeNotReady", name(&node));
+                let text = format!("Node {} status is now: NodeNotReady", name(node));
                 emit(
                     w,
                     COMPONENT,
@@ -194,7 +196,7 @@ impl NodeLifecycle {
                     "NodeNotReady",
                     text,
                 );
-                mark_pods_not_ready(w, name(&node));
+                mark_pods_not_ready(w, name(node));
             }
         }
         self.handle_disruption(w, &by_zone);
@@ -204,28 +206,29 @@ impl NodeLifecycle {
     /// Greets new nodes and says farewell to those that went (`classifyNodes`).
     fn classify(&mut self, w: &mut World) {
         self.classified = w.store.comings_and_goings(Kind::Node);
-        let present: BTreeMap<String, core::Node> = nodes(w)
-            .into_iter()
-            .map(|node| (name(&node).to_owned(), node))
-            .collect();
-        for (name, node) in &present {
+        let stored = stored_nodes(w);
+        let mut present: BTreeSet<&str> = BTreeSet::new();
+        for stored in &stored {
+            let Object::Node(node) = &stored.object else { continue };
+            let name = name(node);
+            present.insert(name);
             self.zones.entry(zone_of(node)).or_default();
             if !self.known.contains_key(name) {
-                let reference = Object::from(node.clone()).reference();
+                let reference = stored.object.reference();
                 report(
                     w,
                     &reference,
                     "RegisteredNode",
                     format!("Node {name} event: Registered Node {name} in Controller"),
                 );
-                self.known.insert(name.clone(), reference);
+                self.known.insert(name.to_owned(), reference);
                 self.mark_reachable(w, node);
             }
         }
         let gone: Vec<String> = self
             .known
             .keys()
-            .filter(|name| !present.contains_key(*name))
+            .filter(|name| !present.contains(name.as_str()))
             .cloned()
             .collect();
         for name in gone {
@@ -243,10 +246,10 @@ impl NodeLifecycle {
 
     /// Moves the node's probe time when it was heard; writes Unknown into its conditions when it has been silent for too
     /// long (`tryUpdateNodeHealth`).
-    fn update_health(&mut self, w: &mut World, node: core::Node) -> core::Node {
-        let ready = condition(&node, "Ready");
+    fn update_health(&mut self, w: &mut World, node: &core::Node) -> Option<core::Node> {
+        let ready = condition(node, "Ready");
         let heartbeat = ready.and_then(|ready| ready.last_heartbeat_time.clone());
-        let index = w.node_index(name(&node));
+        let index = w.node_index(name(node));
         // While a kubelet is heard its lease is as fresh as can be.
         let lease = index
             .and_then(|index| w.heartbeats.get(index))
@@ -257,7 +260,7 @@ impl NodeLifecycle {
             .as_ref()
             .map_or(w.now, |time| w.virtual_time(time.0));
         let first = if ready.is_some() { w.now } else { born };
-        let health = self.health.entry(name(&node).to_owned()).or_insert(Health {
+        let health = self.health.entry(name(node).to_owned()).or_insert(Health {
             probed: first,
             heartbeat: None,
             lease: None,
@@ -279,15 +282,15 @@ impl NodeLifecycle {
         };
         // Each round comes a little later than the period after the one before, so that the tenth is past the grace.
         if w.now < health.probed + grace || ready.is_some_and(|ready| ready.status == "Unknown") {
-            return node;
+            return None;
         }
         let silence = w.now.since(health.probed).to_string();
         let rule = "pkg/controller/nodelifecycle/node_lifecycle_controller.go tryUpdateNodeHealth";
         let reference = Object::from(node.clone()).reference();
         let decision = w.decide(reference, None, rule, "node.unknown", &[("silence", &silence)]);
         w.causes = vec![decision];
-        let node = unknown(w, node);
-        write(w, node)
+        let node = unknown(w, node.clone());
+        Some(write(w, node))
     }
 
     /// NoExecute taints: a wrong one is exchanged at once, a missing one waits for its turn, and a ready node loses them
@@ -406,6 +409,11 @@ fn grace_period(w: &World) -> SimDuration {
 fn round_from(phase: SimDuration, at: SimTime) -> SimTime {
     let rounds = at.0.saturating_sub(phase.0).div_ceil(MONITOR_PERIOD.0);
     SimTime(phase.0 + rounds * MONITOR_PERIOD.0)
+}
+
+/// All nodes as they are now, by name; a version is shared, not copied.
+fn stored_nodes(w: &World) -> Vec<Arc<Stored>> {
+    w.store.list(Kind::Node, None).cloned().collect()
 }
 
 fn nodes(w: &World) -> Vec<core::Node> {
