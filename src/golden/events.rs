@@ -264,7 +264,7 @@ fn compare_object(recorded: &[Event], simulated: &[Event], end: f64) -> Option<S
     for (i0, j0) in &places {
         for (i1, j1) in &places {
             let (a, b) = (&recorded[*i0], &recorded[*i1]);
-            let kubelet = a.component == "kubelet" && b.component == "kubelet";
+            let kubelet = a.component == "kubelet" && b.component == "kubelet" && a.about().starts_with("Pod/");
             let together = kubelet && a.identity().path == b.identity().path;
             if i0 < i1 && j0 > j1 && together {
                 return Some(format!(

@@ -4,9 +4,11 @@
 //! `{name}` takes a value; `{name:은/는}` takes a value and, in Korean, the particle that fits its last sound, in English
 //! the noun in the singular or the plural (`{n:trial/trials}` gives `1 trial`, `9 trials`).
 
+mod notices;
 mod table;
 pub mod time;
 
+pub use notices::notice;
 pub use table::Text;
 
 /// A language of the interface.

@@ -272,7 +272,10 @@ fn report(
             .collect(),
         trials_hidden: result.trials.len().saturating_sub(MAX_TRIALS),
         steps,
-        notices: notices(result),
+        notices: notices(result)
+            .iter()
+            .map(|text| crate::i18n::notice(lang, text))
+            .collect(),
     })
 }
 

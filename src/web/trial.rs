@@ -383,7 +383,11 @@ pub(super) async fn page(
             .iter()
             .map(|(name, value)| (name.clone(), super::view::value(lang, value)))
             .collect(),
-        notices: result.notices.clone(),
+        notices: result
+            .notices
+            .iter()
+            .map(|text| crate::i18n::notice(lang, text))
+            .collect(),
         previous_trial: neighbour(index.checked_sub(1)),
         next_trial: neighbour(index.checked_add(1)),
         timeline: timeline_view,

@@ -70,7 +70,7 @@ pub fn view(
         grid,
         more: grids,
         observations,
-        notices,
+        notices: notices.iter().map(|text| crate::i18n::notice(lang, text)).collect(),
         problems: errors
             .into_iter()
             .map(|diagnostic| problem::view(lang, diagnostic, source))

@@ -231,6 +231,7 @@ impl Kubelet {
     fn start_process_again(&mut self, w: &mut World) {
         self.started_at = Some(w.now);
         w.forget_events("kubelet", &self.name);
+        self.report_start(w);
         self.crash_backoff = crash_backoff(w);
         self.puller.forget();
         self.relist_planned = false;

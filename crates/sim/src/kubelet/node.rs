@@ -87,6 +87,8 @@ pub struct Kubelet {
     pub(super) unready_until: Option<SimTime>,
     /// Since when the container runtime does not answer.
     pub(super) runtime_down_since: Option<SimTime>,
+    /// Whether the node took no pods when its status was last looked at.
+    pub(super) unschedulable: bool,
     /// Whether pods must go for want of something.
     pub(crate) eviction: Eviction,
     /// How many pods are taken out of the table now.
@@ -136,6 +138,7 @@ impl Kubelet {
             silent_since: SimTime::ZERO,
             unready_until: None,
             runtime_down_since: None,
+            unschedulable: false,
             eviction,
             depth: 0,
             rotation_planned: false,
@@ -145,6 +148,9 @@ impl Kubelet {
 
     /// Reacts to a change of a pod of this node, or of the node.
     pub(crate) fn on_notify(&mut self, w: &mut World, key: &Key, causes: &[RecordId]) {
+        if key.kind == Kind::Node {
+            self.node_changed(w);
+        }
         if key.kind != Kind::Pod {
             return;
         }

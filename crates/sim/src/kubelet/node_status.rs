@@ -260,7 +260,8 @@ impl Kubelet {
         } else {
             (true, "KubeletReady", "kubelet is posting ready status")
         };
-        self.write_conditions(w, ready, reason, message);
+        self.write_conditions(w, settles.is_none(), ready, reason, message);
+        self.report_schedulable(w);
         if settles.is_some() || self.runtime_down_since.is_some() {
             let at = settles.unwrap_or(w.now + HEARTBEAT);
             let causes = w.causes.clone();
@@ -275,8 +276,71 @@ impl Kubelet {
         }
     }
 
-    /// Writes all conditions as the kubelet sees them, if any is another.
-    fn write_conditions(&mut self, w: &mut World, ready: bool, reason: &str, message: &str) {
+    /// What a kubelet says of its node when it starts. It registers with a node that it has made new, of which all is said
+    /// (`setNodeStatus`), and makes one whenever it looks for its node and the API server has none.
+    pub(super) fn report_start(&mut self, w: &mut World) {
+        self.node_event(w, "Normal", "Starting", "Starting kubelet.".to_owned());
+        if !w.oom_kills_group {
+            let text = "cgroup v1 detected. cgroup v1 support is deprecated and will be removed in a future release. \
+                        Please migrate to cgroup v2. More information at https://git.k8s.io/enhancements/keps/\
+                        sig-node/5573-remove-cgroup-v1";
+            self.node_event(w, "Warning", "CgroupV1", text.to_owned());
+        }
+        // The runtime has not yet said how large its image file system is.
+        let text = "invalid capacity 0 on image filesystem";
+        self.node_event(w, "Warning", "InvalidDiskCapacity", text.to_owned());
+        let text = "Updated Node Allocatable limit across pods";
+        self.node_event(w, "Normal", "NodeAllocatableEnforced", text.to_owned());
+        let registered = w.get(&Key::new(Kind::Node, "", &self.name)).is_some();
+        for _ in 0..if registered { 1 } else { 3 } {
+            for reason in [
+                "NodeHasSufficientMemory",
+                "NodeHasNoDiskPressure",
+                "NodeHasSufficientPID",
+            ] {
+                let text = format!("Node {} status is now: {reason}", self.name);
+                self.node_event(w, "Normal", reason, text);
+            }
+        }
+    }
+
+    /// The node was changed: whether it takes pods is told with its next status (`recordNodeSchedulableEvent`).
+    pub(super) fn node_changed(&mut self, w: &mut World) {
+        if self.unschedulable_now(w) != self.unschedulable && self.is_heard() {
+            let phase = self.tick_phase.0 % HEARTBEAT.0;
+            let next = SimTime(phase + (w.now.0.saturating_sub(phase) / HEARTBEAT.0 + 1) * HEARTBEAT.0);
+            let causes = w.causes.clone();
+            w.schedule(
+                next,
+                Event::Node {
+                    node: self.node,
+                    event: NodeEvent::Heartbeat,
+                    causes,
+                },
+            );
+        }
+    }
+
+    fn unschedulable_now(&self, w: &World) -> bool {
+        let stored = w.get(&Key::new(Kind::Node, "", &self.name));
+        match stored.map(|stored| &stored.object) {
+            Some(Object::Node(node)) => node.spec.as_ref().and_then(|spec| spec.unschedulable) == Some(true),
+            _ => self.unschedulable,
+        }
+    }
+
+    fn report_schedulable(&mut self, w: &mut World) {
+        let now = self.unschedulable_now(w);
+        if std::mem::replace(&mut self.unschedulable, now) != now {
+            let reason = if now { "NodeNotSchedulable" } else { "NodeSchedulable" };
+            let text = format!("Node {} status is now: {reason}", self.name);
+            self.node_event(w, "Normal", reason, text);
+        }
+    }
+
+    /// Writes all conditions as the kubelet sees them, if any is another. One that was long away knows its node as it was
+    /// then: at first it sees only itself changed.
+    fn write_conditions(&mut self, w: &mut World, all: bool, ready: bool, reason: &str, message: &str) {
         let now = w.time();
         let key = Key::new(Kind::Node, "", &self.name);
         let Some(Object::Node(node)) = w.get(&key).map(|stored| &stored.object) else {
@@ -284,6 +348,9 @@ impl Kubelet {
         };
         let mut node = node.clone();
         let mut wanted = pressure_conditions(&self.eviction.conditions, &now);
+        if !all {
+            wanted.clear();
+        }
         wanted.push(condition("Ready", ready, reason, message, &now));
         let status = node.status.get_or_insert_default();
         let known = status.conditions.get_or_insert_default();

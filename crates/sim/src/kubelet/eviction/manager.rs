@@ -18,6 +18,7 @@ use super::usage::{Usage, capacity};
 use crate::events::NewEvent;
 use crate::objects::{Key, Kind, is_terminal};
 use crate::time::{SimDuration, SimTime};
+use crate::trace::ObjectRef;
 use crate::world::World;
 
 /// How often the manager looks (`evictionMonitoringPeriod`).
@@ -295,12 +296,16 @@ impl Kubelet {
 
     /// Records an event about the node.
     pub(crate) fn node_event(&self, w: &mut World, kind: &str, reason: &str, message: String) {
-        let Some(about) = w
-            .get(&Key::new(Kind::Node, "", &self.name))
+        let known = w.get(&Key::new(Kind::Node, "", &self.name));
+        // A kubelet speaks of its node by its name, whether the API server has it or not.
+        let about = known
             .map(|stored| stored.object.reference())
-        else {
-            return;
-        };
+            .unwrap_or_else(|| ObjectRef {
+                kind: Kind::Node.to_string(),
+                namespace: String::new(),
+                name: self.name.to_string(),
+                uid: self.name.to_string(),
+            });
         let host = Arc::clone(&self.name);
         w.emit(NewEvent {
             about,
