@@ -133,8 +133,13 @@ pub(crate) struct OpenFile {
 #[derive(Clone, Debug)]
 pub(crate) enum FileKind {
     Device(Device),
-    Log { stderr: bool },
-    Capture { exec: ExecId, stderr: bool },
+    Log {
+        stderr: bool,
+    },
+    Capture {
+        exec: ExecId,
+        stderr: bool,
+    },
     PipeRead(u32),
     PipeWrite(u32),
     /// What the host gives to standard input.
@@ -477,11 +482,9 @@ impl Kernel {
         }
         match open.kind.clone() {
             FileKind::Device(Device::Full) => Err(Errno::NoSpace),
-            FileKind::Device(_)
-            | FileKind::PipeRead(_)
-            | FileKind::Text(_)
-            | FileKind::Input
-            | FileKind::Silence => Ok(bytes.len()),
+            FileKind::Device(_) | FileKind::PipeRead(_) | FileKind::Text(_) | FileKind::Input | FileKind::Silence => {
+                Ok(bytes.len())
+            }
             FileKind::Log { stderr } => {
                 self.write_log(stderr, bytes, host);
                 Ok(bytes.len())
@@ -655,7 +658,7 @@ impl Kernel {
         }
         proc.state = State::Zombie(status);
         proc.memory = 0;
-        proc.program = None;
+        let held = proc.program.take().map(|program| program.files()).unwrap_or_default();
         let (parent, exec) = (proc.parent, proc.exec);
         let fds = std::mem::take(&mut proc.fds);
         let out = std::mem::take(&mut proc.out);
@@ -663,6 +666,7 @@ impl Kernel {
             .into_iter()
             .map(|(_, file)| file)
             .chain(out.into_iter().map(|(file, _)| file))
+            .chain(held)
         {
             self.release(file);
         }

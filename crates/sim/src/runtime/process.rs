@@ -442,12 +442,19 @@ impl Processes {
         };
         let step = program.step(&mut ctx);
         let used = turn - ctx.steps;
-        let Some(proc) = self.kernel.procs.get_mut(&pid) else {
+        let alive = self
+            .kernel
+            .procs
+            .get(&pid)
+            .is_some_and(|proc| !matches!(proc.state, State::Zombie(_)));
+        if !alive || matches!(step, Step::Exit(_) | Step::Replace(_)) {
+            for file in program.files() {
+                self.kernel.release(file);
+            }
+        }
+        let Some(proc) = self.kernel.procs.get_mut(&pid).filter(|_| alive) else {
             return used;
         };
-        if matches!(proc.state, State::Zombie(_)) {
-            return used;
-        }
         match step {
             Step::Yield => proc.program = Some(program),
             Step::Wait(wait) => {

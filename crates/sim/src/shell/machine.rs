@@ -11,7 +11,7 @@ use super::options::Options;
 use super::program::Program;
 use super::redirect::{Redirection, Saved};
 use super::waiting::Waiting;
-use crate::runtime::kernel::{Pid, State, Status};
+use crate::runtime::kernel::{FileId, Pid, State, Status};
 use crate::runtime::process::Signal;
 use crate::runtime::syscalls::{Ctx, Read, Step};
 
@@ -329,6 +329,28 @@ impl Machine {
         pid
     }
 
+    /// Open files that it holds: what descriptors led to before redirections, and the output that it collects.
+    pub(super) fn files(&self, files: &mut Vec<FileId>) {
+        let frames = self.frames.iter().filter_map(|frame| match &frame.kind {
+            FrameKind::Function { redirects, .. } => Some(redirects),
+            _ => None,
+        });
+        let mut waiting = &self.waiting;
+        if let Waiting::Restoring {
+            waiting: inner,
+            redirects,
+            ..
+        } = waiting
+        {
+            files.extend(redirects.iter().filter_map(Saved::file));
+            waiting = inner;
+        }
+        if let Waiting::Substitution { file: Some(file), .. } = waiting {
+            files.push(*file);
+        }
+        files.extend(frames.chain(&self.redirects).flatten().filter_map(Saved::file));
+    }
+
     /// Goes on until it waits, its turn is over, or it ends.
     pub fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
         loop {
@@ -441,7 +463,10 @@ impl Machine {
     pub(super) fn enter(&mut self, ctx: &mut Ctx<'_>, code: Arc<Code>, kind: FrameKind) {
         if self.frames.len() >= MAX_FRAMES {
             // The real shell's stack would be used up: the kernel ends it.
-            self.complain(ctx, &format!("calls within one another deeper than {MAX_FRAMES} levels"));
+            self.complain(
+                ctx,
+                &format!("calls within one another deeper than {MAX_FRAMES} levels"),
+            );
             self.finished = Some(139);
             ctx.kernel.end(ctx.pid, Status::signalled(Signal::SEGV));
             return;
@@ -570,12 +595,7 @@ impl Machine {
 
     /// `return`: false outside of functions and sourced files.
     pub(super) fn leave_function(&mut self, ctx: &mut Ctx<'_>, status: i32) -> bool {
-        let inside = |frame: &Frame| {
-            matches!(
-                frame.kind,
-                FrameKind::Function { .. } | FrameKind::Source { .. }
-            )
-        };
+        let inside = |frame: &Frame| matches!(frame.kind, FrameKind::Function { .. } | FrameKind::Source { .. });
         let Some(index) = self.frames.iter().rposition(inside) else {
             return false;
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::applets::{self, Applet};
 use super::machine::Machine;
 use crate::runtime::files::{Content, Errno};
+use crate::runtime::kernel::FileId;
 use crate::runtime::syscalls::{Ctx, Step};
 
 /// What a process runs.
@@ -29,6 +30,17 @@ pub(crate) enum Program {
 }
 
 impl Program {
+    /// Open files that it holds beside its process's descriptors: they are given back when it is gone.
+    pub fn files(&self) -> Vec<FileId> {
+        let mut files = Vec::new();
+        match self {
+            Self::Shell(machine) => machine.files(&mut files),
+            Self::Applet(applet) => applet.files(&mut files),
+            _ => {}
+        }
+        files
+    }
+
     /// Lets it run for a turn.
     pub fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
         match self {

@@ -26,6 +26,12 @@ pub(super) struct Saved {
     file: Option<FileId>,
 }
 
+impl Saved {
+    pub(super) fn file(&self) -> Option<FileId> {
+        self.file
+    }
+}
+
 /// Applies redirections in order. When one fails, those before it are undone.
 pub(super) fn open(machine: &Machine, ctx: &mut Ctx<'_>, redirections: &[Redirection]) -> Result<Vec<Saved>, String> {
     let mut saved = Vec::new();
@@ -76,7 +82,9 @@ fn open_one(
         {
             return Err(create(Errno::Exists));
         }
-        RedirectKind::Write | RedirectKind::Clobber | RedirectKind::Both => ctx.open(text, Open::WRITE).map_err(create)?,
+        RedirectKind::Write | RedirectKind::Clobber | RedirectKind::Both => {
+            ctx.open(text, Open::WRITE).map_err(create)?
+        }
         RedirectKind::Append => ctx.open(text, Open::APPEND).map_err(create)?,
         RedirectKind::ReadWrite => ctx.open(text, Open::READ_WRITE).map_err(create)?,
         RedirectKind::Here => ctx.kernel.open(FileKind::Text(text.as_bytes().into()), true, false),

@@ -140,7 +140,12 @@ fn execs_run_beside_the_main_process() {
 
 #[test]
 fn an_endless_loop_costs_few_steps() {
-    for script in ["while true; do :; done", "f() { f & f; }; f", "yes > /dev/null", "yes | cat >/dev/null"] {
+    for script in [
+        "while true; do :; done",
+        "f() { f & f; }; f",
+        "yes > /dev/null",
+        "yes | cat >/dev/null",
+    ] {
         let mut solo = solo();
         let mut processes = Processes::start(spec(&["sh", "-c", script]), &mut solo).expect("starts");
         solo.go_on(&mut processes, SimTime::ZERO + SimDuration::from_secs(600));
@@ -269,10 +274,49 @@ fn piece() -> impl Strategy<Value = String> {
         "dd",
         "find . -name '*'",
         "wget http://localhost",
+        "alias a='b '",
+        "alias a=a",
+        "mkfifo p",
+        "<(",
+        ">(",
+        "> p",
+        "< p",
+        "&",
+        "set -C",
+        "ulimit -n 3",
+        "jobs",
+        "awk 'BEGIN{while((\"echo a\"|getline x)>0)print x;system(\"exit 3\")}'",
+        "awk '{print|\"sort\"}'",
+        "tar cf - .",
+        "gzip",
+        "paste - -",
+        "diff - /etc/passwd",
+        "xxd",
+        "${x//a*/b}",
+        "${x/",
+        "[[",
+        "]]",
+        "head -c 9999999 /dev/zero",
+        "tail",
+        "f&f",
         "\u{d55c}",
     ];
     prop_oneof![9 => proptest::sample::select(pieces).prop_map(str::to_owned), 1 => ".{0,12}".prop_map(|text: String| text)]
 }
+
+/// Runs a script and gives what it wrote, how it ended, and how many steps that took.
+fn measured(script: &str) -> (String, Option<Exit>, u64) {
+    let mut solo = solo();
+    let mut processes = Processes::start(spec(&["sh", "-c", script]), &mut solo).expect("sh is there");
+    let exit = solo.go_on(&mut processes, SimTime::ZERO + SimDuration::from_secs(60));
+    let text = solo.output.iter().flat_map(|(_, bytes)| bytes.iter().copied());
+    let text = String::from_utf8_lossy(&text.collect::<Vec<u8>>()).into_owned();
+    (text, exit, processes.steps())
+}
+
+/// Steps that a container can take in a minute: two million at full speed, then two thousand a second, and those of calls
+/// that come while its time is not over.
+const MINUTE: u64 = 3_000_000;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
@@ -280,8 +324,115 @@ proptest! {
     #[test]
     fn no_script_panics(pieces in proptest::collection::vec((piece(), proptest::bool::ANY), 0..24)) {
         let script: String = pieces.iter().map(|(piece, space)| format!("{piece}{}", if *space { " " } else { "" })).collect();
-        let first = run(&script);
-        prop_assert_eq!(run(&script), first);
+        let first = measured(&script);
+        prop_assert!(first.2 < MINUTE, "{} steps", first.2);
+        prop_assert_eq!(measured(&script), first);
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..120)) {
+        let script = String::from_utf8_lossy(&bytes).replace('\0', "");
+        let (_, _, steps) = measured(&script);
+        prop_assert!(steps < MINUTE, "{steps} steps");
+    }
+}
+
+#[test]
+fn what_a_script_may_use_up_is_bounded_and_named() {
+    for (script, code, words) in [
+        (
+            "x=a; while :; do x=$x$x$x$x; done",
+            Some(2),
+            "a word has more than 33554432 bytes",
+        ),
+        (
+            "set -- a b c d; while :; do set -- \"$@\" \"$@\"; done",
+            Some(2),
+            "a command has more than 1048576 words",
+        ),
+        ("f() { f; }; f", Some(139), "deeper than 10000 levels"),
+        (
+            "x=$(head -c 200000 /dev/zero | tr '\\0' a); /bin/true $x; exit $?",
+            Some(126),
+            "/bin/true: Argument list too long",
+        ),
+        (
+            "x=$(head -c 9000 /dev/zero | tr '\\0' a); echo ${x//a*b/}",
+            Some(2),
+            "a replacement takes more than 5000000 steps",
+        ),
+        (
+            "awk 'BEGIN { while (1) s = s \"xxxxxxxxxxxxxxxx\" s }'; exit $?",
+            Some(2),
+            "",
+        ),
+        ("printf x | sed ':a;s/x/xx/g;ta'; exit $?", Some(4), ""),
+    ] {
+        let (text, exit, steps) = measured(script);
+        assert_eq!(exit.map(|exit| exit.code), code, "{script}: {text:.300}");
+        assert!(text.contains(words), "{script}: {text:.300}");
+        assert!(steps < MINUTE, "{script}: {steps}");
+    }
+}
+
+#[test]
+fn what_a_process_holds_counts_against_the_limit() {
+    for script in [
+        "head -c 10m /dev/zero | tail",
+        "tail /dev/zero",
+        "x=$(head -c 500000 /dev/zero | tr '\\0' a); for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18; do eval \"y$i=$x$i\"; done",
+    ] {
+        let mut limited = spec(&["sh", "-c", script]);
+        limited.memory_limit = Some(8 << 20);
+        limited.oom_kills_group = true;
+        let exit = solo()
+            .run(limited, SimTime::ZERO + SimDuration::from_secs(600))
+            .expect("starts");
+        assert_eq!(exit.map(|exit| (exit.code, exit.oom)), Some((137, true)), "{script}");
+    }
+}
+
+#[test]
+fn a_root_that_is_read_only_and_a_user_who_is_not_root_cannot_write() {
+    let mut read_only = spec(&[
+        "sh",
+        "-c",
+        "echo x > /tmp/f; echo $?; rm /etc/passwd; echo $?; echo y > /dev/null; echo $?",
+    ]);
+    read_only.read_only_root = true;
+    let mut user = spec(&[
+        "sh",
+        "-c",
+        "echo x > /etc/f; echo $?; echo x > /tmp/f; echo $?; id -u; whoami",
+    ]);
+    user.user = 1000;
+    for (spec, out, err) in [
+        (read_only, "1\n1\n0\n", "Read-only file system"),
+        (user, "1\n0\n1000\n", "Permission denied"),
+    ] {
+        let mut solo = solo();
+        solo.run(spec, SimTime::ZERO + SimDuration::from_secs(10))
+            .expect("starts");
+        assert_eq!(String::from_utf8_lossy(&solo.written(false)), out);
+        assert!(String::from_utf8_lossy(&solo.written(true)).contains(err));
+    }
+}
+
+#[test]
+fn a_trap_waits_for_the_foreground_and_wait_does_not() {
+    for (script, out, seconds) in [
+        ("trap 'echo t' TERM; sleep 5; echo end", "t\nend\n", 5),
+        ("trap 'echo t' TERM; sleep 5 & wait $!; echo $?", "t\n143\n", 1),
+        ("trap '' TERM; sleep 3; echo end", "end\n", 3),
+        ("sleep 3; echo end", "end\n", 3),
+    ] {
+        let mut solo = solo();
+        let mut processes = Processes::start(spec(&["sh", "-c", script]), &mut solo).expect("starts");
+        solo.go_on(&mut processes, SimTime::ZERO + SimDuration::from_secs(1));
+        processes.signal(Signal::TERM);
+        solo.go_on(&mut processes, SimTime::ZERO + SimDuration::from_secs(60));
+        assert_eq!(String::from_utf8_lossy(&solo.written(false)), out, "{script}");
+        assert_eq!(solo.now, SimTime::ZERO + SimDuration::from_secs(seconds), "{script}");
     }
 }
 

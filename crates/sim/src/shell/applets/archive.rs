@@ -59,7 +59,11 @@ impl Archiver {
             // reality as well.
             Options::parse("cxtf:C:zvOS:E:okpmah", &long, &arguments)?
         } else {
-            Options::parse("cdfktv123456789nqS:", &[("stdout", 'c'), ("decompress", 'd'), ("keep", 'k')], arguments)?
+            Options::parse(
+                "cdfktv123456789nqS:",
+                &[("stdout", 'c'), ("decompress", 'd'), ("keep", 'k')],
+                arguments,
+            )?
         };
         Ok(Self {
             name: name.into(),
@@ -168,13 +172,21 @@ impl Archiver {
                 None => input.to_vec(),
             };
             // Like the real one, it sees by itself what is packed.
-            Some(if bytes.starts_with(&[0x1f, 0x8b]) { unzip(&bytes)? } else { bytes })
+            Some(if bytes.starts_with(&[0x1f, 0x8b]) {
+                unzip(&bytes)?
+            } else {
+                bytes
+            })
         };
         if let Some(directory) = self.options.value('C') {
             let path = from_home(directory);
             match ctx.stat(&path, true) {
                 Ok(node) if node.is_directory() => ctx.proc().directory = path.into(),
-                _ => return Err(format!("can't change directory to '{directory}': No such file or directory")),
+                _ => {
+                    return Err(format!(
+                        "can't change directory to '{directory}': No such file or directory"
+                    ));
+                }
             }
         }
         let mut out = Vec::new();
@@ -192,7 +204,11 @@ impl Archiver {
                 }
                 archive.resize(archive.len() + 2 * BLOCK, 0);
                 archive.resize(archive.len().next_multiple_of(20 * BLOCK), 0);
-                if self.options.has('z') || file.as_ref().is_some_and(|file| self.options.has('a') && file.ends_with("gz")) {
+                if self.options.has('z')
+                    || file
+                        .as_ref()
+                        .is_some_and(|file| self.options.has('a') && file.ends_with("gz"))
+                {
                     archive = zip(&archive);
                 }
                 match &file {
@@ -269,7 +285,11 @@ impl Archiver {
     }
 
     fn unpack(&self, ctx: &mut Ctx<'_>, archive: &[u8], out: &mut Vec<u8>) -> Result<i32, String> {
-        let strip: usize = self.options.value('S').and_then(|count| count.parse().ok()).unwrap_or(0);
+        let strip: usize = self
+            .options
+            .value('S')
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(0);
         let mut at = 0;
         let mut found = vec![false; self.options.operands.len()];
         let mut long: Option<String> = None;
@@ -299,14 +319,23 @@ impl Archiver {
             let prefix = text(345..500);
             let mut name = long.take().unwrap_or_else(|| {
                 let name = text(0..100);
-                if prefix.is_empty() { name } else { format!("{prefix}/{name}") }
+                if prefix.is_empty() {
+                    name
+                } else {
+                    format!("{prefix}/{name}")
+                }
             });
-            let wanted = self.options.operands.iter().enumerate().fold(found.is_empty(), |hit, (index, operand)| {
-                let operand = operand.trim_end_matches('/');
-                let own = name.trim_end_matches('/') == operand || name.starts_with(&format!("{operand}/"));
-                found[index] |= own;
-                hit || own
-            });
+            let wanted = self
+                .options
+                .operands
+                .iter()
+                .enumerate()
+                .fold(found.is_empty(), |hit, (index, operand)| {
+                    let operand = operand.trim_end_matches('/');
+                    let own = name.trim_end_matches('/') == operand || name.starts_with(&format!("{operand}/"));
+                    found[index] |= own;
+                    hit || own
+                });
             if !wanted || self.excluded(name.trim_end_matches('/')) {
                 continue;
             }

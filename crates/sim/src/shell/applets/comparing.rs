@@ -127,7 +127,13 @@ fn diff(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<i32, String> {
 
 fn compare(ctx: &mut Ctx<'_>, options: &Options, left: &str, right: &str, depth: u32) -> Result<i32, String> {
     let directory = |ctx: &mut Ctx<'_>, path: &str| ctx.stat(path, true).is_ok_and(|node| node.is_directory());
-    let last = |path: &str| path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    let last = |path: &str| {
+        path.trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
     let (mut left, mut right) = (left.to_owned(), right.to_owned());
     match (directory(ctx, &left), directory(ctx, &right)) {
         (true, true) => return directories(ctx, options, &left, &right, depth),
@@ -307,7 +313,11 @@ fn unified(lines: &[Vec<&str>; 2], keys: &[Vec<String>; 2], context: usize) -> S
                 })
                 .count()
         };
-        text.push_str(&format!("@@ -{} +{} @@\n", range(old, count(true)), range(new, count(false))));
+        text.push_str(&format!(
+            "@@ -{} +{} @@\n",
+            range(old, count(true)),
+            range(new, count(false))
+        ));
         for edit in hunk {
             let (mark, line) = match edit {
                 Edit::Keep(old, _) => (' ', lines[0][*old]),

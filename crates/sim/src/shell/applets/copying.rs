@@ -109,6 +109,11 @@ fn dd(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<Copy, String> {
 }
 
 impl Copy {
+    /// Open files that it holds; 0 is none.
+    pub fn files(&self) -> impl Iterator<Item = FileId> {
+        [self.input, self.output].into_iter().filter(|file| *file != 0)
+    }
+
     /// Lets it run for a turn: it copies what its pace allows until now.
     pub fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
         let zeros = matches!(
@@ -211,8 +216,8 @@ impl Copy {
     }
 
     fn end(&mut self, ctx: &mut Ctx<'_>) -> Step {
-        ctx.kernel.release(self.input);
-        ctx.kernel.release(self.output);
+        ctx.kernel.release(std::mem::take(&mut self.input));
+        ctx.kernel.release(std::mem::take(&mut self.output));
         if !self.silent {
             let seconds = ctx.now().since(self.started).as_secs_f64();
             let records = format!(

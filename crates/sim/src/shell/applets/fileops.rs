@@ -151,7 +151,9 @@ fn split(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
         .slurp(if file == "-" { "/dev/stdin" } else { file })
         .map_err(|error| format!("{file}: {error}"))?;
     let number = |letter: char| -> Result<Option<usize>, String> {
-        let Some(text) = options.value(letter) else { return Ok(None) };
+        let Some(text) = options.value(letter) else {
+            return Ok(None);
+        };
         let number = super::waiters::size(text).filter(|number| *number > 0);
         let number = number.and_then(|number| usize::try_from(number).ok());
         number.map(Some).ok_or_else(|| format!("invalid number '{text}'"))
@@ -198,7 +200,9 @@ fn mkfifo(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Outcome {
         }
         options.operands.truncate(1);
     }
-    let mode = options.value('m').map(|mode| new_mode(mode, 0o666, false, 0).ok_or_else(|| format!("invalid mode '{mode}'")));
+    let mode = options
+        .value('m')
+        .map(|mode| new_mode(mode, 0o666, false, 0).ok_or_else(|| format!("invalid mode '{mode}'")));
     let mode = mode.transpose()?;
     each(ctx, name, &options, |ctx, path| {
         let fail = |error: Errno| format!("{path}: {error}");

@@ -125,6 +125,11 @@ impl Input {
         false
     }
 
+    /// The open file that it holds.
+    pub fn file(&self) -> Option<FileId> {
+        self.current.as_ref().map(|(file, _)| *file)
+    }
+
     /// Whether another source follows the present one.
     pub fn has_more(&self) -> bool {
         !self.sources.is_empty()
@@ -225,9 +230,8 @@ impl Input {
         loop {
             let rest = self.buffer.get(self.at..).unwrap_or_default();
             // Bytes that are no text would move the places of what is found.
-            let text = std::str::from_utf8(rest).unwrap_or_else(|error| {
-                std::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default()
-            });
+            let text = std::str::from_utf8(rest)
+                .unwrap_or_else(|error| std::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default());
             if let Some((from, to, next)) = find(text, self.ended) {
                 let line = rest[from..to].to_vec();
                 self.at += next;

@@ -13,7 +13,8 @@ const MAX_DIGITS: usize = 20_000;
 /// What perl's arbitrary numbers take for pi: two microseconds for each pair of digits, about what they take in reality.
 const NANOS_PER_PAIR: u64 = 2_000;
 
-const HELLO: &str = "\nHello from Docker!\nThis message shows that your installation appears to be working correctly.\n\n";
+const HELLO: &str =
+    "\nHello from Docker!\nThis message shows that your installation appears to be working correctly.\n\n";
 
 /// Starts one of these programs.
 pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Option<Step> {
@@ -95,9 +96,18 @@ fn read(code: &str, newline: bool, bignum: bool) -> Option<Script> {
                     script.text.push('\n');
                 }
             }
-            "sleep" => script.takes += operand.parse::<u32>().ok().map(|seconds| u64::from(seconds) * 1_000_000_000)?,
+            "sleep" => {
+                script.takes += operand
+                    .parse::<u32>()
+                    .ok()
+                    .map(|seconds| u64::from(seconds) * 1_000_000_000)?
+            }
             "exit" => {
-                script.code = if operand.is_empty() { 0 } else { operand.parse::<u8>().ok()?.into() };
+                script.code = if operand.is_empty() {
+                    0
+                } else {
+                    operand.parse::<u8>().ok()?.into()
+                };
                 return Some(script);
             }
             _ => return None,
@@ -141,8 +151,16 @@ fn items(operand: &str) -> Option<Vec<&str>> {
 }
 
 fn value(item: &str, bignum: bool, takes: &mut u64) -> Option<String> {
-    if let Some(digits) = item.strip_prefix("bpi(").and_then(|rest| rest.strip_suffix(')')).filter(|_| bignum) {
-        let digits = digits.trim().parse::<usize>().ok().filter(|digits| (1..=MAX_DIGITS).contains(digits))?;
+    if let Some(digits) = item
+        .strip_prefix("bpi(")
+        .and_then(|rest| rest.strip_suffix(')'))
+        .filter(|_| bignum)
+    {
+        let digits = digits
+            .trim()
+            .parse::<usize>()
+            .ok()
+            .filter(|digits| (1..=MAX_DIGITS).contains(digits))?;
         *takes += (digits * digits) as u64 * NANOS_PER_PAIR;
         return Some(pi(digits));
     }
@@ -232,7 +250,10 @@ mod tests {
     fn what_is_not_known_is_not_guessed() {
         let text = |code: &str| read(code, true, true).map(|script| (script.text, script.code));
         assert_eq!(text("print bpi(5)"), Some(("3.1416\n".to_owned(), 0)));
-        assert_eq!(text("print \"a\", 'b' . 3; exit 4; print 1"), Some(("ab3\n".to_owned(), 4)));
+        assert_eq!(
+            text("print \"a\", 'b' . 3; exit 4; print 1"),
+            Some(("ab3\n".to_owned(), 4))
+        );
         assert_eq!(text("print $x"), None);
         assert_eq!(text("while (1) { print 1 }"), None);
     }

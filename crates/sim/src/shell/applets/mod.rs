@@ -9,6 +9,7 @@ mod comparing;
 mod copying;
 mod fileops;
 mod filters;
+mod find;
 mod input;
 mod interpreters;
 mod ipc;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 pub(crate) use self::fileops::new_mode;
 
 use super::program::Program;
+use crate::runtime::kernel::FileId;
 use crate::runtime::syscalls::{Ctx, Step};
 use crate::time::SimDuration;
 
@@ -44,6 +46,18 @@ pub(crate) enum Applet {
 }
 
 impl Applet {
+    /// Open files that it holds.
+    pub fn files(&self, files: &mut Vec<FileId>) {
+        match self {
+            Self::Awk(awk) => awk.files(files),
+            Self::Collect(collect) => files.extend(collect.file()),
+            Self::Filter(filter) => filter.files(files),
+            Self::Waiter(waiter) => files.extend(waiter.file()),
+            Self::Copy(copy) => files.extend(copy.files()),
+            _ => {}
+        }
+    }
+
     /// Lets it run for a turn.
     pub fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
         match self {
@@ -75,6 +89,7 @@ pub(crate) fn start(name: &str, argv: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
         .or_else(|| waiters::start(name, arguments, ctx))
         .or_else(|| fileops::start(name, arguments, ctx))
         .or_else(|| comparing::start(name, arguments, ctx))
+        .or_else(|| find::start(name, arguments, ctx))
         .or_else(|| listing::start(name, arguments, ctx))
         .or_else(|| copying::start(name, arguments, ctx))
         .or_else(|| network::start(name, arguments, ctx))

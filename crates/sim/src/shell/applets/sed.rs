@@ -12,7 +12,7 @@ use crate::shell::regex::{Captures, Regex};
 const MAX_STEPS: u32 = 10_000;
 
 /// Bytes that the pattern space and the hold space may have.
-const MAX_SPACE: usize = 8 << 20;
+const MAX_SPACE: usize = 1 << 20;
 
 /// An editor under way.
 #[derive(Clone, Debug)]
@@ -115,7 +115,11 @@ impl Sed {
         // `-i` takes its suffix only when it is attached.
         let in_place = arguments
             .iter()
-            .find_map(|argument| argument.strip_prefix("-i").or_else(|| argument.strip_prefix("--in-place")))
+            .find_map(|argument| {
+                argument
+                    .strip_prefix("-i")
+                    .or_else(|| argument.strip_prefix("--in-place"))
+            })
             .map(|suffix| suffix.trim_start_matches('=').to_owned());
         let arguments: Vec<Arc<str>> = arguments
             .iter()
@@ -169,7 +173,9 @@ impl Sed {
             };
             // Files that are written to begin empty.
             if let Some(path) = file.filter(|path| !path.starts_with("/dev/")) {
-                let opened = ctx.open(path, Open::WRITE).map_err(|error| (4, format!("{path}: {error}")))?;
+                let opened = ctx
+                    .open(path, Open::WRITE)
+                    .map_err(|error| (4, format!("{path}: {error}")))?;
                 ctx.kernel.retain(opened);
                 ctx.kernel.release(opened);
             }
@@ -283,7 +289,9 @@ impl Sed {
             steps += 1;
             ctx.spend(1 + ((self.pattern.len() + self.hold.len()) / 1024) as u32);
             if self.pattern.len() + self.hold.len() > MAX_SPACE {
-                ctx.notice(&format!("sed: a pattern space of more than {MAX_SPACE} bytes was given up"));
+                ctx.notice(&format!(
+                    "sed: a pattern space of more than {MAX_SPACE} bytes was given up"
+                ));
                 self.quit = Some(4);
                 return;
             }

@@ -7,7 +7,7 @@ use super::input::Input;
 use super::options::Options;
 use super::{Applet, duration, run};
 use crate::runtime::files::Errno;
-use crate::runtime::kernel::{Pid, Status, Wait};
+use crate::runtime::kernel::{FileId, Pid, Status, Wait};
 use crate::runtime::process::{DEFAULT_PATH, Signal};
 use crate::runtime::syscalls::{Ctx, Step};
 use crate::shell::program::{self, Program};
@@ -433,6 +433,14 @@ pub(super) fn size(text: &str) -> Option<u64> {
 }
 
 impl Waiter {
+    /// The open file that it holds.
+    pub fn file(&self) -> Option<FileId> {
+        match self {
+            Self::Xargs(xargs) => xargs.input.file(),
+            _ => None,
+        }
+    }
+
     /// Lets it run for a turn.
     pub fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
         match self {
@@ -647,7 +655,11 @@ impl Xargs {
             let batches = self.batches();
             self.text = rest;
             // Only when nothing comes at all does the command run without words.
-            let nothing = self.ended && !first && batches.iter().all(|batch| batch.len() <= self.options.operands.len().max(1));
+            let nothing = self.ended
+                && !first
+                && batches
+                    .iter()
+                    .all(|batch| batch.len() <= self.options.operands.len().max(1));
             self.batches = Some(if nothing { Default::default() } else { batches });
         };
         if self.options.has('t') {

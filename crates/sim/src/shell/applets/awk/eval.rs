@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::Awk;
 use super::io::Reply;
 use super::tree::{Assign, Binary, Expr, Source};
 use super::value::{MAX_TEXT, Value, arithmetic, cached_regex};
-use super::Awk;
 use crate::runtime::syscalls::Ctx;
 use crate::shell::regex::Regex;
 
@@ -47,7 +47,11 @@ impl Awk {
             }
             Expr::In(keys, array) => {
                 let key = self.key(ctx, keys, out);
-                let there = self.vars.arrays.get(&self.array_name(array)).is_some_and(|array| array.contains_key(&key));
+                let there = self
+                    .vars
+                    .arrays
+                    .get(&self.array_name(array))
+                    .is_some_and(|array| array.contains_key(&key));
                 Value::Number(f64::from(u8::from(there)))
             }
             Expr::Assign(target, operator, value) => {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Awk;
 use super::io::{self, Reply};
 use super::run::Flow;
 use super::tree::Expr;
 use super::value::{Value, format_values, split, substitute};
-use super::Awk;
 use crate::runtime::syscalls::Ctx;
 
 /// Calls within one another.
@@ -166,7 +166,11 @@ impl Awk {
             }
             "rand" => {
                 // Its own row of numbers, which `srand` begins anew.
-                let state = self.vars.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let state = self
+                    .vars
+                    .random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
                 self.vars.random = state;
                 Value::Number((state >> 33) as f64 / f64::from(1u32 << 31))
             }
@@ -195,10 +199,7 @@ impl Awk {
                 Value::Text(text.into())
             }
             "and" | "or" | "xor" | "lshift" | "rshift" => {
-                let (left, right) = (
-                    number_at(self, ctx, 0, out) as u64,
-                    number_at(self, ctx, 1, out) as u64,
-                );
+                let (left, right) = (number_at(self, ctx, 0, out) as u64, number_at(self, ctx, 1, out) as u64);
                 let shift = u32::try_from(right).unwrap_or(u32::MAX);
                 Value::Number(match name {
                     "and" => left & right,

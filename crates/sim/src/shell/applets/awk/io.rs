@@ -151,7 +151,14 @@ impl Io {
         } else {
             match self.files.get(target) {
                 Some(file) => *file,
-                None => match ctx.open(target, if how == Output::Append { Open::APPEND } else { Open::WRITE }) {
+                None => match ctx.open(
+                    target,
+                    if how == Output::Append {
+                        Open::APPEND
+                    } else {
+                        Open::WRITE
+                    },
+                ) {
                     Ok(file) => {
                         ctx.kernel.retain(file);
                         self.files.insert(Arc::clone(target), file);
@@ -287,7 +294,11 @@ impl Io {
                     continue;
                 }
                 self.had_file = true;
-                self.begun = Some(if &*operand == "-" { "".into() } else { Arc::clone(&operand) });
+                self.begun = Some(if &*operand == "-" {
+                    "".into()
+                } else {
+                    Arc::clone(&operand)
+                });
                 self.input = Some(Input::new(&[operand]));
                 continue;
             };
@@ -301,6 +312,18 @@ impl Io {
                 }
             }
         }
+    }
+
+    /// Open files that it holds.
+    pub(super) fn open_files(&self, files: &mut Vec<FileId>) {
+        let commands = self
+            .commands
+            .values()
+            .map(|(_, file)| *file)
+            .filter(|file| *file != u32::MAX);
+        let readers = self.readers.values().filter_map(|reader| reader.input.file());
+        files.extend(self.input.as_ref().and_then(Input::file));
+        files.extend(self.files.values().copied().chain(commands).chain(readers));
     }
 
     /// `nextfile`

@@ -21,7 +21,7 @@ use self::tree::{Pattern, Program};
 use self::value::{Regexes, Value};
 use super::options::Options;
 use super::{Applet, run as begin};
-use crate::runtime::kernel::Wait;
+use crate::runtime::kernel::{FileId, Wait};
 use crate::runtime::syscalls::{Ctx, Step};
 
 /// Bytes that are collected before they are written.
@@ -184,6 +184,11 @@ impl Awk {
         })
     }
 
+    /// Open files that it holds.
+    pub(super) fn files(&self, files: &mut Vec<FileId>) {
+        self.io.open_files(files);
+    }
+
     /// Lets it run for a turn.
     pub(super) fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
         loop {
@@ -281,7 +286,9 @@ impl Awk {
         let held: usize = values.map(Value::bytes).sum::<usize>() + self.out.len();
         ctx.set_memory(crate::shell::machine::APPLET_MEMORY + held as u64);
         if held > MAX_HELD {
-            ctx.notice(&format!("awk: a program that holds more than {MAX_HELD} bytes was given up"));
+            ctx.notice(&format!(
+                "awk: a program that holds more than {MAX_HELD} bytes was given up"
+            ));
             self.vars.exit = Some(2);
         }
     }

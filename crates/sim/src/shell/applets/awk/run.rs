@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::Awk;
 use super::io::Reply;
 use super::tree::{Expr, Output, Pattern, Statement};
 use super::value::{Value, format_values, in_order};
-use super::Awk;
 use crate::runtime::syscalls::Ctx;
 
 /// Steps that one line may take.
@@ -191,7 +191,11 @@ impl Awk {
                 }
             }
         }
-        if self.vars.exit.is_some() { Flow::Exit } else { Flow::Next }
+        if self.vars.exit.is_some() {
+            Flow::Exit
+        } else {
+            Flow::Next
+        }
     }
 
     fn print(

@@ -78,7 +78,11 @@ pub(super) enum Expr {
     Index(Arc<str>, Vec<Expr>),
     In(Vec<Expr>, Arc<str>),
     Assign(Box<Expr>, Assign, Box<Expr>),
-    Step { target: Box<Expr>, by: f64, before: bool },
+    Step {
+        target: Box<Expr>,
+        by: f64,
+        before: bool,
+    },
     Not(Box<Expr>),
     Negate(Box<Expr>),
     Plus(Box<Expr>),

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Awk;
 use super::tree::Expr;
 use super::value::{Value, split};
-use super::Awk;
 use crate::runtime::syscalls::Ctx;
 
 impl Awk {
@@ -46,7 +46,8 @@ impl Awk {
         self.vars.fields = split(&record, &separator, &mut self.regexes);
         self.vars.record = record;
         self.vars.stale = false;
-        self.vars.globals
+        self.vars
+            .globals
             .insert("NF".into(), Value::Number(self.vars.fields.len() as f64));
     }
 
@@ -69,7 +70,8 @@ impl Awk {
         if index < 1.0 {
             return Value::Input(self.record_text());
         }
-        self.vars.fields
+        self.vars
+            .fields
             .get(index as usize - 1)
             .map_or(Value::Unset, |field| Value::Input(Arc::clone(field)))
     }
@@ -113,7 +115,8 @@ impl Awk {
                 let array = &self.array_name(array);
                 self.made += 64 + value.bytes();
                 self.count_memory(ctx);
-                self.vars.arrays
+                self.vars
+                    .arrays
                     .entry(Arc::clone(array))
                     .or_default()
                     .insert(key, value.clone());

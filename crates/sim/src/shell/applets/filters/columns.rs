@@ -284,7 +284,11 @@ pub(super) fn unexpand(line: &str, stop: usize, all: bool) -> String {
         text.push_str(&" ".repeat(blanks));
         blanks = 0;
         text.push(c);
-        column = if c == '\t' { (column / stop + 1) * stop } else { column + 1 };
+        column = if c == '\t' {
+            (column / stop + 1) * stop
+        } else {
+            column + 1
+        };
         leading &= c == '\t';
     }
     text.push_str(&" ".repeat(blanks));

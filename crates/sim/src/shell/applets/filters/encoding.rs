@@ -80,7 +80,13 @@ pub(super) fn dump(data: &[u8], style: Dump, options: &Options, out: &mut Vec<u8
 
 fn printable(row: &[u8]) -> String {
     row.iter()
-        .map(|&byte| if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '.' })
+        .map(|&byte| {
+            if (b' '..=b'~').contains(&byte) {
+                char::from(byte)
+            } else {
+                '.'
+            }
+        })
         .collect()
 }
 
@@ -103,14 +109,27 @@ fn rows(data: &[u8], all: bool, out: &mut Vec<u8>, show: impl Fn(usize, &[u8]) -
 
 /// `hexdump`: words; with `-C` bytes and their text.
 fn hexdump(data: &[u8], options: &Options, out: &mut Vec<u8>) {
-    let most = options.value('n').and_then(|most| most.parse().ok()).unwrap_or(data.len());
+    let most = options
+        .value('n')
+        .and_then(|most| most.parse().ok())
+        .unwrap_or(data.len());
     let data = &data[..most.min(data.len())];
     let canonical = options.has('C');
     rows(data, options.has('v'), out, |at, row| {
         if canonical {
-            let half = |row: &[u8]| row.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+            let half = |row: &[u8]| {
+                row.iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            };
             let (left, right) = row.split_at(row.len().min(8));
-            format!("{at:08x}  {:<23}  {:<23}  |{}|\n", half(left), half(right), printable(row))
+            format!(
+                "{at:08x}  {:<23}  {:<23}  |{}|\n",
+                half(left),
+                half(right),
+                printable(row)
+            )
         } else {
             let words: String = row
                 .chunks(2)

@@ -124,7 +124,9 @@ fn below(ctx: &mut Ctx<'_>, path: &str, depth: u32, found: &mut Vec<Arc<str>>) {
         return;
     }
     if depth > MAX_DEPTH || found.len() > MAX_FILES {
-        ctx.complain(&format!("grep: {path}: more than {MAX_DEPTH} levels or {MAX_FILES} files"));
+        ctx.complain(&format!(
+            "grep: {path}: more than {MAX_DEPTH} levels or {MAX_FILES} files"
+        ));
         return;
     }
     for name in ctx.list(path).unwrap_or_default() {

@@ -17,9 +17,9 @@ use super::options::Options;
 use super::sed::Sed;
 use super::{Applet, run};
 use crate::runtime::files::Errno;
-use crate::shell::machine::APPLET_MEMORY;
 use crate::runtime::kernel::FileId;
 use crate::runtime::syscalls::{Ctx, Open, Step};
+use crate::shell::machine::APPLET_MEMORY;
 
 use columns::{Cut, Tr, cut, tr};
 use encoding::{Dump, base64_decode, base64_encode, dump};
@@ -216,7 +216,11 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
             Ok((
                 options.operands.clone(),
                 Kind::Expand {
-                    stop: options.value('t').and_then(|stop| stop.parse().ok()).unwrap_or(8).max(1),
+                    stop: options
+                        .value('t')
+                        .and_then(|stop| stop.parse().ok())
+                        .unwrap_or(8)
+                        .max(1),
                     back: name == "unexpand",
                     all: options.has('a') || options.has('t'),
                 },
@@ -227,7 +231,10 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
             Ok((options.operands, Kind::LineEnds { dos }))
         }),
         "shuf" => parsed("ei:n:o:zr", arguments, |options| {
-            let most = options.value('n').and_then(|most| most.parse().ok()).unwrap_or(usize::MAX);
+            let most = options
+                .value('n')
+                .and_then(|most| most.parse().ok())
+                .unwrap_or(usize::MAX);
             let mut lines: Vec<Vec<u8>> = Vec::new();
             if options.has('e') {
                 lines = options.operands.iter().map(|word| word.as_bytes().to_vec()).collect();
@@ -238,7 +245,11 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
                 let high = high.min(low.saturating_add(1_000_000));
                 lines = (low..=high).map(|number| number.to_string().into_bytes()).collect();
             }
-            let files = if lines.is_empty() { options.operands } else { vec!["/dev/null".into()] };
+            let files = if lines.is_empty() {
+                options.operands
+            } else {
+                vec!["/dev/null".into()]
+            };
             Ok((files, Kind::Shuffle { lines, most }))
         }),
         "base64" => parsed("dw:", arguments, |options| {
@@ -385,6 +396,14 @@ fn tee(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Made {
 }
 
 impl Filter {
+    /// Open files that it holds.
+    pub fn files(&self, files: &mut Vec<FileId>) {
+        files.extend(self.input.file());
+        if let Kind::Tee { files: own } = &self.kind {
+            files.extend(own);
+        }
+    }
+
     /// Lets it run for a turn.
     pub fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
         let step = self.turn(ctx);
@@ -744,7 +763,11 @@ impl Filter {
                 totals[4] = longest;
                 rows.push((std::mem::take(counts), Arc::clone(name)));
             }
-            Kind::Digest { name: own, options, data } if !options.has('c') => {
+            Kind::Digest {
+                name: own,
+                options,
+                data,
+            } if !options.has('c') => {
                 out.extend(digest::line(own, name, data).bytes());
                 data.clear();
             }
