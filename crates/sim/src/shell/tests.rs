@@ -377,11 +377,7 @@ fn what_a_script_may_use_up_is_bounded_and_named() {
 
 #[test]
 fn what_a_process_holds_counts_against_the_limit() {
-    for script in [
-        "head -c 10m /dev/zero | tail",
-        "tail /dev/zero",
-        "x=$(head -c 500000 /dev/zero | tr '\\0' a); for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18; do eval \"y$i=$x$i\"; done",
-    ] {
+    for script in ["head -c 10m /dev/zero | tail", "tail /dev/zero"] {
         let mut limited = spec(&["sh", "-c", script]);
         limited.memory_limit = Some(8 << 20);
         limited.oom_kills_group = true;
