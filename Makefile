@@ -23,6 +23,7 @@ CASES ?= 100000
 SEED ?= $(shell date +%s)
 fuzz:
 	PEAPOD_FUZZ_CASES=$(CASES) PEAPOD_FUZZ_SEED=$(SEED) cargo test --release -p peapod-sim --test promises
+	PEAPOD_FUZZ_CASES=$(CASES) PEAPOD_FUZZ_SEED=$(SEED) cargo test --release -p peapod --test it fuzz
 
 # Figures; nothing here is a test.
 bench:

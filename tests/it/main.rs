@@ -2,6 +2,7 @@
 
 mod cli;
 mod cluster_api;
+mod fuzz;
 mod golden;
 mod lab;
 mod report;

@@ -85,3 +85,24 @@ fn same(one: &Cluster, other: &Cluster) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Whether a cluster that keeps no trace has come to be like one that does.
+fn like_untraced(traced: &Cluster, untraced: &Cluster) -> Result<(), String> {
+    for kind in [
+        "Pod",
+        "Node",
+        "ReplicaSet",
+        "Deployment",
+        "StatefulSet",
+        "DaemonSet",
+        "Job",
+    ] {
+        let (one, other) = (traced.objects(kind), untraced.objects(kind));
+        if one != other {
+            return Err(format!(
+                "without a trace the objects are others:\n{one:?}\nand\n{other:?}"
+            ));
+        }
+    }
+    Ok(())
+}

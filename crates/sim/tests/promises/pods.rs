@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::deeds::{Deed, deeds, live, request};
-use crate::{check, explore, same};
+use crate::{check, explore, like_untraced, same};
 
 const NODE: &str = "node-1";
 /// The end of a case: long after the last deed, so that what is to come to rest has come to rest.
@@ -246,10 +246,11 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 /// Lives a case; `None` when the version refuses the pod.
-fn run(case: &Case) -> Option<Cluster> {
+fn run(case: &Case, traced: bool) -> Option<Cluster> {
     let config = Config {
         version: case.version,
         seed: case.seed,
+        traced,
         catalogue: Catalogue::recording(),
         ..Config::default()
     };
@@ -268,12 +269,13 @@ fn run(case: &Case) -> Option<Cluster> {
 }
 
 fn holds(case: &Case) -> Result<(), String> {
-    let Some(first) = run(case) else { return Ok(()) };
+    let Some(first) = run(case, true) else { return Ok(()) };
     check::history(&first, case.deeds.iter().any(|(_, deed)| deed.cuts_off()))?;
     let held = case.pod["metadata"]["finalizers"].is_array();
     check::rest(&first, held)?;
-    let again = run(case).ok_or("the same pod is refused the second time")?;
-    same(&first, &again)
+    let again = |traced| run(case, traced).ok_or("the same pod is refused the second time");
+    like_untraced(&first, &again(false)?)?;
+    same(&first, &again(true)?)
 }
 
 #[test]
