@@ -19,8 +19,8 @@ use super::expr::{Compiled, Deps, Op, Scope, Trackers, View};
 use super::expr::{Node, Val};
 use super::limit;
 use super::model::{
-    Action, Condition, Diagnostic, Ended, Expectation, ExpectationOutcome, JitterMode, OrElse, Outcome,
-    Place, Step, Timing, Trial, TrialResult, Until,
+    Action, Condition, Diagnostic, Ended, Expectation, ExpectationOutcome, JitterMode, OrElse, Outcome, Place, Step,
+    Timing, Trial, TrialResult, Until,
 };
 use super::program::{self, Program};
 use super::runner::Cancel;

@@ -135,7 +135,9 @@ impl Api for Past<'_> {
         let Some(pod) = self.find("Pod", &request.namespace, &request.pod) else {
             return Err(failure(404, "NotFound", format!("pods \"{}\" not found", request.pod)));
         };
-        let uid = peapod_sim::kubelet::mirror::source_uid(pod).unwrap_or_default().to_owned();
+        let uid = peapod_sim::kubelet::mirror::source_uid(pod)
+            .unwrap_or_default()
+            .to_owned();
         let statuses = ["/status/containerStatuses", "/status/initContainerStatuses"];
         let status = statuses
             .iter()

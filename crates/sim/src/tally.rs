@@ -98,8 +98,8 @@ impl Tallies {
         static NONE: Labels = Labels::new();
         let labels = pod.metadata.labels.as_ref().unwrap_or(&NONE);
         let state = State::of(pod);
-        if let Some(groups) = self.by_controller.get_mut(controller) {
-            if let Some(tally) = groups.get_mut(labels) {
+        if let Some(groups) = self.by_controller.get_mut(controller)
+            && let Some(tally) = groups.get_mut(labels) {
                 tally.count(state, present);
                 if tally.pods == 0 {
                     groups.remove(labels);
@@ -109,7 +109,6 @@ impl Tallies {
                 }
                 return;
             }
-        }
         if present {
             let groups = self.by_controller.entry(controller.to_owned()).or_default();
             groups.entry(labels.clone()).or_default().count(state, true);

@@ -546,7 +546,7 @@ fn settings(source: &mut Source<'_>, node: &Node) -> IndexMap<String, String> {
         let is_map = config::MAPS.contains(&key.name.as_str());
         let text = match &value.value {
             Value::Mapping(_) if is_map => {
-                let pairs = source.mapping(value, &key.name).into_iter();
+                let pairs = source.mapping(value, &key.name).iter();
                 let pairs = pairs.map(|(key, value)| Some(format!("{}={}", key.name, source.scalar_text(value)?)));
                 pairs.collect::<Option<Vec<_>>>().map(|pairs| pairs.join(","))
             }

@@ -187,7 +187,7 @@ impl Correlator {
             budget.refilled = now;
         } else {
             budget.tokens += earned;
-            budget.refilled = budget.refilled + SimDuration(earned * REFILL.0);
+            budget.refilled += SimDuration(earned * REFILL.0);
         }
         let left = budget.tokens > 0;
         budget.tokens = budget.tokens.saturating_sub(1);

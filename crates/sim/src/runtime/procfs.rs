@@ -37,7 +37,11 @@ impl Ctx<'_> {
             self.control_group(name)
         } else if let Some(rest) = path.strip_prefix("/proc/") {
             let (first, what) = rest.split_once('/').unwrap_or((rest, ""));
-            let pid = if first == "self" { Some(self.pid) } else { first.parse::<Pid>().ok() };
+            let pid = if first == "self" {
+                Some(self.pid)
+            } else {
+                first.parse::<Pid>().ok()
+            };
             match pid {
                 None => self.machine(rest),
                 Some(pid) => {
@@ -171,7 +175,9 @@ impl Ctx<'_> {
                 Some(millicores) => format!("{} 100000\n", millicores * 100),
                 None => "max 100000\n".to_owned(),
             },
-            "cpu.stat" => "usage_usec 0\nuser_usec 0\nsystem_usec 0\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n".to_owned(),
+            "cpu.stat" => {
+                "usage_usec 0\nuser_usec 0\nsystem_usec 0\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n".to_owned()
+            }
             "pids.max" => "max\n".to_owned(),
             "pids.current" => format!("{}\n", kernel.procs.len()),
             "cgroup.procs" => kernel.procs.keys().map(|pid| format!("{pid}\n")).collect(),

@@ -224,9 +224,10 @@ impl Scheduler {
         !self.assumed.contains_key(key)
             && self.queue.get(key).is_none()
             && !self.nominations.contains_key(key)
-            && self.cache.pod(key).is_some_and(|(id, info)| {
-                node == Some(&*self.cache.node(id).name) && info.is_still(pod)
-            })
+            && self
+                .cache
+                .pod(key)
+                .is_some_and(|(id, info)| node == Some(&*self.cache.node(id).name) && info.is_still(pod))
     }
 
     fn known_uid(&self, key: &Key) -> Option<&Arc<str>> {

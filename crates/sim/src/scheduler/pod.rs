@@ -363,7 +363,11 @@ impl PodInfo {
     /// Whether another version of the pod counts as this one does.
     pub fn counts_as(&self, other: &Self) -> bool {
         let generation = other.generation;
-        *other == Self { generation, ..self.clone() }
+        *other
+            == Self {
+                generation,
+                ..self.clone()
+            }
     }
 
     /// Whether a later version of the pod counts as this one does, found out without reading it anew when that is not known.

@@ -260,7 +260,10 @@ impl Machine {
         let argv: Arc<[Arc<str>]> = command.arguments.into();
         let env = self.environment(command.assigns);
         let bytes: usize = argv.iter().map(|word| word.len() + 9).sum::<usize>()
-            + env.iter().map(|(name, value)| name.len() + value.len() + 10).sum::<usize>();
+            + env
+                .iter()
+                .map(|(name, value)| name.len() + value.len() + 10)
+                .sum::<usize>();
         if bytes > MAX_ARGUMENTS || argv.iter().any(|word| word.len() >= MAX_ARGUMENT) {
             self.complain(ctx, &format!("{name}: Argument list too long"));
             super::redirect::restore(ctx, saved);

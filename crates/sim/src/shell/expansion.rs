@@ -79,7 +79,11 @@ impl Machine {
             "!" => self.last_background.map(|pid| pid.to_string().into()),
             "-" => Some(self.options.letters().into()),
             // busybox counts the lines of `sh -c` from 0.
-            "LINENO" => Some((self.line - u32::from(!self.from_file && self.line > 0)).to_string().into()),
+            "LINENO" => Some(
+                (self.line - u32::from(!self.from_file && self.line > 0))
+                    .to_string()
+                    .into(),
+            ),
             "@" | "*" => {
                 if self.positional.is_empty() {
                     return None;
@@ -96,9 +100,15 @@ impl Machine {
             }
             _ => {
                 // Assignments of one command see those before them: `a=1 b=$a`.
-                let own = self.commands.last().into_iter().flat_map(|command| command.assigns.iter().rev());
+                let own = self
+                    .commands
+                    .last()
+                    .into_iter()
+                    .flat_map(|command| command.assigns.iter().rev());
                 let mut own = own.filter(|(assigned, _)| &**assigned == name);
-                own.next().map(|(_, value)| Arc::clone(value)).or_else(|| self.get(name))
+                own.next()
+                    .map(|(_, value)| Arc::clone(value))
+                    .or_else(|| self.get(name))
             }
         }
     }
@@ -216,7 +226,10 @@ impl Machine {
                         Some(replaced) => self.builder().value(replaced.into(), *quoted),
                         None => {
                             let (work, text) = (super::pattern::MAX_WORK, super::pattern::MAX_TEXT);
-                            self.fatal(ctx, &format!("a replacement takes more than {work} steps or {text} bytes"));
+                            self.fatal(
+                                ctx,
+                                &format!("a replacement takes more than {work} steps or {text} bytes"),
+                            );
                         }
                     }
                 }

@@ -319,7 +319,7 @@ fn holds(case: &Case) -> Result<(), String> {
         _ => {}
     }
     // A second run is compared in turn as a trace and without one.
-    if case.seed % 2 == 0 {
+    if case.seed.is_multiple_of(2) {
         like_untraced(&first, &run(case, false))
     } else {
         same(&first, &run(case, true))

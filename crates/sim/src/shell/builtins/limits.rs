@@ -88,7 +88,12 @@ fn all(machine: &Machine, ctx: &mut Ctx<'_>) -> Outcome {
 
 fn shown(machine: &Machine, letter: char) -> String {
     let own = machine.limits.get(&letter).copied();
-    let inborn = || LIMITS.iter().find(|(own, ..)| *own == letter).and_then(|(_, _, limit)| *limit);
+    let inborn = || {
+        LIMITS
+            .iter()
+            .find(|(own, ..)| *own == letter)
+            .and_then(|(_, _, limit)| *limit)
+    };
     own.unwrap_or_else(inborn)
         .map_or_else(|| "unlimited".to_owned(), |limit| limit.to_string())
 }

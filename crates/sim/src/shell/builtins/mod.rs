@@ -9,6 +9,7 @@ mod variables;
 
 use std::sync::Arc;
 
+pub(in crate::shell) use self::limits::Limits;
 pub(in crate::shell) use self::reading::assign_fields;
 pub(in crate::shell) use self::signals::{kill, signal_number};
 use super::code;
@@ -17,7 +18,6 @@ use super::program::Program;
 use super::waiting::Waiting;
 use super::{conditions, printing};
 use crate::runtime::syscalls::Ctx;
-pub(in crate::shell) use self::limits::Limits;
 use control::{command, exec, kind, leave_loops, source, status_argument};
 use jobs::jobs;
 use limits::{ulimit, umask};

@@ -239,7 +239,9 @@ fn enterable(ctx: &mut Ctx<'_>, path: &str) -> Result<(), Errno> {
 pub(super) fn cd(machine: &mut Machine, ctx: &mut Ctx<'_>, arguments: &[Arc<str>]) -> Outcome {
     let physical = arguments.iter().rfind(|argument| matches!(&***argument, "-L" | "-P"));
     let physical = physical.is_some_and(|flag| &**flag == "-P");
-    let target = arguments.iter().find(|argument| !matches!(&***argument, "-L" | "-P" | "--"));
+    let target = arguments
+        .iter()
+        .find(|argument| !matches!(&***argument, "-L" | "-P" | "--"));
     let mut show = false;
     let target: Arc<str> = match target.map(|argument| &**argument) {
         None => machine.get("HOME").unwrap_or_else(|| "/".into()),
