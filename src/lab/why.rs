@@ -365,7 +365,7 @@ mod tests {
             let (head, tail) = code.split_once('.').unwrap_or_default();
             let heads = [
                 "manifest", "metadata", "spec", "status", "involved", "limits", "requests", "services", "tls", "ca",
-                "http",
+                "http", "cgroup", "cpu", "memory", "pids",
             ];
             let tails = [
                 "available",
@@ -383,6 +383,7 @@ mod tests {
                 "apps",
                 "batch",
                 "core",
+                "rs",
             ];
             heads.contains(&head) || tails.contains(&tail)
         };

@@ -78,7 +78,7 @@ async fn html_needs_nothing_else() {
         "restartPolicy = Never ∧ exitCode = 1",
         "<svg class=\"timeline\"",
         "18446744073709551615",
-        "not simulated: seccompProfile",
+        "시뮬레이션하지 않음: seccompProfile",
         "끝 &lt;b&gt;",
     ] {
         assert!(html.contains(wanted), "{wanted} is not in\n{html}");

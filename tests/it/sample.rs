@@ -137,7 +137,7 @@ pub fn trial(index: usize) -> FinishedTrial {
             },
         ],
         digest: trace.digest.clone(),
-        notices: vec!["not simulated: seccompProfile".to_owned()],
+        notices: vec!["not simulated: seccompProfile (it is stored, and has no effect)".to_owned()],
         duration: SimDuration::from_secs(600),
         records: 6,
     };

@@ -99,16 +99,17 @@ impl Tallies {
         let labels = pod.metadata.labels.as_ref().unwrap_or(&NONE);
         let state = State::of(pod);
         if let Some(groups) = self.by_controller.get_mut(controller)
-            && let Some(tally) = groups.get_mut(labels) {
-                tally.count(state, present);
-                if tally.pods == 0 {
-                    groups.remove(labels);
-                    if groups.is_empty() {
-                        self.by_controller.remove(controller);
-                    }
+            && let Some(tally) = groups.get_mut(labels)
+        {
+            tally.count(state, present);
+            if tally.pods == 0 {
+                groups.remove(labels);
+                if groups.is_empty() {
+                    self.by_controller.remove(controller);
                 }
-                return;
             }
+            return;
+        }
         if present {
             let groups = self.by_controller.entry(controller.to_owned()).or_default();
             groups.entry(labels.clone()).or_default().count(state, true);

@@ -5,6 +5,11 @@ use std::sync::Arc;
 
 use crate::runtime::kernel::{FileId, Wait};
 use crate::runtime::syscalls::{Ctx, Open, Read};
+use crate::time::SimDuration;
+
+/// After so many bytes time passes: half a gigabyte is read in a second.
+const BITE: usize = 1 << 20;
+const BITE_TIME: SimDuration = SimDuration::from_millis(2);
 
 /// A row of inputs.
 #[derive(Clone, Debug)]
@@ -26,6 +31,8 @@ pub(super) struct Input {
     pub begun: usize,
     /// Bytes of a line that are more than are kept.
     dropped: u64,
+    /// Bytes that were read since time last passed.
+    since_pause: usize,
 }
 
 /// A piece of input.
@@ -74,6 +81,7 @@ impl Input {
             quiet: false,
             begun: 0,
             dropped: 0,
+            since_pause: 0,
         }
     }
 
@@ -264,7 +272,11 @@ impl Input {
         let Some((file, _)) = &self.current else {
             return (!self.open(ctx)).then_some(Line::End);
         };
-        match ctx.read_file(*file, CHUNK) {
+        let read = ctx.read_file(*file, CHUNK);
+        if let Ok(Read::Data(data)) = &read {
+            self.since_pause += data.len();
+        }
+        match read {
             Ok(Read::Data(data)) if self.buffer.len() > MAX_LINE => {
                 // Its memory grows, ours does not; what follows a newline is kept again.
                 if self.dropped == 0 {
@@ -285,6 +297,11 @@ impl Input {
                 self.failed = true;
                 self.ended = true;
             }
+        }
+        if self.since_pause >= BITE {
+            // A line without an end must not keep the rest of the cluster waiting.
+            self.since_pause = 0;
+            return Some(Line::Wait(Wait::Until(ctx.now() + BITE_TIME)));
         }
         None
     }
