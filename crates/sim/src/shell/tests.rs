@@ -307,7 +307,10 @@ fn piece() -> impl Strategy<Value = String> {
 /// Runs a script and gives what it wrote, how it ended, and how many steps that took.
 fn measured(script: &str) -> (String, Option<Exit>, u64) {
     let mut solo = solo();
-    let mut processes = Processes::start(spec(&["sh", "-c", script]), &mut solo).expect("sh is there");
+    // As on any node, memory has an end: a line of `/dev/zero` has none.
+    let mut limited = spec(&["sh", "-c", script]);
+    limited.memory_limit = Some(256 << 20);
+    let mut processes = Processes::start(limited, &mut solo).expect("sh is there");
     let exit = solo.go_on(&mut processes, SimTime::ZERO + SimDuration::from_secs(60));
     let text = solo.output.iter().flat_map(|(_, bytes)| bytes.iter().copied());
     let text = String::from_utf8_lossy(&text.collect::<Vec<u8>>()).into_owned();

@@ -283,7 +283,9 @@ impl Input {
                     ctx.notice(&format!("not simulated: what a line has beyond {MAX_LINE} bytes"));
                 }
                 self.dropped += data.len() as u64;
-                if let Some(end) = data.iter().position(|byte| *byte == self.delimiter) {
+                let there = data.contains(&self.delimiter);
+                let mut bytes = data.iter();
+                if let Some(end) = there.then(|| bytes.position(|byte| *byte == self.delimiter)).flatten() {
                     self.buffer.extend(&data[end..]);
                     self.dropped = 0;
                 }

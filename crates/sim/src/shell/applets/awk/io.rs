@@ -12,6 +12,7 @@ use super::Awk;
 use super::tree::Output;
 use crate::runtime::kernel::{FileId, Pid, Wait};
 use crate::runtime::syscalls::{Ctx, Open};
+use crate::shell::machine::APPLET_MEMORY;
 use crate::shell::program::Program;
 use crate::shell::regex::Regex;
 
@@ -304,7 +305,14 @@ impl Io {
             };
             match record(input, ctx, separator) {
                 Line::Text(line, _) => return Ok(Reply::Line(String::from_utf8_lossy(&line).as_ref().into())),
-                Line::Wait(wait) => return Err(wait),
+                Line::Wait(wait) => {
+                    // A record without an end fills the memory.
+                    let memory = APPLET_MEMORY + input.waiting();
+                    if ctx.proc().memory.abs_diff(memory) > 1 << 16 {
+                        ctx.set_memory(memory);
+                    }
+                    return Err(wait);
+                }
                 Line::FileEnd(_) => {}
                 Line::End => {
                     self.failed |= input.failed;
