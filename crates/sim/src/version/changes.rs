@@ -1,8 +1,8 @@
 //! What changed from one release to another without a gate, as the sources of each release show it.
 
-/// A change without a gate.
+/// A change without a gate, of which some code asks (the compiler tells one that nothing asks for).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// `--node-monitor-grace-period` is 50 s instead of 40 s (kubernetes#126287).
     LongerNodeMonitorGrace,
     /// `node(s) had untolerated taint(s)` instead of `node(s) had untolerated taint {key: value}` (kubernetes#134740; also in later
@@ -12,8 +12,6 @@ pub enum Change {
     BalanceScoredByChange,
     /// `NodeResourcesBalancedAllocation` has no opinion of pods without requests.
     BalanceSkipsBestEffort,
-    /// Objects in field errors are written as JSON, not as Go writes a value.
-    FieldErrorsInJson,
     /// A pod that waits for a back-off is looked at when the back-off ends, not after 10 s again (kubernetes#133066).
     RequeueAtBackOffEnd,
     /// `Container created` and `Container started`; before, the message had the container's name (kubernetes#134043).
@@ -42,7 +40,6 @@ impl Change {
             Self::JobDelaysTerminalCondition => 31,
             Self::LongerNodeMonitorGrace => 32,
             Self::BalanceSkipsBestEffort | Self::PodGeneration => 33,
-            Self::FieldErrorsInJson => 34,
             Self::TaintReasonWithoutTaint | Self::RequeueAtBackOffEnd | Self::EventsWithoutContainerName => 35,
             Self::BalanceScoredByChange | Self::SandboxAnnounced => 36,
         }

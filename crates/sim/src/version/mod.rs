@@ -7,9 +7,10 @@ mod profile;
 
 use std::fmt;
 
-pub use changes::Change;
-pub use gates::{Entry, GATES, Stage};
-pub use profile::{Gate, Profile, is_simulated};
+pub(crate) use changes::Change;
+use gates::{Entry, GATES};
+pub use profile::Profile;
+pub(crate) use profile::{Gate, is_simulated};
 
 /// A version of Kubernetes that can be simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,28 +3,20 @@
 use super::{Change, Entry, GATES, Version};
 use crate::apiserver::hint::nearest;
 
-/// The gates on which the simulation depends. Every other gate is known by name and has no effect.
+/// The gates on which the simulation depends. Every other gate is known by name, has no effect, and is named in a run's notices.
+/// So a gate that no code asks for must not be here: nothing else makes a [`Gate`], and the compiler tells one that is never made.
 macro_rules! simulated {
     ($($gate:ident)*) => {
         /// A feature gate on which the simulation depends; its name is the gate's own.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[allow(missing_docs, reason = "the names of gates are documented where they are defined, in Kubernetes")]
-        pub enum Gate { $($gate,)* }
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Gate { $($gate,)* }
 
-        impl Gate {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$gate,)*];
-
-            /// The gate's name.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$gate => stringify!($gate),)* }
-            }
-        }
+        /// The names of all of them, in their order.
+        pub(super) const SIMULATED: &[&str] = &[$(stringify!($gate),)*];
     };
 }
 
 simulated! {
-    AllowOverwriteTerminationGracePeriodSeconds
     ChangeContainerStatusOnKubeletRestart
     ClearingNominatedNodeNameAfterBinding
     ContainerRestartRules
@@ -37,20 +29,14 @@ simulated! {
     GracefulNodeShutdownBasedOnPodPriority
     HostnameOverride
     ImageVolume
-    InPlacePodLevelResourcesVerticalScaling
     InPlacePodVerticalScaling
-    InPlacePodVerticalScalingInitContainers
     JobBackoffLimitPerIndex
     JobManagedBy
     JobPodReplacementPolicy
     JobSuccessPolicy
     KubeletEnsureSecretPulledImages
-    LoadBalancerIPMode
     MatchLabelKeysInPodAffinity
-    MatchLabelKeysInPodTopologySpreadSelectorMerge
     MaxUnavailableStatefulSet
-    MutablePodResourcesForSuspendedJobs
-    MutableSchedulingDirectivesForSuspendedJobs
     OrderedNamespaceDeletion
     PLEGOnDemandRelist
     PodHostIPs
@@ -60,7 +46,6 @@ simulated! {
     PodObservedGenerationTracking
     PodReadyToStartContainersCondition
     PodTopologyLabelsAdmission
-    PreferSameTrafficDistribution
     PreventStaticPodAPIReferences
     RecursiveReadOnlyMounts
     ReduceDefaultCrashLoopBackOffDecay
@@ -68,13 +53,10 @@ simulated! {
     RelaxedServiceNameValidation
     RestartAllContainersOnContainerExits
     RetryGenerateName
-    SchedulerAsyncPreemption
     SchedulerPopFromBackoffQ
     SchedulerQueueingHints
     SidecarContainers
-    StrictIPCIDRValidation
     SupplementalGroupsPolicy
-    TaintTolerationComparisonOperators
     UserNamespacesSupport
 }
 
@@ -82,10 +64,10 @@ simulated! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
     version: Version,
-    /// One bit a [`Gate`], in the order of [`Gate::ALL`].
-    enabled: u128,
+    /// One bit a [`Gate`], in their order.
+    enabled: u64,
     /// The gates that the version has.
-    known: u128,
+    known: u64,
 }
 
 impl Default for Profile {
@@ -102,10 +84,10 @@ impl Profile {
             enabled: 0,
             known: 0,
         };
-        for gate in Gate::ALL {
-            if let Some(entry) = entries(gate.name()).and_then(|entries| state(entries, version)) {
-                profile.known |= bit(*gate);
-                profile.set(*gate, entry.on);
+        for (index, name) in SIMULATED.iter().enumerate() {
+            if let Some(entry) = entries(name).and_then(|entries| state(entries, version)) {
+                profile.known |= 1 << index;
+                profile.set(index, entry.on);
             }
         }
         profile
@@ -119,25 +101,25 @@ impl Profile {
         let mut profile = Self::of(version);
         for (name, on) in gates {
             check(version, name, on)?;
-            if let Some(gate) = Gate::ALL.iter().find(|gate| gate.name() == name) {
-                profile.set(*gate, on);
+            if let Some(index) = SIMULATED.iter().position(|known| *known == name) {
+                profile.set(index, on);
             }
         }
         Ok(profile)
     }
 
     /// Whether a feature is on.
-    pub fn enabled(self, gate: Gate) -> bool {
-        self.enabled & bit(gate) != 0
+    pub(crate) fn enabled(self, gate: Gate) -> bool {
+        self.enabled & 1 << gate as u32 != 0
     }
 
     /// Whether the version has the gate at all, on or off: the fields behind it are in its types.
-    pub fn knows(self, gate: Gate) -> bool {
-        self.known & bit(gate) != 0
+    pub(crate) fn knows(self, gate: Gate) -> bool {
+        self.known & 1 << gate as u32 != 0
     }
 
     /// Whether a change that has no gate is in this version.
-    pub fn has(self, change: Change) -> bool {
+    pub(crate) fn has(self, change: Change) -> bool {
         self.version.minor >= change.since()
     }
 
@@ -146,24 +128,20 @@ impl Profile {
         self.version
     }
 
-    fn set(&mut self, gate: Gate, on: bool) {
+    fn set(&mut self, index: usize, on: bool) {
         if on {
-            self.enabled |= bit(gate);
+            self.enabled |= 1 << index;
         } else {
-            self.enabled &= !bit(gate);
+            self.enabled &= !(1 << index);
         }
     }
 }
 
-fn bit(gate: Gate) -> u128 {
-    1 << (gate as u32)
-}
-
-const _: () = assert!(Gate::ALL.len() <= 128, "a gate is a bit of a u128");
+const _: () = assert!(SIMULATED.len() <= 64, "a gate is a bit of a u64");
 
 /// Whether the simulation depends on a gate.
-pub fn is_simulated(name: &str) -> bool {
-    Gate::ALL.iter().any(|gate| gate.name() == name)
+pub(crate) fn is_simulated(name: &str) -> bool {
+    SIMULATED.contains(&name)
 }
 
 fn entries(name: &str) -> Option<&'static [Entry]> {
