@@ -26,13 +26,13 @@ const MEANINGS: &[Meaning] = &[
     // Where a connection to a Service goes.
     Meaning {
         code: "service.backend",
-        ko: "서비스의 포트 {port}로 온 연결을 쓸 수 있는 엔드포인트 {backends}개 중에서 무작위로 고른 {backend}(으)로 보냈다",
+        ko: "서비스의 포트 {port}로 온 연결을 쓸 수 있는 엔드포인트 {backends}개 중에서 무작위로 고른 {backend:으로/로} 보냈다",
         en: "the connection to port {port} of the Service went to {backend}, drawn from {backends} usable endpoints",
         page: "reference/networking/virtual-ips/",
     },
     Meaning {
         code: "service.same-backend",
-        ko: "sessionAffinity가 ClientIP이므로 이 클라이언트의 연결을 지난번과 같은 {backend}(으)로 보냈다",
+        ko: "sessionAffinity가 ClientIP이므로 이 클라이언트의 연결을 지난번과 같은 {backend:으로/로} 보냈다",
         en: "session affinity is ClientIP, so this client's connection went to {backend} as before",
         page: "reference/networking/virtual-ips/#session-affinity",
     },
@@ -149,19 +149,19 @@ const MEANINGS: &[Meaning] = &[
     },
     Meaning {
         code: "eviction.pressure",
-        ko: "{signal}이 {available}로 문턱값 {threshold}보다 적으므로 노드에 {condition}이 생겼다",
+        ko: "{signal:이/가} {available:으로/로} 문턱값 {threshold}보다 적으므로 노드에 {condition:이/가} 생겼다",
         en: "{signal} is {available}, less than the threshold of {threshold}, so the node has {condition}",
         page: "concepts/scheduling-eviction/node-pressure-eviction/#node-conditions",
     },
     Meaning {
         code: "eviction.pressure-over",
-        ko: "문턱값을 마지막으로 밑돈 뒤 evictionPressureTransitionPeriod가 지났으므로 {condition}이 걷혔다",
+        ko: "문턱값을 마지막으로 밑돈 뒤 evictionPressureTransitionPeriod가 지났으므로 {condition:이/가} 걷혔다",
         en: "evictionPressureTransitionPeriod has passed since the threshold was last met, so {condition} is over",
         page: "concepts/scheduling-eviction/node-pressure-eviction/#node-condition-oscillation",
     },
     Meaning {
         code: "eviction.pod",
-        ko: "노드에 {resource}이(가) 모자라(문턱값 {threshold}, 남은 양 {available}) 쫓아낼 순서의 맨 앞에 있는 파드를 쫓아냈다: {order}",
+        ko: "노드에 {resource:이/가} 모자라(문턱값 {threshold}, 남은 양 {available}) 쫓아낼 순서의 맨 앞에 있는 파드를 쫓아냈다: {order}",
         en: "the node is short of {resource} (threshold {threshold}, available {available}), so the first pod in the order of eviction had to go: {order}",
         page: "concepts/scheduling-eviction/node-pressure-eviction/#pod-selection-for-kubelet-eviction",
     },
