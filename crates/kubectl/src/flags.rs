@@ -38,6 +38,28 @@ pub(crate) const fn value(long: &'static str) -> Flag {
     }
 }
 
+/// Switches that have no short form.
+pub(crate) const fn switches<const N: usize>(names: [&'static str; N]) -> [Flag; N] {
+    let mut flags = [switch(""); N];
+    let mut at = 0;
+    while at < N {
+        flags[at].long = names[at];
+        at += 1;
+    }
+    flags
+}
+
+/// Flags with a value that have no short form.
+pub(crate) const fn values<const N: usize>(names: [&'static str; N]) -> [Flag; N] {
+    let mut flags = [value(""); N];
+    let mut at = 0;
+    while at < N {
+        flags[at].long = names[at];
+        at += 1;
+    }
+    flags
+}
+
 impl Flag {
     /// The same with a short form.
     pub(crate) const fn short(mut self, short: char) -> Flag {
