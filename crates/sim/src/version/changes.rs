@@ -9,7 +9,7 @@ pub(crate) enum Change {
     /// patches of 1.34, whose first patch is what is simulated).
     TaintReasonWithoutTaint,
     /// `NodeResourcesBalancedAllocation` scores how the balance changes, not the balance (kubernetes#135573).
-    BalanceScoredByChange,
+    BalanceScoredByDifference,
     /// `NodeResourcesBalancedAllocation` has no opinion of pods without requests.
     BalanceSkipsBestEffort,
     /// A pod that waits for a back-off is looked at when the back-off ends, not after 10 s again (kubernetes#133066).
@@ -41,7 +41,7 @@ impl Change {
             Self::LongerNodeMonitorGrace => 32,
             Self::BalanceSkipsBestEffort | Self::PodGeneration => 33,
             Self::TaintReasonWithoutTaint | Self::RequeueAtBackOffEnd | Self::EventsWithoutContainerName => 35,
-            Self::BalanceScoredByChange | Self::SandboxAnnounced => 36,
+            Self::BalanceScoredByDifference | Self::SandboxAnnounced => 36,
         }
     }
 }

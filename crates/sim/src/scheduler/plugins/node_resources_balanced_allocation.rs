@@ -30,7 +30,7 @@ pub fn score(version: Profile, pod: &PodInfo, node: &NodeInfo) -> i64 {
         [used[0] + pod.requests.milli_cpu, used[1] + pod.requests.memory],
         allocatable,
     );
-    if !version.has(Change::BalanceScoredByChange) {
+    if !version.has(Change::BalanceScoredByDifference) {
         return with;
     }
     let without = balance(used, allocatable);
