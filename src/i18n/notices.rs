@@ -18,16 +18,12 @@ const SENTENCES: &[(&str, &str)] = &[
         "API 서버가 버림: {} (이 버전에서 기능 게이트가 꺼져 있다)",
     ),
     (
+        "not simulated: generic ephemeral volumes (nothing makes their claims, and a pod waits for them)",
+        "시뮬레이션하지 않음: generic ephemeral volume (그 PVC를 만드는 것이 없어 파드가 계속 기다린다)",
+    ),
+    (
         "not simulated: ephemeral containers (they are stored and never start)",
         "시뮬레이션하지 않음: ephemeral container (저장되지만 시작하지 않는다)",
-    ),
-    (
-        "not simulated: resizing a running pod (the new resources are stored and have no effect)",
-        "시뮬레이션하지 않음: 실행 중인 파드의 크기 조정 (새 자원은 저장되지만 아무 효과가 없다)",
-    ),
-    (
-        "not simulated: the owners of fields in a server-side apply (there are no conflicts, and a field that is left out stays)",
-        "시뮬레이션하지 않음: server-side apply의 필드 소유자 (충돌이 없고, 빠진 필드는 그대로 남는다)",
     ),
     (
         "not simulated: timeZone {} of a CronJob; its schedule is read in UTC",

@@ -234,7 +234,6 @@ pub(super) const TYPES: &[Type] = &[
             ("downwardAPI", Fields("DownwardAPIVolumeSource")),
             ("projected", Fields("ProjectedVolumeSource")),
             ("persistentVolumeClaim", Fields("PersistentVolumeClaimVolumeSource")),
-            ("ephemeral", Fields("EphemeralVolumeSource")),
         ],
     ),
     (
@@ -284,10 +283,6 @@ pub(super) const TYPES: &[Type] = &[
     (
         "PersistentVolumeClaimVolumeSource",
         &[("claimName", By("storage.rs")), ("readOnly", By("kubelet/volumes.rs"))],
-    ),
-    (
-        "EphemeralVolumeSource",
-        &[("volumeClaimTemplate", Fields("PersistentVolumeClaimTemplate"))],
     ),
     (
         "PersistentVolumeClaimTemplate",

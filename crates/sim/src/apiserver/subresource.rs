@@ -36,15 +36,14 @@ pub(super) fn handle(w: &mut World, kind: Kind, request: &Request) -> Result<Val
         ("binding", Verb::Create) if kind == Kind::Pod => bind(w, request),
         ("eviction", Verb::Create) if kind == Kind::Pod => evict(w, request),
         ("ephemeralcontainers", Verb::Update | Verb::Patch) if kind == Kind::Pod => {
-            w.notice("not simulated: ephemeral containers (they are stored and never start)");
             check_ephemeral(w, request)?;
+            w.notice("not simulated: ephemeral containers (they are stored and never start)");
             pod_part(w, request, |pod, new| {
                 pod.ephemeral_containers.clone_from(&new.ephemeral_containers)
             })
         }
         ("resize", Verb::Update | Verb::Patch) if kind == Kind::Pod => {
             check_resize(w, request)?;
-            w.notice("not simulated: resizing a running pod (the new resources are stored and have no effect)");
             pod_part(w, request, |pod, new| {
                 for (old, new) in pod.containers.iter_mut().zip(&new.containers) {
                     old.resources.clone_from(&new.resources);
