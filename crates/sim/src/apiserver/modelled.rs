@@ -9,7 +9,8 @@ pub(super) enum Treated {
     By(#[allow(dead_code, reason = "for the reader, and for the test that it is there")] &'static str),
     /// It holds an object, or a list of objects, of the type that is named.
     Fields(&'static str),
-    /// Nothing acts on it. These values are what an object has that does not set it, or they ask for what happens anyway.
+    /// Nothing acts on it. These values are what an object has that does not set it, or they ask for what happens anyway; none
+    /// stands for any.
     Only(&'static [&'static str]),
 }
 
@@ -24,618 +25,335 @@ pub(super) fn fields(name: &str) -> &'static [(&'static str, Treated)] {
     known.map_or(&[], |(_, fields)| *fields)
 }
 
-const KUBELET: &str = "kubelet/environment.rs";
-const VOLUMES: &str = "kubelet/volumes.rs";
-const PROBES: &str = "kubelet/probes.rs";
-const SCHEDULER: &str = "scheduler/plugins";
+/// Writes the table: of each type the fields that hold others, those with an effect by the code that gives it, and those that are
+/// noticed unless they have one of some values.
+macro_rules! types {
+    ($($name:ident {
+        $(of { $($holder:ident: $of:ident),* })?
+        $($place:literal { $($acting:ident)* })*
+        $(only { $($ignored:ident [$($value:literal),*]),* })?
+    })*) => {
+        /// All types whose fields are listed.
+        pub(super) const TYPES: &[Type] = &[$((stringify!($name), &[
+            $($((stringify!($holder), Fields(stringify!($of))),)*)?
+            $($((stringify!($acting), By($place)),)*)*
+            $($((stringify!($ignored), Only(&[$($value),*])),)*)?
+        ])),*];
+    };
+}
 
-/// All types whose fields are listed.
-pub(super) const TYPES: &[Type] = &[
-    (
-        "PodSpec",
-        &[
-            ("volumes", Fields("Volume")),
-            ("initContainers", Fields("Container")),
-            ("containers", Fields("Container")),
-            ("restartPolicy", By("kubelet/restart.rs")),
-            ("terminationGracePeriodSeconds", By("kubelet/kill.rs")),
-            ("activeDeadlineSeconds", By("kubelet/status.rs")),
-            ("dnsPolicy", By("network/dns.rs")),
-            ("dnsConfig", Fields("PodDNSConfig")),
-            ("nodeSelector", By("scheduler/plugins/node_affinity.rs")),
-            ("serviceAccountName", By("apiserver/admission.rs")),
-            ("serviceAccount", By("apiserver/defaults/pod.rs")),
-            ("automountServiceAccountToken", By("apiserver/admission.rs")),
-            ("nodeName", By("kubelet/node.rs")),
-            ("hostNetwork", By("kubelet/start.rs")),
-            ("securityContext", Fields("PodSecurityContext")),
-            ("imagePullSecrets", By("kubelet/images.rs")),
-            ("hostname", By("kubelet/environment.rs")),
-            ("subdomain", By("network/dns.rs")),
-            ("affinity", Fields("Affinity")),
-            ("schedulerName", By("scheduler/mod.rs")),
-            ("tolerations", Fields("Toleration")),
-            ("hostAliases", By("network/dns.rs")),
-            ("priorityClassName", By("apiserver/admission.rs")),
-            ("priority", By("scheduler/preemption.rs")),
-            ("readinessGates", By("kubelet/conditions.rs")),
-            ("enableServiceLinks", By(KUBELET)),
-            ("preemptionPolicy", By("scheduler/preemption.rs")),
-            ("overhead", By("resources.rs")),
-            ("topologySpreadConstraints", Fields("TopologySpreadConstraint")),
-            ("setHostnameAsFQDN", Only(&["false"])),
-            ("os", By("kubelet/admission.rs")),
-            ("hostPID", Only(&["false"])),
-            ("hostIPC", By("kubelet/processes.rs")),
-            ("hostUsers", Only(&["true"])),
-            ("shareProcessNamespace", By("kubelet/worker.rs")),
-            ("schedulingGates", By("scheduler/mod.rs")),
-            ("resources", Fields("ResourceRequirements")),
-        ],
-    ),
-    (
-        "PodDNSConfig",
-        &[
-            ("nameservers", By("network/dns.rs")),
-            ("searches", By("network/dns.rs")),
-        ],
-    ),
-    (
-        "PodSecurityContext",
-        &[
-            ("runAsUser", By(KUBELET)),
-            ("runAsGroup", By(KUBELET)),
-            ("runAsNonRoot", By("kubelet/start.rs")),
-            ("supplementalGroups", By(KUBELET)),
-            ("supplementalGroupsPolicy", Only(&["\"Merge\""])),
-            ("fsGroup", By(KUBELET)),
-            ("fsGroupChangePolicy", Only(&["\"Always\""])),
-        ],
-    ),
-    (
-        "Container",
-        &[
-            ("name", By("kubelet/status.rs")),
-            ("image", By("kubelet/images.rs")),
-            ("command", By(KUBELET)),
-            ("args", By(KUBELET)),
-            ("workingDir", By(KUBELET)),
-            ("ports", Fields("ContainerPort")),
-            ("envFrom", Fields("EnvFromSource")),
-            ("env", Fields("EnvVar")),
-            ("resources", Fields("ResourceRequirements")),
-            ("resizePolicy", By("kubelet/resize.rs")),
-            ("restartPolicy", By("kubelet/restart.rs")),
-            ("restartPolicyRules", By("kubelet/restart.rs")),
-            ("volumeMounts", Fields("VolumeMount")),
-            ("livenessProbe", Fields("Probe")),
-            ("readinessProbe", Fields("Probe")),
-            ("startupProbe", Fields("Probe")),
-            ("lifecycle", Fields("Lifecycle")),
-            ("terminationMessagePath", By("kubelet/start.rs")),
-            ("terminationMessagePolicy", By("kubelet/start.rs")),
-            ("imagePullPolicy", By("kubelet/images.rs")),
-            ("securityContext", Fields("SecurityContext")),
-            ("stdin", Only(&["false"])),
-            ("stdinOnce", Only(&["false"])),
-            ("tty", Only(&["false"])),
-        ],
-    ),
-    (
-        "SecurityContext",
-        &[
-            ("runAsUser", By(KUBELET)),
-            ("runAsGroup", By(KUBELET)),
-            ("runAsNonRoot", By("kubelet/start.rs")),
-            ("privileged", Only(&["false"])),
-            ("readOnlyRootFilesystem", Only(&["false"])),
-            ("procMount", Only(&["\"Default\""])),
-        ],
-    ),
-    (
-        "ContainerPort",
-        &[
-            ("name", By("kubelet/network.rs")),
-            ("hostPort", By("scheduler/pod.rs")),
-            ("containerPort", By("kubelet/network.rs")),
-            ("protocol", By("scheduler/pod.rs")),
-            ("hostIP", By("scheduler/pod.rs")),
-        ],
-    ),
-    (
-        "EnvFromSource",
-        &[
-            ("prefix", By(KUBELET)),
-            ("configMapRef", Fields("ConfigMapEnvSource")),
-            ("secretRef", Fields("SecretEnvSource")),
-        ],
-    ),
-    (
-        "EnvVar",
-        &[
-            ("name", By(KUBELET)),
-            ("value", By(KUBELET)),
-            ("valueFrom", Fields("EnvVarSource")),
-        ],
-    ),
-    (
-        "EnvVarSource",
-        &[
-            ("fieldRef", Fields("ObjectFieldSelector")),
-            ("resourceFieldRef", Fields("ResourceFieldSelector")),
-            ("configMapKeyRef", Fields("ConfigMapKeySelector")),
-            ("secretKeyRef", Fields("SecretKeySelector")),
-        ],
-    ),
-    (
-        "ResourceRequirements",
-        &[("limits", By("kubelet/qos.rs")), ("requests", By("scheduler/pod.rs"))],
-    ),
-    (
-        "VolumeMount",
-        &[
-            ("name", By(KUBELET)),
-            ("readOnly", By(KUBELET)),
-            ("recursiveReadOnly", Only(&["\"Disabled\"", "\"IfPossible\""])),
-            ("mountPath", By(KUBELET)),
-            ("subPath", By(KUBELET)),
-            ("subPathExpr", By(KUBELET)),
-            ("mountPropagation", Only(&["\"None\""])),
-        ],
-    ),
-    (
-        "Probe",
-        &[
-            ("exec", Fields("ExecAction")),
-            ("httpGet", Fields("HTTPGetAction")),
-            ("tcpSocket", Fields("TCPSocketAction")),
-            ("grpc", Fields("GRPCAction")),
-            ("initialDelaySeconds", By(PROBES)),
-            ("timeoutSeconds", By(PROBES)),
-            ("periodSeconds", By(PROBES)),
-            ("successThreshold", By(PROBES)),
-            ("failureThreshold", By(PROBES)),
-            ("terminationGracePeriodSeconds", By("kubelet/kill.rs")),
-        ],
-    ),
-    (
-        "HTTPGetAction",
-        &[
-            ("path", By(PROBES)),
-            ("port", By(PROBES)),
-            ("host", By(PROBES)),
-            ("scheme", By(PROBES)),
-        ],
-    ),
-    (
-        "Lifecycle",
-        &[
-            ("postStart", Fields("LifecycleHandler")),
-            ("preStop", Fields("LifecycleHandler")),
-            ("stopSignal", By("kubelet/start.rs")),
-        ],
-    ),
-    (
-        "LifecycleHandler",
-        &[
-            ("exec", Fields("ExecAction")),
-            ("httpGet", Fields("HTTPGetAction")),
-            ("sleep", By("kubelet/hooks.rs")),
-        ],
-    ),
-    (
-        "Volume",
-        &[
-            ("name", By(VOLUMES)),
-            ("emptyDir", Fields("EmptyDirVolumeSource")),
-            ("hostPath", Fields("HostPathVolumeSource")),
-            ("configMap", Fields("ConfigMapVolumeSource")),
-            ("secret", Fields("SecretVolumeSource")),
-            ("downwardAPI", Fields("DownwardAPIVolumeSource")),
-            ("projected", Fields("ProjectedVolumeSource")),
-            ("persistentVolumeClaim", Fields("PersistentVolumeClaimVolumeSource")),
-        ],
-    ),
-    (
-        "EmptyDirVolumeSource",
-        &[("medium", Only(&["\"\""])), ("sizeLimit", By("kubelet/eviction"))],
-    ),
-    ("HostPathVolumeSource", &[("path", By(VOLUMES)), ("type", By(VOLUMES))]),
-    (
-        "ConfigMapVolumeSource",
-        &[
-            ("name", By(VOLUMES)),
-            ("items", Fields("KeyToPath")),
-            ("defaultMode", By(VOLUMES)),
-            ("optional", By(VOLUMES)),
-        ],
-    ),
-    (
-        "SecretVolumeSource",
-        &[
-            ("secretName", By(VOLUMES)),
-            ("items", Fields("KeyToPath")),
-            ("defaultMode", By(VOLUMES)),
-            ("optional", By(VOLUMES)),
-        ],
-    ),
-    (
-        "DownwardAPIVolumeSource",
-        &[("items", Fields("DownwardAPIVolumeFile")), ("defaultMode", By(VOLUMES))],
-    ),
-    (
-        "ProjectedVolumeSource",
-        &[("sources", Fields("VolumeProjection")), ("defaultMode", By(VOLUMES))],
-    ),
-    (
-        "VolumeProjection",
-        &[
-            ("secret", Fields("SecretProjection")),
-            ("downwardAPI", Fields("DownwardAPIProjection")),
-            ("configMap", Fields("ConfigMapProjection")),
-            ("serviceAccountToken", Fields("ServiceAccountTokenProjection")),
-        ],
-    ),
-    (
-        "ServiceAccountTokenProjection",
-        &[("path", By(VOLUMES)), ("expirationSeconds", Only(&["3600", "3607"]))],
-    ),
-    (
-        "PersistentVolumeClaimVolumeSource",
-        &[("claimName", By("storage.rs")), ("readOnly", By("kubelet/volumes.rs"))],
-    ),
-    (
-        "PersistentVolumeClaimTemplate",
-        &[
-            ("metadata", By("controllers/volumes")),
-            ("spec", Fields("PersistentVolumeClaimSpec")),
-        ],
-    ),
-    (
-        "PersistentVolumeClaimSpec",
-        &[
-            ("accessModes", By("controllers/volumes/binder.rs")),
-            ("selector", By("controllers/volumes/binder.rs")),
-            ("resources", By("controllers/volumes/binder.rs")),
-            ("volumeName", By("controllers/volumes/binder.rs")),
-            ("storageClassName", By("controllers/volumes/binder.rs")),
-            ("volumeMode", By("controllers/volumes/binder.rs")),
-        ],
-    ),
-    (
-        "PersistentVolumeSpec",
-        &[
-            ("capacity", By("controllers/volumes/binder.rs")),
-            ("accessModes", By("controllers/volumes/binder.rs")),
-            ("claimRef", By("controllers/volumes/binder.rs")),
-            ("persistentVolumeReclaimPolicy", By("controllers/volumes/binder.rs")),
-            ("storageClassName", By("controllers/volumes/binder.rs")),
-            ("volumeMode", By("controllers/volumes/binder.rs")),
-            ("nodeAffinity", By("scheduler/plugins/volume_binding.rs")),
-            ("hostPath", Fields("HostPathVolumeSource")),
-            ("local", By("kubelet/persistent.rs")),
-            ("csi", By("kubelet/persistent.rs")),
-        ],
-    ),
-    (
-        "StorageClass",
-        &[
-            ("provisioner", By("controllers/volumes/provisioner.rs")),
-            ("reclaimPolicy", By("controllers/volumes/provisioner.rs")),
-            ("volumeBindingMode", By("storage.rs")),
-            ("allowedTopologies", By("scheduler/plugins/volume_binding.rs")),
-        ],
-    ),
-    (
-        "Affinity",
-        &[
-            ("nodeAffinity", Fields("NodeAffinity")),
-            ("podAffinity", Fields("PodAffinity")),
-            ("podAntiAffinity", Fields("PodAffinity")),
-        ],
-    ),
-    (
-        "NodeAffinity",
-        &[
-            ("requiredDuringSchedulingIgnoredDuringExecution", By(SCHEDULER)),
-            ("preferredDuringSchedulingIgnoredDuringExecution", By(SCHEDULER)),
-        ],
-    ),
-    (
-        "PodAffinity",
-        &[
-            (
-                "requiredDuringSchedulingIgnoredDuringExecution",
-                Fields("PodAffinityTerm"),
-            ),
-            (
-                "preferredDuringSchedulingIgnoredDuringExecution",
-                Fields("WeightedPodAffinityTerm"),
-            ),
-        ],
-    ),
-    (
-        "Toleration",
-        &[
-            ("key", By("scheduler/plugins/taint_toleration.rs")),
-            ("operator", By("scheduler/plugins/taint_toleration.rs")),
-            ("value", By("scheduler/plugins/taint_toleration.rs")),
-            ("effect", By("scheduler/plugins/taint_toleration.rs")),
-            ("tolerationSeconds", By("controllers/taint_eviction.rs")),
-        ],
-    ),
-    (
-        "TopologySpreadConstraint",
-        &[
-            ("maxSkew", By(SCHEDULER)),
-            ("topologyKey", By(SCHEDULER)),
-            ("whenUnsatisfiable", By(SCHEDULER)),
-            ("labelSelector", By(SCHEDULER)),
-            ("minDomains", By(SCHEDULER)),
-            ("nodeAffinityPolicy", By(SCHEDULER)),
-            ("nodeTaintsPolicy", By(SCHEDULER)),
-            ("matchLabelKeys", By(SCHEDULER)),
-        ],
-    ),
-    (
-        "PodTemplateSpec",
-        &[("metadata", By("controllers/pods.rs")), ("spec", Fields("PodSpec"))],
-    ),
-    (
-        "DeploymentSpec",
-        &[
-            ("replicas", By("controllers/deployment")),
-            ("selector", By("controllers/deployment")),
-            ("template", Fields("PodTemplateSpec")),
-            ("strategy", Fields("DeploymentStrategy")),
-            ("minReadySeconds", By("controllers/deployment/rollout.rs")),
-            ("revisionHistoryLimit", By("controllers/deployment/rollout.rs")),
-            ("paused", By("controllers/deployment/rollout.rs")),
-            ("progressDeadlineSeconds", By("controllers/deployment/status.rs")),
-        ],
-    ),
-    (
-        "ReplicaSetSpec",
-        &[
-            ("replicas", By("controllers/replicaset")),
-            ("selector", By("controllers/replicaset")),
-            ("template", Fields("PodTemplateSpec")),
-            ("minReadySeconds", By("controllers/replicaset")),
-        ],
-    ),
-    (
-        "StatefulSetSpec",
-        &[
-            ("replicas", By("controllers/stateful_set")),
-            ("selector", By("controllers/stateful_set")),
-            ("template", Fields("PodTemplateSpec")),
-            ("volumeClaimTemplates", Fields("PersistentVolumeClaimTemplate")),
-            ("serviceName", By("controllers/stateful_set/pod.rs")),
-            ("podManagementPolicy", By("controllers/stateful_set/sync.rs")),
-            ("updateStrategy", Fields("StatefulSetUpdateStrategy")),
-            ("revisionHistoryLimit", By("controllers/stateful_set/sync.rs")),
-            ("minReadySeconds", By("controllers/stateful_set/sync.rs")),
-            (
-                "persistentVolumeClaimRetentionPolicy",
-                Only(&[r#"{"whenDeleted":"Retain","whenScaled":"Retain"}"#]),
-            ),
-            ("ordinals", By("controllers/stateful_set/sync.rs")),
-        ],
-    ),
-    (
-        "DaemonSetSpec",
-        &[
-            ("selector", By("controllers/daemon_set")),
-            ("template", Fields("PodTemplateSpec")),
-            ("updateStrategy", Fields("DaemonSetUpdateStrategy")),
-            ("minReadySeconds", By("controllers/daemon_set/update.rs")),
-            ("revisionHistoryLimit", By("controllers/daemon_set")),
-        ],
-    ),
-    (
-        "JobSpec",
-        &[
-            ("parallelism", By("controllers/job/manage.rs")),
-            ("completions", By("controllers/job/sync.rs")),
-            ("activeDeadlineSeconds", By("controllers/job/sync.rs")),
-            ("podFailurePolicy", By("controllers/job/policy.rs")),
-            ("successPolicy", By("controllers/job/policy.rs")),
-            ("backoffLimit", By("controllers/job/sync.rs")),
-            ("backoffLimitPerIndex", By("controllers/job/sync.rs")),
-            ("maxFailedIndexes", By("controllers/job/sync.rs")),
-            ("selector", By("controllers/job")),
-            ("manualSelector", By("apiserver/defaults")),
-            ("template", Fields("PodTemplateSpec")),
-            ("ttlSecondsAfterFinished", By("controllers/ttl_after_finished.rs")),
-            ("completionMode", By("controllers/job/context.rs")),
-            ("suspend", By("controllers/job/context.rs")),
-            ("podReplacementPolicy", By("controllers/job/context.rs")),
-            ("managedBy", By("controllers/job/sync.rs")),
-        ],
-    ),
-    (
-        "CronJobSpec",
-        &[
-            ("schedule", By("controllers/cron_job/schedule.rs")),
-            ("timeZone", By("controllers/cron_job")),
-            ("startingDeadlineSeconds", By("controllers/cron_job")),
-            ("concurrencyPolicy", By("controllers/cron_job")),
-            ("suspend", By("controllers/cron_job")),
-            ("jobTemplate", Fields("JobTemplateSpec")),
-            ("successfulJobsHistoryLimit", By("controllers/cron_job")),
-            ("failedJobsHistoryLimit", By("controllers/cron_job")),
-        ],
-    ),
-    (
-        "JobTemplateSpec",
-        &[("metadata", By("controllers/cron_job")), ("spec", Fields("JobSpec"))],
-    ),
-    (
-        "ServiceSpec",
-        &[
-            ("ports", Fields("ServicePort")),
-            ("selector", By("controllers/endpoints")),
-            ("clusterIP", By("network/dns.rs")),
-            // The API server fills it in from clusterIP.
-            ("clusterIPs", Only(&[])),
-            ("type", By("network/proxy.rs")),
-            ("sessionAffinity", By("network/proxy.rs")),
-            ("sessionAffinityConfig", By("network/proxy.rs")),
-            ("externalName", By("network/dns.rs")),
-            ("externalTrafficPolicy", By("network/proxy.rs")),
-            ("internalTrafficPolicy", By("network/proxy.rs")),
-            ("publishNotReadyAddresses", By("controllers/endpoints")),
-            ("trafficDistribution", By("controllers/endpoints/slices.rs")),
-            ("ipFamilies", Only(&[r#"["IPv4"]"#])),
-            ("ipFamilyPolicy", Only(&["\"SingleStack\""])),
-            ("allocateLoadBalancerNodePorts", Only(&["true"])),
-        ],
-    ),
-    (
-        "ServicePort",
-        &[
-            ("name", By("controllers/endpoints")),
-            ("protocol", By("network/proxy.rs")),
-            ("appProtocol", By("controllers/endpoints/slices.rs")),
-            ("port", By("network/proxy.rs")),
-            ("targetPort", By("controllers/endpoints")),
-            ("nodePort", By("network/proxy.rs")),
-        ],
-    ),
-    (
-        "PodDisruptionBudgetSpec",
-        &[
-            ("minAvailable", By("controllers/disruption.rs")),
-            ("maxUnavailable", By("controllers/disruption.rs")),
-            ("selector", By("controllers/disruption.rs")),
-            ("unhealthyPodEvictionPolicy", By("apiserver/disruption.rs")),
-        ],
-    ),
-    (
-        "NodeSpec",
-        &[
-            ("podCIDR", Only(&[])),
-            ("podCIDRs", Only(&[])),
-            ("unschedulable", By("scheduler/plugins")),
-            ("taints", By("scheduler/plugins/taint_toleration.rs")),
-        ],
-    ),
-    (
-        "KeyToPath",
-        &[("key", By(VOLUMES)), ("path", By(VOLUMES)), ("mode", By(VOLUMES))],
-    ),
-    (
-        "DownwardAPIVolumeFile",
-        &[
-            ("path", By(VOLUMES)),
-            ("fieldRef", Fields("ObjectFieldSelector")),
-            ("resourceFieldRef", Fields("ResourceFieldSelector")),
-            ("mode", By(VOLUMES)),
-        ],
-    ),
-    ("DownwardAPIProjection", &[("items", Fields("DownwardAPIVolumeFile"))]),
-    (
-        "ConfigMapProjection",
-        &[
-            ("name", By(VOLUMES)),
-            ("items", Fields("KeyToPath")),
-            ("optional", By(VOLUMES)),
-        ],
-    ),
-    (
-        "SecretProjection",
-        &[
-            ("name", By(VOLUMES)),
-            ("items", Fields("KeyToPath")),
-            ("optional", By(VOLUMES)),
-        ],
-    ),
-    (
-        "ConfigMapEnvSource",
-        &[("name", By(KUBELET)), ("optional", By(KUBELET))],
-    ),
-    ("SecretEnvSource", &[("name", By(KUBELET)), ("optional", By(KUBELET))]),
-    (
-        "ConfigMapKeySelector",
-        &[("name", By(KUBELET)), ("key", By(KUBELET)), ("optional", By(KUBELET))],
-    ),
-    (
-        "SecretKeySelector",
-        &[("name", By(KUBELET)), ("key", By(KUBELET)), ("optional", By(KUBELET))],
-    ),
-    (
-        "ObjectFieldSelector",
-        &[("apiVersion", Only(&["\"v1\""])), ("fieldPath", By(KUBELET))],
-    ),
-    (
-        "ResourceFieldSelector",
-        &[
-            ("containerName", By(KUBELET)),
-            ("resource", By(KUBELET)),
-            ("divisor", By(KUBELET)),
-        ],
-    ),
-    ("ExecAction", &[("command", By(PROBES))]),
-    ("TCPSocketAction", &[("port", By(PROBES)), ("host", By(PROBES))]),
-    ("GRPCAction", &[("port", By(PROBES)), ("service", By(PROBES))]),
-    (
-        "WeightedPodAffinityTerm",
-        &[
-            ("weight", By(SCHEDULER)),
-            ("podAffinityTerm", Fields("PodAffinityTerm")),
-        ],
-    ),
-    (
-        "PodAffinityTerm",
-        &[
-            ("labelSelector", By("scheduler/pod.rs")),
-            ("namespaces", By("scheduler/pod.rs")),
-            ("topologyKey", By("scheduler/pod.rs")),
-            ("namespaceSelector", By("scheduler/pod.rs")),
-            ("matchLabelKeys", By("scheduler/pod.rs")),
-            ("mismatchLabelKeys", By("scheduler/pod.rs")),
-        ],
-    ),
-    (
-        "DeploymentStrategy",
-        &[
-            ("type", By("controllers/deployment")),
-            ("rollingUpdate", Fields("RollingUpdateDeployment")),
-        ],
-    ),
-    (
-        "RollingUpdateDeployment",
-        &[
-            ("maxSurge", By("controllers/deployment/rolling.rs")),
-            ("maxUnavailable", By("controllers/deployment/rolling.rs")),
-        ],
-    ),
-    (
-        "StatefulSetUpdateStrategy",
-        &[
-            ("type", By("controllers/stateful_set/sync.rs")),
-            ("rollingUpdate", Fields("RollingUpdateStatefulSetStrategy")),
-        ],
-    ),
-    (
-        "RollingUpdateStatefulSetStrategy",
-        &[
-            ("partition", By("controllers/stateful_set/sync.rs")),
-            ("maxUnavailable", By("controllers/stateful_set/sync.rs")),
-        ],
-    ),
-    (
-        "DaemonSetUpdateStrategy",
-        &[
-            ("type", By("controllers/daemon_set/update.rs")),
-            ("rollingUpdate", Fields("RollingUpdateDaemonSet")),
-        ],
-    ),
-    (
-        "RollingUpdateDaemonSet",
-        &[
-            ("maxSurge", By("controllers/daemon_set/update.rs")),
-            ("maxUnavailable", By("controllers/daemon_set/update.rs")),
-        ],
-    ),
-];
+types! {
+    PodSpec {
+        of {
+            volumes: Volume, initContainers: Container, containers: Container, dnsConfig: PodDNSConfig,
+            securityContext: PodSecurityContext, affinity: Affinity, tolerations: Toleration,
+            topologySpreadConstraints: TopologySpreadConstraint, resources: ResourceRequirements
+        }
+        "kubelet/restart.rs" { restartPolicy }
+        "kubelet/kill.rs" { terminationGracePeriodSeconds }
+        "kubelet/status.rs" { activeDeadlineSeconds }
+        "network/dns.rs" { dnsPolicy subdomain hostAliases }
+        "scheduler/plugins/node_affinity.rs" { nodeSelector }
+        "apiserver/admission.rs" { serviceAccountName automountServiceAccountToken priorityClassName }
+        "apiserver/defaults/pod.rs" { serviceAccount }
+        "kubelet/node.rs" { nodeName }
+        "kubelet/start.rs" { hostNetwork }
+        "kubelet/images.rs" { imagePullSecrets }
+        "kubelet/environment.rs" { hostname enableServiceLinks }
+        "scheduler/mod.rs" { schedulerName schedulingGates }
+        "scheduler/preemption.rs" { priority preemptionPolicy }
+        "kubelet/conditions.rs" { readinessGates }
+        "resources.rs" { overhead }
+        "kubelet/admission.rs" { os }
+        "kubelet/processes.rs" { hostIPC }
+        "kubelet/worker.rs" { shareProcessNamespace }
+        only { setHostnameAsFQDN ["false"], hostPID ["false"], hostUsers ["true"] }
+    }
+    PodDNSConfig { "network/dns.rs" { nameservers searches } }
+    PodSecurityContext {
+        "kubelet/environment.rs" { runAsUser runAsGroup supplementalGroups fsGroup }
+        "kubelet/start.rs" { runAsNonRoot }
+        only { supplementalGroupsPolicy ["\"Merge\""], fsGroupChangePolicy ["\"Always\""] }
+    }
+    Container {
+        of {
+            ports: ContainerPort, envFrom: EnvFromSource, env: EnvVar, resources: ResourceRequirements,
+            volumeMounts: VolumeMount, livenessProbe: Probe, readinessProbe: Probe, startupProbe: Probe,
+            lifecycle: Lifecycle, securityContext: SecurityContext
+        }
+        "kubelet/status.rs" { name }
+        "kubelet/images.rs" { image imagePullPolicy }
+        "kubelet/environment.rs" { command args workingDir }
+        "kubelet/resize.rs" { resizePolicy }
+        "kubelet/restart.rs" { restartPolicy restartPolicyRules }
+        "kubelet/start.rs" { terminationMessagePath terminationMessagePolicy }
+        only { stdin ["false"], stdinOnce ["false"], tty ["false"] }
+    }
+    SecurityContext {
+        "kubelet/environment.rs" { runAsUser runAsGroup }
+        "kubelet/start.rs" { runAsNonRoot }
+        only { privileged ["false"], readOnlyRootFilesystem ["false"], procMount ["\"Default\""] }
+    }
+    ContainerPort {
+        "kubelet/network.rs" { name containerPort }
+        "scheduler/pod.rs" { hostPort protocol hostIP }
+    }
+    EnvFromSource {
+        of { configMapRef: ConfigMapEnvSource, secretRef: SecretEnvSource }
+        "kubelet/environment.rs" { prefix }
+    }
+    EnvVar {
+        of { valueFrom: EnvVarSource }
+        "kubelet/environment.rs" { name value }
+    }
+    EnvVarSource {
+        of {
+            fieldRef: ObjectFieldSelector, resourceFieldRef: ResourceFieldSelector,
+            configMapKeyRef: ConfigMapKeySelector, secretKeyRef: SecretKeySelector
+        }
+    }
+    ResourceRequirements {
+        "kubelet/qos.rs" { limits }
+        "scheduler/pod.rs" { requests }
+    }
+    VolumeMount {
+        "kubelet/environment.rs" { name readOnly mountPath subPath subPathExpr }
+        only { recursiveReadOnly ["\"Disabled\"", "\"IfPossible\""], mountPropagation ["\"None\""] }
+    }
+    Probe {
+        of { exec: ExecAction, httpGet: HTTPGetAction, tcpSocket: TCPSocketAction, grpc: GRPCAction }
+        "kubelet/probes.rs" {
+            initialDelaySeconds timeoutSeconds periodSeconds successThreshold failureThreshold
+        }
+        "kubelet/kill.rs" { terminationGracePeriodSeconds }
+    }
+    HTTPGetAction { "kubelet/probes.rs" { path port host scheme } }
+    Lifecycle {
+        of { postStart: LifecycleHandler, preStop: LifecycleHandler }
+        "kubelet/start.rs" { stopSignal }
+    }
+    LifecycleHandler {
+        of { exec: ExecAction, httpGet: HTTPGetAction }
+        "kubelet/hooks.rs" { sleep }
+    }
+    Volume {
+        of {
+            emptyDir: EmptyDirVolumeSource, hostPath: HostPathVolumeSource, configMap: ConfigMapVolumeSource,
+            secret: SecretVolumeSource, downwardAPI: DownwardAPIVolumeSource,
+            projected: ProjectedVolumeSource, persistentVolumeClaim: PersistentVolumeClaimVolumeSource
+        }
+        "kubelet/volumes.rs" { name }
+    }
+    EmptyDirVolumeSource {
+        "kubelet/eviction" { sizeLimit }
+        only { medium ["\"\""] }
+    }
+    HostPathVolumeSource { "kubelet/volumes.rs" { path type } }
+    ConfigMapVolumeSource {
+        of { items: KeyToPath }
+        "kubelet/volumes.rs" { name defaultMode optional }
+    }
+    SecretVolumeSource {
+        of { items: KeyToPath }
+        "kubelet/volumes.rs" { secretName defaultMode optional }
+    }
+    DownwardAPIVolumeSource {
+        of { items: DownwardAPIVolumeFile }
+        "kubelet/volumes.rs" { defaultMode }
+    }
+    ProjectedVolumeSource {
+        of { sources: VolumeProjection }
+        "kubelet/volumes.rs" { defaultMode }
+    }
+    VolumeProjection {
+        of {
+            secret: SecretProjection, downwardAPI: DownwardAPIProjection, configMap: ConfigMapProjection,
+            serviceAccountToken: ServiceAccountTokenProjection
+        }
+    }
+    ServiceAccountTokenProjection {
+        "kubelet/volumes.rs" { path }
+        only { expirationSeconds ["3600", "3607"] }
+    }
+    PersistentVolumeClaimVolumeSource {
+        "storage.rs" { claimName }
+        "kubelet/volumes.rs" { readOnly }
+    }
+    PersistentVolumeClaimTemplate {
+        of { spec: PersistentVolumeClaimSpec }
+        "controllers/volumes" { metadata }
+    }
+    PersistentVolumeClaimSpec {
+        "controllers/volumes/binder.rs" {
+            accessModes selector resources volumeName storageClassName volumeMode
+        }
+    }
+    PersistentVolumeSpec {
+        of { hostPath: HostPathVolumeSource }
+        "controllers/volumes/binder.rs" {
+            capacity accessModes claimRef persistentVolumeReclaimPolicy storageClassName volumeMode
+        }
+        "scheduler/plugins/volume_binding.rs" { nodeAffinity }
+        "kubelet/persistent.rs" { local csi }
+    }
+    StorageClass {
+        "controllers/volumes/provisioner.rs" { provisioner reclaimPolicy }
+        "storage.rs" { volumeBindingMode }
+        "scheduler/plugins/volume_binding.rs" { allowedTopologies }
+    }
+    Affinity { of { nodeAffinity: NodeAffinity, podAffinity: PodAffinity, podAntiAffinity: PodAffinity } }
+    NodeAffinity {
+        "scheduler/plugins" {
+            requiredDuringSchedulingIgnoredDuringExecution preferredDuringSchedulingIgnoredDuringExecution
+        }
+    }
+    PodAffinity {
+        of {
+            requiredDuringSchedulingIgnoredDuringExecution: PodAffinityTerm,
+            preferredDuringSchedulingIgnoredDuringExecution: WeightedPodAffinityTerm
+        }
+    }
+    Toleration {
+        "scheduler/plugins/taint_toleration.rs" { key operator value effect }
+        "controllers/taint_eviction.rs" { tolerationSeconds }
+    }
+    TopologySpreadConstraint {
+        "scheduler/plugins" {
+            maxSkew topologyKey whenUnsatisfiable labelSelector minDomains nodeAffinityPolicy
+            nodeTaintsPolicy matchLabelKeys
+        }
+    }
+    PodTemplateSpec {
+        of { spec: PodSpec }
+        "controllers/pods.rs" { metadata }
+    }
+    DeploymentSpec {
+        of { template: PodTemplateSpec, strategy: DeploymentStrategy }
+        "controllers/deployment" { replicas selector }
+        "controllers/deployment/rollout.rs" { minReadySeconds revisionHistoryLimit paused }
+        "controllers/deployment/status.rs" { progressDeadlineSeconds }
+    }
+    ReplicaSetSpec {
+        of { template: PodTemplateSpec }
+        "controllers/replicaset" { replicas selector minReadySeconds }
+    }
+    StatefulSetSpec {
+        of {
+            template: PodTemplateSpec, volumeClaimTemplates: PersistentVolumeClaimTemplate,
+            updateStrategy: StatefulSetUpdateStrategy
+        }
+        "controllers/stateful_set" { replicas selector }
+        "controllers/stateful_set/pod.rs" { serviceName }
+        "controllers/stateful_set/sync.rs" {
+            podManagementPolicy revisionHistoryLimit minReadySeconds ordinals
+        }
+        only { persistentVolumeClaimRetentionPolicy [r#"{"whenDeleted":"Retain","whenScaled":"Retain"}"#] }
+    }
+    DaemonSetSpec {
+        of { template: PodTemplateSpec, updateStrategy: DaemonSetUpdateStrategy }
+        "controllers/daemon_set" { selector revisionHistoryLimit }
+        "controllers/daemon_set/update.rs" { minReadySeconds }
+    }
+    JobSpec {
+        of { template: PodTemplateSpec }
+        "controllers/job/manage.rs" { parallelism }
+        "controllers/job/sync.rs" {
+            completions activeDeadlineSeconds backoffLimit backoffLimitPerIndex maxFailedIndexes managedBy
+        }
+        "controllers/job/policy.rs" { podFailurePolicy successPolicy }
+        "controllers/job" { selector }
+        "apiserver/defaults" { manualSelector }
+        "controllers/ttl_after_finished.rs" { ttlSecondsAfterFinished }
+        "controllers/job/context.rs" { completionMode suspend podReplacementPolicy }
+    }
+    CronJobSpec {
+        of { jobTemplate: JobTemplateSpec }
+        "controllers/cron_job/schedule.rs" { schedule }
+        "controllers/cron_job" {
+            timeZone startingDeadlineSeconds concurrencyPolicy suspend successfulJobsHistoryLimit
+            failedJobsHistoryLimit
+        }
+    }
+    JobTemplateSpec {
+        of { spec: JobSpec }
+        "controllers/cron_job" { metadata }
+    }
+    ServiceSpec {
+        of { ports: ServicePort }
+        "controllers/endpoints" { selector publishNotReadyAddresses }
+        "network/dns.rs" { clusterIP externalName }
+        "network/proxy.rs" {
+            type sessionAffinity sessionAffinityConfig externalTrafficPolicy internalTrafficPolicy
+        }
+        "controllers/endpoints/slices.rs" { trafficDistribution }
+        // The API server fills in clusterIPs from clusterIP.
+        only {
+            clusterIPs [], ipFamilies [r#"["IPv4"]"#], ipFamilyPolicy ["\"SingleStack\""],
+            allocateLoadBalancerNodePorts ["true"]
+        }
+    }
+    ServicePort {
+        "controllers/endpoints" { name targetPort }
+        "network/proxy.rs" { protocol port nodePort }
+        "controllers/endpoints/slices.rs" { appProtocol }
+    }
+    PodDisruptionBudgetSpec {
+        "controllers/disruption.rs" { minAvailable maxUnavailable selector }
+        "apiserver/disruption.rs" { unhealthyPodEvictionPolicy }
+    }
+    NodeSpec {
+        "scheduler/plugins" { unschedulable }
+        "scheduler/plugins/taint_toleration.rs" { taints }
+        only { podCIDR [], podCIDRs [] }
+    }
+    KeyToPath { "kubelet/volumes.rs" { key path mode } }
+    DownwardAPIVolumeFile {
+        of { fieldRef: ObjectFieldSelector, resourceFieldRef: ResourceFieldSelector }
+        "kubelet/volumes.rs" { path mode }
+    }
+    DownwardAPIProjection { of { items: DownwardAPIVolumeFile } }
+    ConfigMapProjection {
+        of { items: KeyToPath }
+        "kubelet/volumes.rs" { name optional }
+    }
+    SecretProjection {
+        of { items: KeyToPath }
+        "kubelet/volumes.rs" { name optional }
+    }
+    ConfigMapEnvSource { "kubelet/environment.rs" { name optional } }
+    SecretEnvSource { "kubelet/environment.rs" { name optional } }
+    ConfigMapKeySelector { "kubelet/environment.rs" { name key optional } }
+    SecretKeySelector { "kubelet/environment.rs" { name key optional } }
+    ObjectFieldSelector {
+        "kubelet/environment.rs" { fieldPath }
+        only { apiVersion ["\"v1\""] }
+    }
+    ResourceFieldSelector { "kubelet/environment.rs" { containerName resource divisor } }
+    ExecAction { "kubelet/probes.rs" { command } }
+    TCPSocketAction { "kubelet/probes.rs" { port host } }
+    GRPCAction { "kubelet/probes.rs" { port service } }
+    WeightedPodAffinityTerm {
+        of { podAffinityTerm: PodAffinityTerm }
+        "scheduler/plugins" { weight }
+    }
+    PodAffinityTerm {
+        "scheduler/pod.rs" {
+            labelSelector namespaces topologyKey namespaceSelector matchLabelKeys mismatchLabelKeys
+        }
+    }
+    DeploymentStrategy {
+        of { rollingUpdate: RollingUpdateDeployment }
+        "controllers/deployment" { type }
+    }
+    RollingUpdateDeployment { "controllers/deployment/rolling.rs" { maxSurge maxUnavailable } }
+    StatefulSetUpdateStrategy {
+        of { rollingUpdate: RollingUpdateStatefulSetStrategy }
+        "controllers/stateful_set/sync.rs" { type }
+    }
+    RollingUpdateStatefulSetStrategy { "controllers/stateful_set/sync.rs" { partition maxUnavailable } }
+    DaemonSetUpdateStrategy {
+        of { rollingUpdate: RollingUpdateDaemonSet }
+        "controllers/daemon_set/update.rs" { type }
+    }
+    RollingUpdateDaemonSet { "controllers/daemon_set/update.rs" { maxSurge maxUnavailable } }
+}
