@@ -117,7 +117,7 @@ impl World {
         if object.kind().resource().namespaced && object.namespace().is_empty() {
             object.meta_mut().namespace = Some("default".to_owned());
         }
-        defaults::default(&mut object);
+        defaults::default(self.version, &mut object);
         let mut meta = std::mem::take(object.meta_mut());
         meta.resource_version = None;
         meta.deletion_timestamp = None;

@@ -90,7 +90,7 @@ pub(crate) fn examine(mut object: Object) -> Vec<field::FieldError> {
     if object.kind().resource().namespaced && object.namespace().is_empty() {
         object.meta_mut().namespace = Some("default".to_owned());
     }
-    defaults::default(&mut object);
+    defaults::default(w.version, &mut object);
     let mut meta = std::mem::take(object.meta_mut());
     w.stamp(&mut meta);
     *object.meta_mut() = meta;

@@ -122,7 +122,7 @@ fn pod_part(
         .cloned()
         .ok_or_else(|| not_found(Kind::Pod, &request.name))?;
     write::check_preconditions(Kind::Pod, &current.object, &new)?;
-    defaults::default(&mut new);
+    defaults::default(w.version, &mut new);
     let mut object = current.object.clone();
     if let (Object::Pod(pod), Object::Pod(new)) = (&mut object, &new)
         && let (Some(spec), Some(new)) = (&mut pod.spec, &new.spec)
@@ -140,7 +140,7 @@ fn check_resize(w: &World, request: &Request) -> Result<(), Status> {
     let current = w
         .get(&key(Kind::Pod, request))
         .ok_or_else(|| not_found(Kind::Pod, &request.name))?;
-    defaults::default(&mut new);
+    defaults::default(w.version, &mut new);
     write::keep_system_metadata(&current.object, &mut new);
     let mut errors = validation::create(w.version, &new);
     errors
@@ -241,7 +241,7 @@ fn check_ephemeral(w: &World, request: &Request) -> Result<(), Status> {
     let current = w
         .get(&key(Kind::Pod, request))
         .ok_or_else(|| not_found(Kind::Pod, &request.name))?;
-    defaults::default(&mut new);
+    defaults::default(w.version, &mut new);
     let (Some(old), Some(new)) = (
         current.object.as_pod().and_then(|pod| pod.spec.as_ref()),
         new.as_pod().and_then(|pod| pod.spec.as_ref()),

@@ -100,7 +100,7 @@ pub(super) fn create(w: &mut World, kind: Kind, request: &Request) -> Result<Val
         ));
     }
     let mut asked = object.clone();
-    defaults::default(&mut asked);
+    defaults::default(w.version, &mut asked);
     let object = w.prepare(object)?;
     if let Some(status) = validation::create(w.version, &object).into_status(kind, object.name()) {
         return Err(status);
@@ -219,7 +219,7 @@ pub(super) fn replace(
         .cloned()
         .ok_or_else(|| not_found(kind, &request.name))?;
     check_preconditions(kind, &current.object, &new)?;
-    defaults::default(&mut new);
+    defaults::default(w.version, &mut new);
     keep_system_metadata(&current.object, &mut new);
     let asked = new.clone();
     strategy::prepare_for_update(w, &current.object, &mut new);

@@ -93,7 +93,7 @@ pub fn decode(text: &str, origin: Origin<'_>) -> Result<core::Pod, String> {
     if object.name().is_empty() {
         return Err("invalid pod: name is needed for the pod".to_owned());
     }
-    defaults::default(&mut object);
+    defaults::default(origin.version, &mut object);
     let Object::Pod(mut pod) = object else {
         return Err(unreadable("invalid pod"));
     };

@@ -10,9 +10,10 @@ pub(crate) use pod::template as default_template;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::objects::Object;
+use crate::version::Profile;
 
-/// Fills in the defaults of an object.
-pub(crate) fn default(object: &mut Object) {
+/// Fills in the defaults of an object: those of fields that the version has.
+pub(crate) fn default(version: Profile, object: &mut Object) {
     meta(object.meta_mut());
     match object {
         Object::Pod(pod) => pod::pod(pod),
@@ -26,7 +27,7 @@ pub(crate) fn default(object: &mut Object) {
         Object::ReplicationController(controller) => workloads::replication_controller(controller),
         Object::StatefulSet(set) => workloads::stateful_set(set),
         Object::DaemonSet(set) => workloads::daemon_set(set),
-        Object::Job(job) => workloads::job(job),
+        Object::Job(job) => workloads::job(version, job),
         Object::CronJob(job) => workloads::cron_job(job),
         Object::Service(service) => rest::service(service),
         Object::Endpoints(endpoints) => rest::endpoints(endpoints),

@@ -4,6 +4,7 @@ use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as core};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{rest, text};
+use crate::version::{Gate, Profile};
 
 pub(super) fn deployment(deployment: &mut apps::Deployment) {
     let spec = deployment.spec.get_or_insert_default();
@@ -84,7 +85,7 @@ pub(super) fn daemon_set(set: &mut apps::DaemonSet) {
     }
 }
 
-pub(super) fn job(job: &mut batch::Job) {
+pub(super) fn job(version: Profile, job: &mut batch::Job) {
     let spec = job.spec.get_or_insert_default();
     super::default_template(&mut spec.template);
     if spec.completions.is_none() && spec.parallelism.is_none() {
@@ -101,12 +102,14 @@ pub(super) fn job(job: &mut batch::Job) {
     text(&mut spec.completion_mode, "NonIndexed");
     spec.suspend.get_or_insert(false);
     spec.manual_selector.get_or_insert(false);
-    let replacement = if spec.pod_failure_policy.is_some() {
-        "Failed"
-    } else {
-        "TerminatingOrFailed"
-    };
-    text(&mut spec.pod_replacement_policy, replacement);
+    if version.enabled(Gate::JobPodReplacementPolicy) {
+        let replacement = if spec.pod_failure_policy.is_some() {
+            "Failed"
+        } else {
+            "TerminatingOrFailed"
+        };
+        text(&mut spec.pod_replacement_policy, replacement);
+    }
     for rule in spec.pod_failure_policy.iter_mut().flat_map(|policy| &mut policy.rules) {
         for pattern in rule.on_pod_conditions.iter_mut().flatten() {
             text(&mut pattern.status, "True");
