@@ -9,49 +9,43 @@ use super::decode::{Flaw, FlawKind};
 use crate::objects::Object;
 use crate::version::{Gate, Profile};
 
-/// Drops what the version does not take.
-pub(super) fn drop_disabled(version: Profile, old: Option<&Object>, new: &mut Object) {
-    let old_spec = old.and_then(pod_spec).cloned();
+/// A gate, and what goes from a value without it.
+type Rule<T> = (Gate, fn(&mut T));
+
+/// Drops what the version does not take. Answers with the object as it was, if something was dropped.
+pub(super) fn drop_disabled(version: Profile, old: Option<&Object>, new: &mut Object) -> Option<Object> {
+    // Every kind that has such fields has pods.
+    pod_spec(new)?;
+    let before = new.clone();
     if let Some(spec) = pod_spec_mut(new) {
-        pod(version, old_spec.as_ref(), spec);
+        apply(version, POD_RULES, old.and_then(pod_spec), spec);
     }
-    match new {
-        Object::Job(new) => {
-            let old = match old {
-                Some(Object::Job(old)) => old.spec.as_ref(),
-                _ => None,
-            };
-            if let Some(spec) = &mut new.spec {
-                job(version, old, spec);
-            }
+    if let Some(spec) = job_spec_mut(new) {
+        apply(version, JOB_RULES, old.and_then(job_spec), spec);
+    }
+    if let Object::StatefulSet(new) = new
+        && let Some(spec) = &mut new.spec
+    {
+        let old = match old {
+            Some(Object::StatefulSet(old)) => old.spec.as_ref(),
+            _ => None,
+        };
+        apply(version, STATEFUL_SET_RULES, old, spec);
+    }
+    (before != *new).then_some(before)
+}
+
+/// What there is no gate for yet is no field of the version's types ([`take_unknown`]) or is refused by validation instead.
+fn apply<T: Clone + PartialEq>(version: Profile, rules: &[Rule<T>], old: Option<&T>, new: &mut T) {
+    for (gate, drop) in rules {
+        let in_use = |value: &T| {
+            let mut without = value.clone();
+            drop(&mut without);
+            without != *value
+        };
+        if version.knows(*gate) && !version.enabled(*gate) && !old.is_some_and(in_use) {
+            drop(new);
         }
-        Object::CronJob(new) => {
-            if let Some(spec) = &mut new.spec.job_template.spec {
-                let old = match old {
-                    Some(Object::CronJob(old)) => old.spec.job_template.spec.as_ref(),
-                    _ => None,
-                };
-                job(version, old, spec);
-            }
-        }
-        Object::StatefulSet(new) => {
-            let rolling = |set: &apps::StatefulSet| {
-                let strategy = set.spec.as_ref()?.update_strategy.as_ref()?;
-                strategy.rolling_update.as_ref()?.max_unavailable.clone()
-            };
-            let in_use = matches!(old, Some(Object::StatefulSet(old)) if rolling(old).is_some());
-            if !version.enabled(Gate::MaxUnavailableStatefulSet)
-                && !in_use
-                && let Some(update) = new
-                    .spec
-                    .as_mut()
-                    .and_then(|spec| spec.update_strategy.as_mut())
-                    .and_then(|strategy| strategy.rolling_update.as_mut())
-            {
-                update.max_unavailable = None;
-            }
-        }
-        _ => {}
     }
 }
 
@@ -86,60 +80,53 @@ fn pod_spec_mut(object: &mut Object) -> Option<&mut core::PodSpec> {
     }
 }
 
-fn containers(spec: &core::PodSpec) -> impl Iterator<Item = &core::Container> {
-    spec.init_containers.iter().flatten().chain(&spec.containers)
+fn job_spec(object: &Object) -> Option<&batch::JobSpec> {
+    match object {
+        Object::Job(job) => job.spec.as_ref(),
+        Object::CronJob(job) => job.spec.job_template.spec.as_ref(),
+        _ => None,
+    }
 }
 
-fn containers_mut(spec: &mut core::PodSpec) -> impl Iterator<Item = &mut core::Container> {
+fn job_spec_mut(object: &mut Object) -> Option<&mut batch::JobSpec> {
+    match object {
+        Object::Job(job) => job.spec.as_mut(),
+        Object::CronJob(job) => job.spec.job_template.spec.as_mut(),
+        _ => None,
+    }
+}
+
+fn containers(spec: &mut core::PodSpec) -> impl Iterator<Item = &mut core::Container> {
     spec.init_containers.iter_mut().flatten().chain(&mut spec.containers)
 }
 
-fn is_sidecar(container: &core::Container) -> bool {
-    container.restart_policy.as_deref() == Some("Always")
-}
-
 /// `dropDisabledFields` of a pod's spec.
-fn pod(version: Profile, old: Option<&core::PodSpec>, spec: &mut core::PodSpec) {
-    let drops =
-        |gate: Gate, in_use: &dyn Fn(&core::PodSpec) -> bool| !version.enabled(gate) && !old.is_some_and(in_use);
-    if drops(Gate::UserNamespacesSupport, &|old| old.host_users.is_some()) {
-        spec.host_users = None;
-    }
-    let supplemental = |spec: &core::PodSpec| {
-        let security = spec.security_context.as_ref();
-        security.is_some_and(|security| security.supplemental_groups_policy.is_some())
-    };
-    if drops(Gate::SupplementalGroupsPolicy, &supplemental)
-        && let Some(security) = &mut spec.security_context
-    {
-        security.supplemental_groups_policy = None;
-    }
-    if drops(Gate::PodLevelResources, &|old| old.resources.is_some()) {
-        spec.resources = None;
-    }
-    if drops(Gate::MatchLabelKeysInPodAffinity, &|old| {
-        affinity_terms(old).any(has_match_label_keys)
-    }) {
-        for term in affinity_terms_mut(spec) {
+const POD_RULES: &[Rule<core::PodSpec>] = &[
+    (Gate::UserNamespacesSupport, |spec| spec.host_users = None),
+    (Gate::SupplementalGroupsPolicy, |spec| {
+        if let Some(security) = &mut spec.security_context {
+            security.supplemental_groups_policy = None;
+        }
+    }),
+    (Gate::PodLevelResources, |spec| spec.resources = None),
+    (Gate::MatchLabelKeysInPodAffinity, |spec| {
+        for term in affinity_terms(spec) {
             term.match_label_keys = None;
             term.mismatch_label_keys = None;
         }
-    }
-    let resize = |old: &core::PodSpec| containers(old).any(|container| container.resize_policy.is_some());
-    if drops(Gate::InPlacePodVerticalScaling, &resize) {
-        containers_mut(spec).for_each(|container| container.resize_policy = None);
-    }
-    if drops(Gate::SidecarContainers, &|old| {
-        old.init_containers.iter().flatten().any(is_sidecar)
-    }) {
+    }),
+    (Gate::InPlacePodVerticalScaling, |spec| {
+        containers(spec).for_each(|container| container.resize_policy = None);
+    }),
+    (Gate::SidecarContainers, |spec| {
         for container in spec.init_containers.iter_mut().flatten() {
             container.restart_policy = None;
         }
-    }
-    // What there is no gate for yet is refused by validation instead.
-    if version.knows(Gate::ContainerRestartRules) && drops(Gate::ContainerRestartRules, &restart_rules_in_use) {
+    }),
+    (Gate::ContainerRestartRules, |spec| {
         for container in spec.init_containers.iter_mut().flatten() {
-            if !is_sidecar(container) {
+            // A sidecar has a gate of its own.
+            if container.restart_policy.as_deref() != Some("Always") {
                 container.restart_policy = None;
             }
             container.restart_policy_rules = None;
@@ -148,81 +135,60 @@ fn pod(version: Profile, old: Option<&core::PodSpec>, spec: &mut core::PodSpec) 
             container.restart_policy = None;
             container.restart_policy_rules = None;
         }
-    }
-    let read_only = |old: &core::PodSpec| {
-        containers(old)
-            .flat_map(|container| container.volume_mounts.iter().flatten())
-            .any(|mount| mount.recursive_read_only.is_some())
-    };
-    if drops(Gate::RecursiveReadOnlyMounts, &read_only) {
-        for mount in containers_mut(spec).flat_map(|container| container.volume_mounts.iter_mut().flatten()) {
+    }),
+    (Gate::RecursiveReadOnlyMounts, |spec| {
+        for mount in containers(spec).flat_map(|container| container.volume_mounts.iter_mut().flatten()) {
             mount.recursive_read_only = None;
         }
-    }
-    if drops(Gate::HostnameOverride, &|old| old.hostname_override.is_some()) {
-        spec.hostname_override = None;
-    }
-    let file_keys = |old: &core::PodSpec| {
-        containers(old)
-            .flat_map(|container| container.env.iter().flatten())
-            .any(|variable| {
-                variable
-                    .value_from
-                    .as_ref()
-                    .is_some_and(|source| source.file_key_ref.is_some())
-            })
-    };
-    if drops(Gate::EnvFiles, &file_keys) {
-        for variable in containers_mut(spec).flat_map(|container| container.env.iter_mut().flatten()) {
+    }),
+    (Gate::HostnameOverride, |spec| spec.hostname_override = None),
+    (Gate::EnvFiles, |spec| {
+        for variable in containers(spec).flat_map(|container| container.env.iter_mut().flatten()) {
             if let Some(source) = &mut variable.value_from {
                 source.file_key_ref = None;
             }
         }
-    }
-    let sleeps = |old: &core::PodSpec| {
-        containers(old)
-            .filter_map(|container| container.lifecycle.as_ref())
-            .flat_map(|lifecycle| [&lifecycle.pre_stop, &lifecycle.post_start])
-            .any(|hook| hook.as_ref().is_some_and(|hook| hook.sleep.is_some()))
-    };
-    if drops(Gate::PodLifecycleSleepAction, &sleeps) {
-        containers_mut(spec).for_each(drop_sleep);
-    }
-    let images = |old: &core::PodSpec| old.volumes.iter().flatten().any(|volume| volume.image.is_some());
-    if drops(Gate::ImageVolume, &images) {
+    }),
+    (Gate::PodLifecycleSleepAction, |spec| {
+        containers(spec).for_each(drop_sleep)
+    }),
+    (Gate::ImageVolume, |spec| {
         for volume in spec.volumes.iter_mut().flatten() {
             volume.image = None;
         }
-    }
-    let signals = |old: &core::PodSpec| {
-        containers(old).any(|container| {
-            let lifecycle = container.lifecycle.as_ref();
-            lifecycle.is_some_and(|lifecycle| lifecycle.stop_signal.is_some())
-        })
-    };
-    if drops(Gate::ContainerStopSignals, &signals) {
-        for container in containers_mut(spec) {
-            let dropped = container
-                .lifecycle
-                .as_mut()
-                .and_then(|lifecycle| lifecycle.stop_signal.take());
-            if dropped.is_some() {
+    }),
+    (Gate::ContainerStopSignals, |spec| {
+        for container in containers(spec) {
+            let lifecycle = container.lifecycle.as_mut();
+            if lifecycle.and_then(|lifecycle| lifecycle.stop_signal.take()).is_some() {
                 forget_empty_lifecycle(container);
             }
         }
-    }
-}
+    }),
+];
 
-fn restart_rules_in_use(old: &core::PodSpec) -> bool {
-    let other = |container: &core::Container| {
-        container.restart_policy.is_some() && !is_sidecar(container) || container.restart_policy_rules.is_some()
-    };
-    old.init_containers.iter().flatten().any(other)
-        || old
-            .containers
-            .iter()
-            .any(|container| container.restart_policy.is_some())
-}
+/// `jobStrategy.PrepareForCreate` and `PrepareForUpdate`.
+const JOB_RULES: &[Rule<batch::JobSpec>] = &[
+    (Gate::JobBackoffLimitPerIndex, |spec| {
+        spec.backoff_limit_per_index = None;
+        spec.max_failed_indexes = None;
+        // Without it a rule may not fail one index.
+        if let Some(policy) = &mut spec.pod_failure_policy {
+            policy.rules.retain(|rule| rule.action != "FailIndex");
+        }
+    }),
+    (Gate::JobPodReplacementPolicy, |spec| spec.pod_replacement_policy = None),
+    (Gate::JobSuccessPolicy, |spec| spec.success_policy = None),
+    (Gate::JobManagedBy, |spec| spec.managed_by = None),
+];
+
+/// `dropStatefulSetDisabledFields`
+const STATEFUL_SET_RULES: &[Rule<apps::StatefulSetSpec>] = &[(Gate::MaxUnavailableStatefulSet, |spec| {
+    let strategy = spec.update_strategy.as_mut();
+    if let Some(update) = strategy.and_then(|strategy| strategy.rolling_update.as_mut()) {
+        update.max_unavailable = None;
+    }
+})];
 
 /// `dropPodLifecycleSleepAction`: a hook that only slept is none.
 fn drop_sleep(container: &mut core::Container) {
@@ -246,85 +212,29 @@ fn forget_empty_lifecycle(container: &mut core::Container) {
     }
 }
 
-fn has_match_label_keys(term: &core::PodAffinityTerm) -> bool {
-    term.match_label_keys.is_some() || term.mismatch_label_keys.is_some()
-}
-
-fn affinity_terms(spec: &core::PodSpec) -> impl Iterator<Item = &core::PodAffinityTerm> {
-    let affinity = spec.affinity.as_ref();
-    let with = affinity.and_then(|affinity| affinity.pod_affinity.as_ref());
-    let against = affinity.and_then(|affinity| affinity.pod_anti_affinity.as_ref());
-    let required = with
-        .and_then(|with| with.required_during_scheduling_ignored_during_execution.as_ref())
-        .into_iter()
-        .chain(against.and_then(|against| against.required_during_scheduling_ignored_during_execution.as_ref()))
-        .flatten();
-    let preferred = with
-        .and_then(|with| with.preferred_during_scheduling_ignored_during_execution.as_ref())
-        .into_iter()
-        .chain(against.and_then(|against| against.preferred_during_scheduling_ignored_during_execution.as_ref()))
-        .flatten()
-        .map(|weighted| &weighted.pod_affinity_term);
-    required.chain(preferred)
-}
-
-fn affinity_terms_mut(spec: &mut core::PodSpec) -> Vec<&mut core::PodAffinityTerm> {
-    let mut terms = Vec::new();
-    let Some(affinity) = &mut spec.affinity else {
-        return terms;
+/// The terms of both kinds of affinity between pods.
+fn affinity_terms(spec: &mut core::PodSpec) -> impl Iterator<Item = &mut core::PodAffinityTerm> {
+    let (with, against) = match &mut spec.affinity {
+        Some(affinity) => (affinity.pod_affinity.as_mut(), affinity.pod_anti_affinity.as_mut()),
+        None => (None, None),
     };
-    if let Some(with) = &mut affinity.pod_affinity {
-        terms.extend(
-            with.required_during_scheduling_ignored_during_execution
-                .iter_mut()
-                .flatten(),
-        );
-        let preferred = with
-            .preferred_during_scheduling_ignored_during_execution
-            .iter_mut()
-            .flatten();
-        terms.extend(preferred.map(|weighted| &mut weighted.pod_affinity_term));
-    }
-    if let Some(against) = &mut affinity.pod_anti_affinity {
-        terms.extend(
-            against
-                .required_during_scheduling_ignored_during_execution
-                .iter_mut()
-                .flatten(),
-        );
-        let preferred = against
-            .preferred_during_scheduling_ignored_during_execution
-            .iter_mut()
-            .flatten();
-        terms.extend(preferred.map(|weighted| &mut weighted.pod_affinity_term));
-    }
-    terms
-}
-
-/// `jobStrategy.PrepareForCreate` and `PrepareForUpdate`.
-fn job(version: Profile, old: Option<&batch::JobSpec>, spec: &mut batch::JobSpec) {
-    let drops =
-        |gate: Gate, in_use: &dyn Fn(&batch::JobSpec) -> bool| !version.enabled(gate) && !old.is_some_and(in_use);
-    let per_index = |spec: &batch::JobSpec| spec.backoff_limit_per_index.is_some();
-    if drops(Gate::JobBackoffLimitPerIndex, &per_index) {
-        spec.backoff_limit_per_index = None;
-        spec.max_failed_indexes = None;
-        // Without it a rule may not fail one index.
-        if let Some(policy) = &mut spec.pod_failure_policy {
-            policy.rules.retain(|rule| rule.action != "FailIndex");
-        }
-    }
-    if drops(Gate::JobPodReplacementPolicy, &|old| {
-        old.pod_replacement_policy.is_some()
-    }) {
-        spec.pod_replacement_policy = None;
-    }
-    if drops(Gate::JobSuccessPolicy, &|old| old.success_policy.is_some()) {
-        spec.success_policy = None;
-    }
-    if drops(Gate::JobManagedBy, &|old| old.managed_by.is_some()) {
-        spec.managed_by = None;
-    }
+    let with = with.map(|with| {
+        (
+            &mut with.required_during_scheduling_ignored_during_execution,
+            &mut with.preferred_during_scheduling_ignored_during_execution,
+        )
+    });
+    let against = against.map(|against| {
+        (
+            &mut against.required_during_scheduling_ignored_during_execution,
+            &mut against.preferred_during_scheduling_ignored_during_execution,
+        )
+    });
+    with.into_iter().chain(against).flat_map(|(required, preferred)| {
+        let preferred = preferred.iter_mut().flatten();
+        let preferred = preferred.map(|weighted| &mut weighted.pod_affinity_term);
+        required.iter_mut().flatten().chain(preferred)
+    })
 }
 
 /// Where a field came into the types together with its gate: the path below a pod's spec (`*` is any index) and the gate.
@@ -365,6 +275,28 @@ const POD_FIELDS: &[(&[&str], Gate)] = &[
         &["affinity", AFFINITIES, REQUIRED, "*", "mismatchLabelKeys"],
         Gate::MatchLabelKeysInPodAffinity,
     ),
+    (
+        &[
+            "affinity",
+            AFFINITIES,
+            PREFERRED,
+            "*",
+            "podAffinityTerm",
+            "matchLabelKeys",
+        ],
+        Gate::MatchLabelKeysInPodAffinity,
+    ),
+    (
+        &[
+            "affinity",
+            AFFINITIES,
+            PREFERRED,
+            "*",
+            "podAffinityTerm",
+            "mismatchLabelKeys",
+        ],
+        Gate::MatchLabelKeysInPodAffinity,
+    ),
 ];
 const JOB_FIELDS: &[(&[&str], Gate)] = &[
     (&["successPolicy"], Gate::JobSuccessPolicy),
@@ -375,6 +307,7 @@ const CONTAINERS: &str = "containers|initContainers";
 /// Stands for both kinds of affinity between pods.
 const AFFINITIES: &str = "podAffinity|podAntiAffinity";
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
 
 /// Whether there are fields that the types of this version do not have yet.
 pub(super) fn lacks_fields(version: Profile) -> bool {
@@ -443,5 +376,104 @@ fn take(value: &mut Value, path: &[&str], at: &mut (String, String), flaws: &mut
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::{Cluster, Config};
+    use crate::objects::Kind;
+    use crate::request::{Request, Status, Verb};
+    use crate::version::Version;
+
+    /// What a version answers to the creation of an object, and what it tells.
+    fn created(version: &str, object: &Value) -> (Result<Value, Status>, Vec<String>) {
+        let config = Config {
+            version: Version::named(version).expect("a version"),
+            ..Config::default()
+        };
+        let mut cluster = Cluster::new(config).expect("a cluster");
+        let kind = Kind::named(object["kind"].as_str().expect("a kind")).expect("a kind");
+        let resource = kind.resource();
+        let answer = cluster.request(&Request {
+            verb: Verb::Create,
+            group: resource.group.to_owned(),
+            version: resource.version.to_owned(),
+            resource: resource.plural.to_owned(),
+            namespace: "default".to_owned(),
+            name: String::new(),
+            subresource: String::new(),
+            body: Some(object.clone()),
+            patch: None,
+            query: vec![("fieldValidation".to_owned(), "Strict".to_owned())],
+        });
+        (answer, cluster.notices())
+    }
+
+    fn pod(spec: &Value) -> Value {
+        let mut pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "p" },
+            "spec": { "containers": [{ "name": "c", "image": "busybox" }] },
+        });
+        for (field, value) in spec.as_object().into_iter().flatten() {
+            pod["spec"][field] = value.clone();
+        }
+        pod
+    }
+
+    #[test]
+    fn a_field_without_its_gate_is_unknown_dropped_or_taken() {
+        let resizable = pod(&json!({
+            "containers": [{
+                "name": "c", "image": "busybox", "resizePolicy": [{ "resourceName": "cpu", "restartPolicy": "NotRequired" }],
+            }],
+        }));
+        let (answer, notices) = created("1.28", &resizable);
+        assert!(answer.expect("a pod")["spec"]["containers"][0]["resizePolicy"].is_null());
+        let notice =
+            "dropped by the API server: spec.containers.resizePolicy (its feature gate is off in this version)";
+        assert_eq!(notices, [notice]);
+        let (answer, notices) = created("1.33", &resizable);
+        assert!(answer.expect("a pod")["spec"]["containers"][0]["resizePolicy"].is_array());
+        assert_eq!(notices, [""; 0]);
+
+        let term = json!({ "topologyKey": "zone", "labelSelector": {}, "matchLabelKeys": ["app"] });
+        for (list, item, path) in [
+            (REQUIRED, term.clone(), ""),
+            (
+                PREFERRED,
+                json!({ "weight": 1, "podAffinityTerm": term }),
+                ".podAffinityTerm",
+            ),
+        ] {
+            let affine = pod(&json!({ "affinity": { "podAntiAffinity": { list: [item] } } }));
+            let refusal = created("1.28", &affine).0.expect_err("an unknown field").message;
+            let unknown = format!("unknown field \"spec.affinity.podAntiAffinity.{list}[0]{path}.matchLabelKeys\"");
+            assert!(refusal.ends_with(&unknown), "{refusal}");
+            assert_eq!(created("1.29", &affine).1.len(), 1, "an alpha gate is off");
+            assert_eq!(created("1.31", &affine).1, [""; 0]);
+        }
+    }
+
+    #[test]
+    fn what_nobody_wrote_is_not_dropped() {
+        let job = json!({
+            "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": "j" },
+            "spec": {
+                "template": { "spec": { "restartPolicy": "Never", "containers": [{ "name": "c", "image": "busybox" }] } },
+            },
+        });
+        for (version, policy) in [("1.28", Value::Null), ("1.29", json!("TerminatingOrFailed"))] {
+            let (answer, notices) = created(version, &job);
+            assert_eq!(
+                answer.expect("a Job")["spec"]["podReplacementPolicy"],
+                policy,
+                "{version}"
+            );
+            assert_eq!(notices, [""; 0], "{version}");
+        }
     }
 }

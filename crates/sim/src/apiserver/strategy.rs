@@ -40,9 +40,7 @@ pub(crate) fn has_generation(version: Profile, kind: Kind) -> bool {
 
 /// Drops what the version does not take, and says so: the real API server is silent about it.
 fn drop_disabled(w: &mut World, old: Option<&Object>, new: &mut Object) {
-    let before = new.clone();
-    gated::drop_disabled(w.version, old, new);
-    if before != *new {
+    if let Some(before) = gated::drop_disabled(w.version, old, new) {
         super::notices::dropped(w, &before, new);
     }
 }
