@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{admission, field, key, query, read, refusal};
+use super::field::{Errors, Path};
+use super::{admission, key, query, read, refusal};
 use crate::objects::{Key, Kind, Object};
 use crate::registry::{DeleteOptions, Propagation, not_found};
 use crate::request::{Request, Status};
@@ -85,33 +86,22 @@ pub(super) fn options(request: &Request) -> Result<DeleteOptions, Status> {
         Some(policy) => policy,
         None => query(request, "propagationPolicy"),
     };
+    let (mut errors, at) = (Errors::default(), Path::root("propagationPolicy"));
     let orphan = from_body("/orphanDependents").and_then(Value::as_bool);
     if orphan.is_some() && !policy.is_empty() {
-        let message = format!(
-            "Invalid value: {}: orphanDependents and deletionPropagation cannot be both set",
-            field::quoted(policy)
-        );
-        return Err(refusal::wrong_option(
-            "DeleteOptions",
-            "propagationPolicy",
-            "FieldValueInvalid",
-            message,
-        ));
+        let detail = "orphanDependents and deletionPropagation cannot be both set";
+        errors.invalid_text(&at, policy, detail);
     }
     let propagation = match (policy, orphan) {
         ("" | "Background", None | Some(false)) => Propagation::Background,
         ("Foreground", _) => Propagation::Foreground,
         ("Orphan", _) | (_, Some(true)) => Propagation::Orphan,
         _ => {
-            let value = field::quoted(policy);
-            return Err(refusal::bad_option(
-                "DeleteOptions",
-                "propagationPolicy",
-                &value,
-                &POLICIES,
-            ));
+            errors.unsupported(&at, policy, &POLICIES);
+            Propagation::Background
         }
     };
+    refusal::wrong_options("DeleteOptions", errors)?;
     let uid = from_body("/preconditions/uid")
         .and_then(Value::as_str)
         .map(str::to_owned);

@@ -162,12 +162,17 @@ impl Errors {
     }
 
     pub(crate) fn unsupported(&mut self, path: &Path<'_>, value: &str, supported: &[&str]) {
+        self.unsupported_value(path, &quoted(value), supported);
+    }
+
+    /// A value that is not supported, as it is shown.
+    pub(crate) fn unsupported_value(&mut self, path: &Path<'_>, value: &str, supported: &[&str]) {
         let supported: Vec<String> = supported.iter().map(|value| quoted(value)).collect();
         let detail = format!("supported values: {}", supported.join(", "));
         self.push(
             path,
             "FieldValueNotSupported",
-            format!("Unsupported value: {}", quoted(value)),
+            format!("Unsupported value: {value}"),
             &detail,
         );
     }
@@ -217,13 +222,19 @@ impl Errors {
 
     /// The answer that refuses the object, if there is an error (`errors.NewInvalid`).
     pub(crate) fn into_status(self, kind: Kind, name: &str) -> Option<Status> {
-        let texts: Vec<String> = self.list.iter().map(ToString::to_string).collect();
         let resource = kind.resource();
-        let qualified = if resource.group.is_empty() {
-            resource.name.to_owned()
-        } else {
-            format!("{}.{}", resource.name, resource.group)
-        };
+        let mut details = json!({ "name": name, "kind": resource.name });
+        let mut qualified = resource.name.to_owned();
+        if !resource.group.is_empty() {
+            details["group"] = Value::from(resource.group);
+            qualified = format!("{qualified}.{}", resource.group);
+        }
+        self.refusing(&format!("{qualified} {}", quoted(name)), details)
+    }
+
+    /// The same of what is no object of a kind: how it is named, and its details but for the causes.
+    pub(crate) fn refusing(self, what: &str, mut details: Value) -> Option<Status> {
+        let texts: Vec<String> = self.list.iter().map(ToString::to_string).collect();
         // The same error is not said twice (`ToAggregate`).
         let mut distinct: Vec<&str> = Vec::new();
         for text in &texts {
@@ -241,14 +252,11 @@ impl Errors {
             .iter()
             .map(|error| json!({ "reason": error.reason, "message": error.message, "field": error.field }))
             .collect();
-        let mut details = json!({ "name": name, "kind": resource.name, "causes": causes });
-        if !resource.group.is_empty() {
-            details["group"] = Value::from(resource.group);
-        }
+        details["causes"] = causes.into();
         Some(Status {
             code: 422,
             reason: "Invalid".to_owned(),
-            message: format!("{qualified} {} is invalid: {said}", quoted(name)),
+            message: format!("{what} is invalid: {said}"),
             details,
         })
     }

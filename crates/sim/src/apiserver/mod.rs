@@ -46,31 +46,24 @@ use crate::world::{Jitter, World};
 /// The `Status` with which the API server refuses.
 pub fn handle(w: &mut World, request: &Request) -> Result<Value, Status> {
     w.warnings.clear();
-    if request.group.is_empty() && request.resource == "bindings" && request.version == "v1" {
-        return subresource::bindings(w, request);
-    }
-    let known =
-        Kind::of_resource(&request.group, &request.resource).filter(|kind| kind.resource().version == request.version);
+    let known = if is_binding(request) {
+        Some(Kind::Pod)
+    } else {
+        Kind::of_resource(&request.group, &request.resource)
+    };
+    let known = known.filter(|kind| kind.resource().version == request.version);
     let Some(kind) = known else {
         return Err(refusal::no_such_resource());
     };
     if !kind.resource().namespaced && !request.namespace.is_empty() && kind != Kind::Namespace {
         return Err(refusal::no_such_resource());
     }
-    let dry_run = dry_run(request)?;
-    if !dry_run {
-        let mut answered = answer(w, kind, request);
-        if let Ok(object) = &mut answered {
-            managed::show(w, kind, object);
-        }
-        return answered;
+    if !dry_run(request)? {
+        return answer(w, kind, request);
     }
     // A dry run does everything and leaves nothing behind.
     let mut copy = w.clone();
-    let mut answered = answer(&mut copy, kind, request);
-    if let Ok(object) = &mut answered {
-        managed::show(&mut copy, kind, object);
-    }
+    let answered = answer(&mut copy, kind, request);
     for notice in &copy.notices {
         w.notice(notice);
     }
@@ -98,7 +91,21 @@ pub(crate) fn examine(mut object: Object) -> Vec<field::FieldError> {
     validation::create(w.version, &object).list
 }
 
+/// A `Binding` that is posted to the collection of bindings, which is no resource of a kind.
+fn is_binding(request: &Request) -> bool {
+    request.group.is_empty() && request.resource == "bindings"
+}
+
 fn answer(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
+    let mut answer = routed(w, kind, request)?;
+    managed::show(w, kind, &mut answer);
+    Ok(answer)
+}
+
+fn routed(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> {
+    if is_binding(request) {
+        return subresource::bindings(w, request);
+    }
     if !request.subresource.is_empty() {
         return subresource::handle(w, kind, request);
     }
@@ -151,12 +158,11 @@ fn dry_run(request: &Request) -> Result<bool, Status> {
     match given.as_slice() {
         [] => Ok(in_body),
         ["All"] => Ok(true),
-        other => Err(refusal::bad_option(
-            options_of(request.verb),
-            "dryRun",
-            &field::shown(&other),
-            &["All"],
-        )),
+        other => {
+            let mut errors = field::Errors::default();
+            errors.unsupported_value(&field::Path::root("dryRun"), &field::shown(&other), &["All"]);
+            refusal::wrong_options(options_of(request.verb), errors).map(|()| false)
+        }
     }
 }
 

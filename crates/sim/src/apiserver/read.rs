@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::field::{Errors, Path, quoted};
 use super::selector::{FieldSelector, LabelSelector};
-use super::{field, query, refusal};
+use super::{query, refusal};
 use crate::objects::{Key, Kind};
 use crate::registry::not_found;
 use crate::request::{Request, Status};
@@ -186,62 +187,35 @@ fn options(w: &World, request: &Request) -> Result<Options, Status> {
 
 /// `ValidateListOptions`
 fn validate(given: &str, rule: &str, token: &str, initial: &str) -> Result<(), Status> {
-    let mut errors: Vec<(&str, &str, String)> = Vec::new();
-    let mut forbidden = |field: &'static str, detail: &str| {
-        errors.push((field, "FieldValueForbidden", format!("Forbidden: {detail}")));
-    };
+    let mut errors = Errors::default();
     if !initial.is_empty() {
-        forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
+        errors.forbidden(
+            &Path::root("sendInitialEvents"),
+            "sendInitialEvents is forbidden for list",
+        );
     }
     if !rule.is_empty() {
+        let at = Path::root("resourceVersionMatch");
         if given.is_empty() {
-            forbidden(
-                "resourceVersionMatch",
+            errors.forbidden(
+                &at,
                 "resourceVersionMatch is forbidden unless resourceVersion is provided",
             );
         }
         if !token.is_empty() {
-            forbidden(
-                "resourceVersionMatch",
-                "resourceVersionMatch is forbidden when continue is provided",
-            );
+            errors.forbidden(&at, "resourceVersionMatch is forbidden when continue is provided");
         }
         if rule == "Exact" && given == "0" {
-            forbidden(
-                "resourceVersionMatch",
+            errors.forbidden(
+                &at,
                 "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
             );
         }
         if !matches!(rule, "Exact" | "NotOlderThan") {
-            let message = format!(
-                "Unsupported value: {}: supported values: \"Exact\", \"NotOlderThan\", \"\"",
-                field::quoted(rule)
-            );
-            errors.push(("resourceVersionMatch", "FieldValueNotSupported", message));
+            errors.unsupported(&at, rule, &["Exact", "NotOlderThan", ""]);
         }
     }
-    if errors.is_empty() {
-        return Ok(());
-    }
-    let texts: Vec<String> = errors
-        .iter()
-        .map(|(field, _, message)| format!("{field}: {message}"))
-        .collect();
-    let said = if texts.len() == 1 {
-        texts.concat()
-    } else {
-        format!("[{}]", texts.join(", "))
-    };
-    let causes: Vec<Value> = errors
-        .iter()
-        .map(|(field, reason, message)| json!({ "reason": reason, "message": message, "field": field }))
-        .collect();
-    Err(Status {
-        code: 422,
-        reason: "Invalid".to_owned(),
-        message: format!("ListOptions.meta.k8s.io \"\" is invalid: {said}"),
-        details: json!({ "group": "meta.k8s.io", "kind": "ListOptions", "causes": causes }),
-    })
+    refusal::wrong_options("ListOptions", errors)
 }
 
 /// A resourceVersion as a number; none is 0 (`ParseResourceVersion`).
@@ -250,7 +224,7 @@ fn version(text: &str) -> Result<u64, String> {
         return Ok(0);
     }
     text.parse().map_err(|_| {
-        let shown = field::quoted(text);
+        let shown = quoted(text);
         format!("resourceVersion: Invalid value: {shown}: strconv.ParseUint: parsing {shown}: invalid syntax")
     })
 }

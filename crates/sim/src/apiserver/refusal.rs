@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::field::quoted;
+use super::field::{Errors, quoted};
 use crate::objects::Kind;
 use crate::registry::failure;
 use crate::request::Status;
@@ -97,22 +97,9 @@ pub(super) fn conflict(kind: Kind, name: &str, why: &str) -> Status {
     failure(409, "Conflict", message, kind, name)
 }
 
-/// An option of the request that cannot be: `value` as it is shown.
-pub(super) fn bad_option(options: &str, field: &str, value: &str, supported: &[&str]) -> Status {
-    let supported: Vec<String> = supported.iter().map(|value| quoted(value)).collect();
-    let message = format!("Unsupported value: {value}: supported values: {}", supported.join(", "));
-    wrong_option(options, field, "FieldValueNotSupported", message)
-}
-
-pub(super) fn wrong_option(options: &str, field: &str, reason: &str, message: String) -> Status {
-    Status {
-        code: 422,
-        reason: "Invalid".to_owned(),
-        message: format!("{options}.meta.k8s.io \"\" is invalid: {field}: {message}"),
-        details: json!({
-            "group": "meta.k8s.io",
-            "kind": options,
-            "causes": [{ "reason": reason, "message": message, "field": field }],
-        }),
-    }
+/// Options of a request that cannot be, if there are errors in them.
+pub(super) fn wrong_options(options: &str, errors: Errors) -> Result<(), Status> {
+    let details = json!({ "group": "meta.k8s.io", "kind": options });
+    let refusal = errors.refusing(&format!("{options}.meta.k8s.io \"\""), details);
+    refusal.map_or(Ok(()), Err)
 }

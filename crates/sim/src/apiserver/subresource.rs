@@ -152,24 +152,19 @@ fn check_resize(w: &World, request: &Request) -> Result<(), Status> {
             let detail = "Pod QOS Class may not change as a result of resizing";
             errors.invalid_text(&field::Path::root("spec"), class, detail);
         }
-        let count = |pod: &core::Pod| pod.spec.as_ref().map_or(0, |spec| spec.containers.len());
-        if count(old) != count(new) {
+        let names = |pod: &core::Pod| -> Vec<String> {
+            let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+            containers.map(|container| container.name.clone()).collect()
+        };
+        let (before, after) = (names(old), names(new));
+        if before.len() != after.len() {
             let spec = field::Path::root("spec");
             errors.forbidden(
                 &spec.child("containers"),
                 "containers may not be added or removed on resize",
             );
         }
-    }
-    if let (Some(old), Some(new)) = (current.object.as_pod(), new.as_pod()) {
-        let count = |pod: &core::Pod| pod.spec.as_ref().map_or(0, |spec| spec.containers.len());
-        let same = |pod: &core::Pod| -> Vec<String> {
-            let spec = pod.spec.iter();
-            spec.flat_map(|spec| &spec.containers)
-                .map(|container| container.name.clone())
-                .collect()
-        };
-        if count(old) == count(new) && same(old) == same(new) {
+        if before == after {
             removed_resources(&mut errors, old, new);
         }
     }
@@ -421,7 +416,7 @@ fn scale(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> 
     }
     let replicas = match new.pointer("/spec/replicas") {
         None | Some(Value::Null) => 0,
-        Some(value) => match value.as_i64() {
+        Some(value) => match value.as_i64().and_then(|replicas| i32::try_from(replicas).ok()) {
             Some(replicas) => replicas,
             None => {
                 let message = format!(
@@ -454,14 +449,15 @@ fn scale(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> 
     if !wanted_version.is_empty() && stored.object.meta().resource_version.as_deref() != Some(wanted_version) {
         return Err(refusal::modified(kind, &request.name));
     }
-    if replicas < 0 {
-        let path = field::Path::root("spec");
-        let mut errors = field::Errors::default();
-        errors.nonnegative(&path.child("replicas"), replicas);
-        return Err(scale_invalid(&request.name, errors));
+    let mut errors = field::Errors::default();
+    errors.nonnegative(&field::Path::root("spec").child("replicas"), replicas.into());
+    let what = format!("Scale.autoscaling {}", field::quoted(&request.name));
+    let details = json!({ "name": request.name, "group": "autoscaling", "kind": "Scale" });
+    if let Some(status) = errors.refusing(&what, details) {
+        return Err(status);
     }
     let mut object = stored.object.clone();
-    let replicas = i32::try_from(replicas).ok();
+    let replicas = Some(replicas);
     match &mut object {
         Object::Deployment(object) => object.spec.get_or_insert_default().replicas = replicas,
         Object::ReplicaSet(object) => object.spec.get_or_insert_default().replicas = replicas,
@@ -473,30 +469,16 @@ fn scale(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> 
     scale_of(w, kind, request)
 }
 
-fn kind_of(value: &Value) -> &'static str {
-    match value {
+fn kind_of(value: &Value) -> String {
+    let kind = match value {
         Value::String(_) => "string",
         Value::Bool(_) => "bool",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
-        Value::Number(_) => "number",
+        Value::Number(number) => return format!("number {number}"),
         Value::Null => "null",
-    }
-}
-
-fn scale_invalid(name: &str, errors: field::Errors) -> Status {
-    let said: Vec<String> = errors.list.iter().map(ToString::to_string).collect();
-    let causes: Vec<Value> = errors
-        .list
-        .iter()
-        .map(|error| json!({ "reason": error.reason, "message": error.message, "field": error.field }))
-        .collect();
-    Status {
-        code: 422,
-        reason: "Invalid".to_owned(),
-        message: format!("Scale.autoscaling \"{name}\" is invalid: {}", said.join(", ")),
-        details: json!({ "name": name, "group": "autoscaling", "kind": "Scale", "causes": causes }),
-    }
+    };
+    kind.to_owned()
 }
 
 fn success() -> Value {

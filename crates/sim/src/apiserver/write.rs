@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::decode::{Flaw, FlawKind};
-use super::field::{Errors, FieldError};
+use super::field::{Errors, FieldError, Path, quoted};
 use super::{defaults, gated, key, managed, notices, pod_security, query, refusal, strategy, validation};
 use crate::objects::{Kind, Object};
 use crate::registry::not_found;
@@ -244,25 +244,17 @@ pub(super) fn replace(
 /// `AllowUnconditionalUpdate`: who writes an object of these kinds says which version was read.
 fn check_conditional(kind: Kind, new: &Object) -> Result<(), Status> {
     let wanted = new.meta().resource_version.as_deref().unwrap_or_default();
-    if wanted.is_empty() && matches!(kind, Kind::Lease | Kind::PodDisruptionBudget) {
-        let message = "Invalid value: 0: must be specified for an update";
-        let field = "metadata.resourceVersion";
-        let resource = kind.resource();
-        return Err(Status {
-            code: 422,
-            reason: "Invalid".to_owned(),
-            message: format!(
-                "{} \"{}\" is invalid: {field}: {message}",
-                resource.qualified(),
-                new.name()
-            ),
-            details: serde_json::json!({
-                "name": new.name(), "group": resource.group, "kind": resource.plural,
-                "causes": [{ "reason": "FieldValueInvalid", "message": message, "field": field }],
-            }),
-        });
+    if !wanted.is_empty() || !matches!(kind, Kind::Lease | Kind::PodDisruptionBudget) {
+        return Ok(());
     }
-    Ok(())
+    let mut errors = Errors::default();
+    let at = Path::root("metadata");
+    errors.invalid(&at.child("resourceVersion"), 0, "must be specified for an update");
+    // It comes from the storage, which knows the resource and not the kind.
+    let resource = kind.resource();
+    let details = serde_json::json!({ "name": new.name(), "group": resource.group, "kind": resource.plural });
+    let refusal = errors.refusing(&format!("{} {}", resource.qualified(), quoted(new.name())), details);
+    refusal.map_or(Ok(()), Err)
 }
 
 /// A resourceVersion in the new state must be the current one's.

@@ -11,6 +11,7 @@ mod set;
 use serde_json::{Value, json};
 
 use self::set::{Element, Set};
+use super::field::{Errors, Path, quoted};
 use super::{query, refusal};
 use crate::objects::{Kind, Object};
 use crate::request::{Request, Status};
@@ -53,31 +54,17 @@ impl Entry {
 /// `Invalid`, as the server says it of `PatchOptions`.
 pub(super) fn check_options(request: &Request, apply: bool) -> Result<(), Status> {
     let manager = query(request, "fieldManager");
-    let wrong = |field: &str, reason: &str, message: &str| {
-        Err(refusal::wrong_option("PatchOptions", field, reason, message.to_owned()))
-    };
+    let mut errors = Errors::default();
     if apply && manager.is_empty() {
-        return wrong(
-            "fieldManager",
-            "FieldValueRequired",
-            "Required value: is required for apply patch",
-        );
+        errors.required(&Path::root("fieldManager"), "is required for apply patch");
     }
     if !apply && !query(request, "force").is_empty() {
-        return wrong(
-            "force",
-            "FieldValueForbidden",
-            "Forbidden: may not be specified for non-apply patch",
-        );
+        errors.forbidden(&Path::root("force"), "may not be specified for non-apply patch");
     }
     if manager.len() > MANAGER_BYTES {
-        return wrong(
-            "fieldManager",
-            "FieldValueTooLong",
-            "Too long: may not be more than 128 bytes",
-        );
+        errors.too_long(&Path::root("fieldManager"), MANAGER_BYTES);
     }
-    Ok(())
+    refusal::wrong_options("PatchOptions", errors)
 }
 
 fn entry(w: &World, kind: Kind, request: &Request, apply: bool, fields: Set) -> Entry {
@@ -343,12 +330,9 @@ fn version_of(object: &Object) -> u64 {
 
 /// A manager as a conflict names it (`printManager`).
 fn shown(entry: &Entry) -> String {
-    let mut text = super::field::quoted(&entry.manager);
+    let mut text = quoted(&entry.manager);
     if !entry.subresource.is_empty() {
-        text.push_str(&format!(
-            " with subresource {}",
-            super::field::quoted(&entry.subresource)
-        ));
+        text.push_str(&format!(" with subresource {}", quoted(&entry.subresource)));
     }
     if !entry.apply {
         text.push_str(&format!(" using {}", entry.api_version));
