@@ -32,6 +32,10 @@ impl Api for ClusterApi<'_> {
         self.cluster.request(&to_sim(request)).map_err(from_sim)
     }
 
+    fn warnings(&self) -> &[String] {
+        self.cluster.warnings()
+    }
+
     fn now(&self) -> Timestamp {
         self.cluster.wall_now()
     }

@@ -90,6 +90,34 @@ fn broken_manifests_are_refused_with_their_fields() {
 }
 
 #[test]
+fn what_the_server_warns_of_is_said_once() {
+    let mut cluster = cluster();
+    assert_eq!(
+        typed(
+            &mut cluster,
+            "label namespace default pod-security.kubernetes.io/warn=baseline"
+        ),
+        "namespace/default labeled\n"
+    );
+    let pod = POD.replace("spec:\n", "spec:\n  hostNetwork: true\n");
+    let other = pod.replacen("name: nginx", "name: other", 1);
+    let files = Texts(vec![("pods.yaml".to_owned(), format!("{pod}---\n{other}"))]);
+    let output = kubectl(&mut cluster, "apply -f pods.yaml", &files);
+    assert_eq!(output.stdout, "pod/nginx created\npod/other created\n");
+    assert_eq!(
+        output.stderr,
+        "Warning: would violate PodSecurity \"baseline:latest\": host namespaces (hostNetwork=true), hostPort (container \"nginx\" uses hostPort 80)\n"
+    );
+    assert_eq!(output.exit_code, 0);
+    assert_eq!(
+        typed(&mut cluster, "get pods nobody -o name")
+            .matches("Warning")
+            .count(),
+        0
+    );
+}
+
+#[test]
 fn lines_are_typed_and_files_are_texts() {
     let mut cluster = cluster();
     let files = Texts(vec![

@@ -116,6 +116,11 @@ pub trait Api {
     /// The `Status` with which the server refuses.
     fn request(&mut self, request: &Request) -> Result<Value, Status>;
 
+    /// What the server warned of in its answer to the last request (`Warning` headers).
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
+
     /// The server's clock, from which ages are counted.
     fn now(&self) -> Timestamp;
 

@@ -141,7 +141,7 @@ impl Session<'_> {
         request.query.push(("fieldValidation".to_owned(), "Strict".to_owned()));
         request.query.push(("force".to_owned(), force.to_string()));
         dry(&mut request, dry_run);
-        match self.api.request(&request) {
+        match self.ask(&request) {
             Ok(object) => Ok((Effect::ServerSide, object)),
             Err(status) if status.reason == "Conflict" => Err(Failure::Message(format!(
                 "{}\nPlease review the fields above--they currently have other managers. Here\nare the ways you can resolve this warning:\n* If you intend to manage all of these fields, please re-run the apply\n  command with the `--force-conflicts` flag.\n* If you do not intend to manage all of the fields, please edit your\n  manifest to remove references to the fields that should keep their\n  current managers.\n* You may co-own fields by updating your manifest to match the existing\n  value; in this case, you'll become the manager if the other manager(s)\n  stop managing the field (remove it from their configuration).\nSee https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts",
@@ -218,7 +218,7 @@ impl Session<'_> {
             .push(("fieldManager".to_owned(), "kubectl-client-side-apply".to_owned()));
         request.query.push(("fieldValidation".to_owned(), "Strict".to_owned()));
         dry(&mut request, dry_run);
-        match self.api.request(&request) {
+        match self.ask(&request) {
             Ok(object) => Ok((Effect::Configured, object)),
             Err(status) => {
                 let mut failure = Failure::from(status);
@@ -324,7 +324,7 @@ impl Session<'_> {
                 .push(("fieldManager".to_owned(), "kubectl-replace".to_owned()));
             request.query.push(("fieldValidation".to_owned(), "Strict".to_owned()));
             dry(&mut request, write.dry_run);
-            match self.api.request(&request) {
+            match self.ask(&request) {
                 Ok(object) => self.report(info, "replaced", &object, write)?,
                 Err(status) => failures.push(Failure::from(status).when("replacing", info.source.as_deref())),
             }

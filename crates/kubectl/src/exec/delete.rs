@@ -88,7 +88,7 @@ impl Session<'_> {
         let mut request = Session::request(info.resource, Verb::Delete, &info.namespace, &info.name);
         request.body = Some(options);
         super::dry(&mut request, delete.dry_run);
-        self.api.request(&request)
+        self.ask(&request)
     }
 
     fn deleted(&mut self, info: &Info, delete: &Delete) {

@@ -298,9 +298,20 @@ impl Session<'_> {
         }
     }
 
+    /// Sends a request and says what the server warns of, each warning once (`rest.NewWarningWriter`, `Deduplicate`).
+    fn ask(&mut self, request: &Request) -> Result<Value, Status> {
+        let answer = self.api.request(request);
+        for warning in self.api.warnings() {
+            let line = format!("Warning: {warning}\n");
+            if self.out.stderr.split_inclusive('\n').all(|said| said != line) {
+                self.out.stderr.push_str(&line);
+            }
+        }
+        answer
+    }
+
     fn get_one(&mut self, resource: &Resource, namespace: &str, name: &str) -> Result<Value, Status> {
-        self.api
-            .request(&Session::request(resource, Verb::Get, namespace, name))
+        self.ask(&Session::request(resource, Verb::Get, namespace, name))
             .map(|object| typed(object, resource))
     }
 
@@ -319,7 +330,7 @@ impl Session<'_> {
         if let Some(selector) = field_selector.filter(|selector| !selector.is_empty()) {
             request.query.push(("fieldSelector".to_owned(), selector.to_owned()));
         }
-        let answer = self.api.request(&request)?;
+        let answer = self.ask(&request)?;
         let items = match answer {
             Value::Object(mut answer) => answer.shift_remove("items").unwrap_or_default(),
             items => items,
@@ -347,7 +358,7 @@ impl Session<'_> {
         request.patch = Some(kind);
         request.query.push(("fieldManager".to_owned(), manager.to_owned()));
         dry(&mut request, dry_run);
-        self.api.request(&request)
+        self.ask(&request)
     }
 
     fn create_one(
@@ -363,7 +374,7 @@ impl Session<'_> {
         request.query.push(("fieldManager".to_owned(), manager.to_owned()));
         request.query.push(("fieldValidation".to_owned(), "Strict".to_owned()));
         dry(&mut request, dry_run);
-        self.api.request(&request).map(|object| typed(object, resource))
+        self.ask(&request).map(|object| typed(object, resource))
     }
 
     /// Reads `TYPE NAME…`, `TYPE,TYPE`, `TYPE/NAME…` (`cli-runtime/pkg/resource/builder.go`).

@@ -195,7 +195,7 @@ impl Session<'_> {
             } else {
                 super::wait::eviction(&reference, options.as_ref())
             };
-            match self.api.request(&request) {
+            match self.ask(&request) {
                 Ok(_) => left.push(reference),
                 Err(status) if status.code == 404 => {}
                 Err(status) if status.code == 429 => {
