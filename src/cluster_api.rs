@@ -226,8 +226,8 @@ pub fn kubectl(cluster: &mut Cluster, line: &str, files: &dyn Files) -> Output {
         Ok(command) => command,
         Err(error) => {
             return Output {
-                stderr: format!("{error}\n"),
-                exit_code: 1,
+                stderr: error.stderr,
+                exit_code: error.exit_code,
                 ..Output::default()
             };
         }

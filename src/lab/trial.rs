@@ -390,8 +390,8 @@ impl<'p> Run<'p> {
                 output
             }
             Err(error) => kubectl::Output {
-                stderr: format!("{}\n", error.to_string().trim_end()),
-                exit_code: 1,
+                stderr: error.stderr,
+                exit_code: error.exit_code,
                 ..Default::default()
             },
         };

@@ -43,7 +43,7 @@ impl<'a> Past<'a> {
                 let output = run(&command, self, &NoFiles);
                 format!("{}{}", output.stdout, output.stderr)
             }
-            Err(error) => format!("{error}\n"),
+            Err(error) => error.stderr,
         }
     }
 
