@@ -250,9 +250,7 @@ pub fn kubectl(cluster: &mut Cluster, line: &str, files: &dyn Files) -> Output {
             break time_out(&wait);
         }
     };
-    output.stdout.push_str(&ended.stdout);
-    output.stderr.push_str(&ended.stderr);
-    output.exit_code = output.exit_code.max(ended.exit_code);
+    output.append(&ended);
     output
 }
 

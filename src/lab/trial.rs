@@ -382,10 +382,7 @@ impl<'p> Run<'p> {
                 let mut output = with_api(&mut self.cluster, |api| kubectl::run(&command, api, &kubectl::NoFiles));
                 self.look();
                 if let Some(wait) = output.waits_for.take() {
-                    let rest = self.wait_for(wait)?;
-                    output.stdout.push_str(&rest.stdout);
-                    output.stderr.push_str(&rest.stderr);
-                    output.exit_code = rest.exit_code;
+                    output.append(&self.wait_for(wait)?);
                 }
                 output
             }

@@ -3,7 +3,7 @@
 
 use peapod::cluster_api::{Applied, Texts, apply, kubectl};
 use peapod_kubectl::NoFiles;
-use peapod_sim::cluster::{Cluster, Config};
+use peapod_sim::cluster::{Cluster, Config, NodeConfig};
 use peapod_sim::manifest;
 
 fn cluster() -> Cluster {
@@ -209,4 +209,40 @@ fn namespaces_hold_what_they_may_and_end_with_what_they_hold() {
         typed(&mut cluster, "get pods -n lab"),
         "No resources found in lab namespace.\n"
     );
+}
+
+#[test]
+fn a_drain_of_two_nodes_tells_of_both() {
+    let node = |name: &str| NodeConfig {
+        name: name.to_owned(),
+        ..NodeConfig::default()
+    };
+    let mut cluster = Cluster::new(Config {
+        nodes: vec![node("one"), node("two")],
+        ..Config::default()
+    })
+    .expect("a cluster of two nodes");
+    // Each takes its grace period: a first process that catches no signal is only killed.
+    let pod = |name: &str, node: &str, grace: u32| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  nodeName: {node}\n  \
+             terminationGracePeriodSeconds: {grace}\n  containers:\n  - {{name: a, image: busybox, command: [sleep, 1h]}}\n"
+        )
+    };
+    applied(&mut cluster, &pod("short", "one", 2));
+    applied(&mut cluster, &pod("long", "two", 20));
+    typed(
+        &mut cluster,
+        "wait --for=condition=Ready pod/short pod/long --timeout=60s",
+    );
+    let output = kubectl(&mut cluster, "drain one two --force", &NoFiles);
+    assert!(
+        output.stdout.contains("pod/short evicted\nnode/one drained\n"),
+        "{output:?}"
+    );
+    assert!(
+        output.stdout.ends_with("pod/long evicted\nnode/two drained\n"),
+        "{output:?}"
+    );
+    assert_eq!(output.exit_code, 0);
 }

@@ -228,6 +228,27 @@ expect:
 }
 
 #[test]
+fn a_command_that_fails_for_one_object_fails_after_its_wait_for_another() {
+    let (result, _) = run("
+steps:
+  - apply: |
+      apiVersion: v1
+      kind: Pod
+      metadata: {name: demo}
+      spec: {containers: [{name: app, image: 'busybox:1.36', command: [sleep, 1h]}]}
+  - wait: {for: \"pods().exists(p, p.status.phase == 'Running')\", timeout: 1m}
+  - kubectl: delete pod demo nobody
+until: 2m
+observe: {there: \"exists('Pod', 'demo')\"}
+");
+    let trial = &result.trials[0];
+    assert_eq!(trial.ended, Ended::Error, "{trial:?}");
+    let error = trial.error.as_ref().expect("an error");
+    assert!(error.message.contains("pods \"nobody\" not found"), "{error}");
+    assert_eq!(trial.observations["there"], json!(false));
+}
+
+#[test]
 fn an_endless_loop_in_a_container_costs_virtual_time_only() {
     let began = std::time::Instant::now();
     let (result, _) = run("

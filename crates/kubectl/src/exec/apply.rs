@@ -307,11 +307,7 @@ impl Session<'_> {
                 None,
             );
             match super::poll(&mut wait, self.api) {
-                Some(done) => {
-                    self.out.stdout.push_str(&done.stdout);
-                    self.out.stderr.push_str(&done.stderr);
-                    self.out.exit_code = self.out.exit_code.max(done.exit_code);
-                }
+                Some(done) => self.out.append(&done),
                 None => self.out.waits_for = Some(wait),
             }
             return self.finish(failures);

@@ -37,6 +37,15 @@ pub struct Output {
     pub watches: Option<Watching>,
 }
 
+impl Output {
+    /// Adds what the command printed later, once it had what it waited for.
+    pub fn append(&mut self, later: &Output) {
+        self.stdout.push_str(&later.stdout);
+        self.stderr.push_str(&later.stderr);
+        self.exit_code = self.exit_code.max(later.exit_code);
+    }
+}
+
 /// Why a command failed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Failure {

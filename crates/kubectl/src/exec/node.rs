@@ -232,7 +232,7 @@ impl Session<'_> {
         };
         let mut wait = Wait::new(until, (drain.timeout > 0).then_some(drain.timeout));
         match poll(&mut wait, self.api) {
-            Some(done) => self.out.stdout.push_str(&done.stdout),
+            Some(done) => self.out.append(&done),
             None => self.out.waits_for = Some(wait),
         }
         Ok(())

@@ -215,11 +215,7 @@ impl Session<'_> {
         };
         let mut wait = Wait::new(until, (timeout > 0).then_some(timeout));
         match poll(&mut wait, self.api) {
-            Some(out) => {
-                self.out.stdout.push_str(&out.stdout);
-                self.out.stderr.push_str(&out.stderr);
-                self.out.exit_code = self.out.exit_code.max(out.exit_code);
-            }
+            Some(done) => self.out.append(&done),
             None => self.out.waits_for = Some(wait),
         }
         Ok(())

@@ -84,6 +84,8 @@ pub enum Until {
     },
     /// One wait after another.
     Then(Box<Until>, Box<Until>),
+    /// The last of several waits, and what those before it left.
+    After(Box<Output>, Box<Until>),
 }
 
 /// What a command waits for, and how long at most.
@@ -148,6 +150,14 @@ pub fn time_out(wait: &Wait) -> Output {
                 until: (**first).clone(),
                 timeout: None,
             });
+        }
+        Until::After(before, last) => {
+            let mut out = Output::clone(before);
+            out.append(&time_out(&Wait {
+                until: (**last).clone(),
+                timeout: None,
+            }));
+            return out;
         }
     };
     Output {
@@ -243,19 +253,13 @@ fn step(until: &mut Until, api: &mut dyn Api) -> Option<Output> {
         }
         Until::Then(first, second) => {
             let before = step(first, api)?;
-            let mut next = (**second).clone();
-            match step(&mut next, api) {
-                Some(after) => Some(Output {
-                    stdout: before.stdout + &after.stdout,
-                    stderr: before.stderr + &after.stderr,
-                    exit_code: before.exit_code.max(after.exit_code),
-                    ..Output::default()
-                }),
-                None => {
-                    *until = next;
-                    None
-                }
-            }
+            *until = Until::After(Box::new(before), second.clone());
+            step(until, api)
+        }
+        Until::After(before, last) => {
+            let after = step(last, api)?;
+            before.append(&after);
+            Some(Output::clone(before))
         }
     }
 }
@@ -346,11 +350,7 @@ impl Session<'_> {
         };
         let mut wait = Wait::new(Until::Met(what.clone(), references), Some(timeout));
         match poll(&mut wait, self.api) {
-            Some(done) => {
-                self.out.stdout.push_str(&done.stdout);
-                self.out.stderr.push_str(&done.stderr);
-                self.out.exit_code = self.out.exit_code.max(done.exit_code);
-            }
+            Some(done) => self.out.append(&done),
             // A timeout of zero means: look once.
             None if timeout == 0 => {
                 let out = time_out(&wait);
