@@ -11,6 +11,7 @@ use crate::objects::{Key, Kind, Object, controller_of};
 use crate::tally::{Tallies, Tally};
 use crate::time::SimTime;
 use crate::trace::{Change, RecordId};
+use crate::world::Actor;
 
 /// One version of an object, shared by everything that looks at it.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Stored {
     pub object: Object,
     /// The record that wrote it.
     pub record: RecordId,
+    /// Who wrote it.
+    pub writer: Actor,
     json: OnceLock<Arc<Value>>,
 }
 
@@ -31,6 +34,7 @@ impl Stored {
             key: object.key(),
             object,
             record: RecordId::MAX,
+            writer: Actor::User,
             json: OnceLock::new(),
         }
     }
@@ -195,7 +199,14 @@ impl Store {
     }
 
     /// Writes a version: gives it the next resourceVersion, keeps it, and returns it.
-    pub fn write(&mut self, at: SimTime, change: Change, mut object: Object, record: RecordId) -> Arc<Stored> {
+    pub fn write(
+        &mut self,
+        at: SimTime,
+        change: Change,
+        mut object: Object,
+        record: RecordId,
+        writer: Actor,
+    ) -> Arc<Stored> {
         self.revision += 1;
         object.meta_mut().resource_version = Some(self.revision.to_string());
         let key = object.key();
@@ -208,6 +219,7 @@ impl Store {
             key: key.clone(),
             object,
             record,
+            writer,
             json: OnceLock::new(),
         });
         let kind = key.kind;

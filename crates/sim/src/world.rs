@@ -462,7 +462,7 @@ impl World {
         if matches!(object.kind(), Kind::ConfigMap | Kind::Secret) {
             self.configured += 1;
         }
-        let stored = self.store.write(self.now, change, object, record);
+        let stored = self.store.write(self.now, change, object, record, self.actor);
         self.notify(&stored, change, record);
         stored
     }

@@ -5,6 +5,7 @@ use peapod_sim::objects::{Kind, Object};
 use peapod_sim::store::Store;
 use peapod_sim::time::SimTime;
 use peapod_sim::trace::{Change, LogLine};
+use peapod_sim::world::Actor;
 use serde_json::{Value, json};
 
 use super::*;
@@ -14,7 +15,7 @@ fn view() -> View {
     let mut store = Store::default();
     let mut put = |kind: Kind, value: Value| {
         let object = Object::from_json(kind, value).expect("an object");
-        store.write(SimTime::ZERO, Change::Added, object, 0);
+        store.write(SimTime::ZERO, Change::Added, object, 0, Actor::User);
     };
     put(
         Kind::Pod,

@@ -123,17 +123,15 @@ impl ServiceEndpoints {
 
     /// What this controller writes has been changed by another hand.
     fn on_output(&mut self, w: &mut World, key: &Key, record: RecordId) {
-        let own = w.actor_name(w.actor);
-        let foreign = w
-            .records()
-            .get(usize::try_from(record).unwrap_or(usize::MAX))
-            .is_some_and(|record| record.actor != own);
-        if !foreign || key.kind != self.kind {
+        let Some(written) = w.written(record).map(|write| &write.stored) else {
+            return;
+        };
+        if written.writer == w.actor || key.kind != self.kind {
             return;
         }
-        let service = match w.written(record).map(|write| &write.stored.object) {
-            Some(Object::EndpointSlice(slice)) if slices::is_managed(slice) => service_of(slice),
-            Some(Object::Endpoints(endpoints)) => endpoints.metadata.name.clone(),
+        let service = match &written.object {
+            Object::EndpointSlice(slice) if slices::is_managed(slice) => service_of(slice),
+            Object::Endpoints(endpoints) => endpoints.metadata.name.clone(),
             _ => None,
         };
         if let Some(name) = service {
