@@ -109,6 +109,10 @@ const SENTENCES: &[(&str, &str)] = &[
         "이미지가 목록에 없다: {}의 실행은 멈출 때까지 이어진다고 본다",
     ),
     (
+        "without a trace it is not known who owned the fields of {} {} before it was applied",
+        "추적을 남기지 않아 {} {}의 필드가 apply 전에 누구 것이었는지 알 수 없다",
+    ),
+    (
         "StorageClass {}: no provisioner {} runs in this cluster; the one that does is {}",
         "StorageClass {}: 이 클러스터에는 provisioner {}의 드라이버가 없다. 있는 것은 {}뿐이다",
     ),

@@ -102,7 +102,8 @@ pub struct Config {
     /// Records after which it is stopped.
     pub record_limit: usize,
     /// Whether it keeps what happens, for [`Cluster::trace`]. Without it the same happens to the same objects, only
-    /// nobody can look back: of records only their number is known, and of writes only those of the last step.
+    /// nobody can look back: of records only their number is known, and of writes only those of the last step. An earlier
+    /// resourceVersion is as good as compacted.
     pub traced: bool,
 }
 
@@ -252,6 +253,7 @@ impl Cluster {
         };
         self.world.now = at;
         if !self.world.traced {
+            apiserver::managed::remember(&mut self.world);
             self.world.store.forget_history();
         }
         self.react(event);

@@ -24,8 +24,13 @@ fn cluster(seed: u64) -> Cluster {
     Cluster::new(config).expect("a cluster")
 }
 
-fn send(cluster: &mut Cluster, verb: Verb, group: &str, resource: &str, name: &str, body: Value) {
-    let request = Request {
+fn send(cluster: &mut Cluster, verb: Verb, group: &str, resource: &str, name: &str, body: Value) -> Value {
+    let request = request(verb, group, resource, name, Some(body));
+    cluster.request(&request).expect("the request is fine")
+}
+
+fn request(verb: Verb, group: &str, resource: &str, name: &str, body: Option<Value>) -> Request {
+    Request {
         verb,
         group: group.to_owned(),
         version: "v1".to_owned(),
@@ -33,11 +38,10 @@ fn send(cluster: &mut Cluster, verb: Verb, group: &str, resource: &str, name: &s
         namespace: "default".to_owned(),
         name: name.to_owned(),
         subresource: String::new(),
-        body: Some(body),
+        body,
         patch: (verb == Verb::Patch).then_some(peapod_sim::request::PatchKind::Merge),
         query: Vec::new(),
-    };
-    cluster.request(&request).expect("the request is fine");
+    }
 }
 
 fn deployment(replicas: u32, strategy: &str, surge: u32, image: &str) -> Value {
@@ -188,6 +192,68 @@ fn without_a_trace_the_same_happens() {
     let (with, without) = (history(true), history(false));
     assert!(with.0.len() > 100);
     assert!(with == without);
+}
+
+/// What clients are told of owners, of pages and of what controllers put back.
+fn answers(traced: bool) -> Vec<Value> {
+    let config = Config {
+        traced,
+        ..Config::default()
+    };
+    let mut cluster = Cluster::new(config).expect("a cluster");
+    let mut seen = Vec::new();
+    let body = deployment(3, "RollingUpdate", 1, "nginx:1.14.2");
+    seen.push(send(&mut cluster, Verb::Create, "apps", "deployments", "", body));
+    let body = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
+    });
+    send(&mut cluster, Verb::Create, "", "services", "", body);
+    run(&mut cluster, 20);
+    let body = json!({"spec": {"replicas": 4}});
+    seen.push(send(&mut cluster, Verb::Patch, "apps", "deployments", "web", body));
+    run(&mut cluster, 20);
+    let get = request(Verb::Get, "apps", "deployments", "web", None);
+    seen.push(cluster.request(&get).expect("it is there"));
+    let mut page = request(Verb::List, "", "pods", "", None);
+    page.query = vec![("limit".to_owned(), "3".to_owned())];
+    let first = cluster.request(&page).expect("a page");
+    let token = first["metadata"]["continue"]
+        .as_str()
+        .expect("there is more")
+        .to_owned();
+    page.query.push(("continue".to_owned(), token));
+    seen.extend([first, cluster.request(&page).expect("the rest")]);
+    let slices = |cluster: &Cluster| {
+        cluster
+            .objects("EndpointSlice")
+            .iter()
+            .map(|slice| (**slice).clone())
+            .collect()
+    };
+    let before: Vec<Value> = slices(&cluster);
+    let name = before[0]["metadata"]["name"].as_str().expect("a name");
+    let delete = request(Verb::Delete, "discovery.k8s.io", "endpointslices", name, None);
+    cluster.request(&delete).expect("deleted");
+    run(&mut cluster, 5);
+    seen.extend(slices(&cluster));
+    seen
+}
+
+#[test]
+fn without_a_trace_the_same_is_answered() {
+    let (with, without) = (answers(true), answers(false));
+    let owners = with[2]["metadata"]["managedFields"].as_array().expect("owners");
+    assert!(
+        owners.iter().any(|owner| owner["subresource"] == "status"),
+        "{owners:?}"
+    );
+    assert_eq!(with[4]["items"].as_array().map(Vec::len), Some(1));
+    assert!(with.len() > 5, "the slice is there again");
+    for (with, without) in with.iter().zip(&without) {
+        assert_eq!(with, without);
+    }
+    assert_eq!(with.len(), without.len());
 }
 
 /// Run by hand: `cargo test -p peapod-sim --test settle -- --ignored --nocapture`. Time should grow with the pods.

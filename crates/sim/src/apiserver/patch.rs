@@ -96,7 +96,7 @@ pub(super) fn applied(w: &mut World, kind: Kind, request: &Request) -> Result<(O
         .get(&key(kind, request))
         .cloned()
         .ok_or_else(|| not_found(kind, &request.name))?;
-    let applied = managed::apply(w, request, &live.object, body)?;
+    let applied = managed::apply(w, request, &live, body)?;
     let object = object_of(w, kind, request, &applied.wanted)?;
     Ok((object, applied))
 }
@@ -185,7 +185,7 @@ fn apply(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status> 
     };
     let answer = write::create(w, kind, &creation)?;
     if let Some(stored) = w.get(&super::key_of(kind, &answer)).cloned() {
-        managed::created_by_apply(w, request, body, &stored.object);
+        managed::created_by_apply(w, request, body, &stored);
     }
     Ok(answer)
 }

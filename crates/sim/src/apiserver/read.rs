@@ -47,8 +47,10 @@ struct Options {
 pub(super) fn list(w: &World, kind: Kind, request: &Request) -> Result<Value, Status> {
     let options = options(w, request)?;
     let mut items = match options.exact {
-        Some(version) => filtered(kind, request, at(w, kind, request, version).into_iter())?,
-        None => selected(w, kind, request)?,
+        Some(version) if version < w.store.revision() => {
+            filtered(kind, request, at(w, kind, request, version).into_iter())?
+        }
+        _ => selected(w, kind, request)?,
     };
     if let Some(after) = &options.after {
         items.retain(|stored| place(stored, request) > *after);
@@ -229,8 +231,12 @@ fn version(text: &str) -> Result<u64, String> {
     })
 }
 
-/// The oldest resourceVersion that etcd still knows: what was there before the clock started is long compacted.
+/// The oldest resourceVersion that etcd still knows: what was there before the clock started is long compacted, and a cluster
+/// that keeps no trace knows the newest state alone.
 fn compacted(w: &World) -> u64 {
+    if w.store.forgotten() > 0 {
+        return w.store.revision();
+    }
     let rounds = w.now.0 / COMPACTION.0;
     let newest_at = |at: SimTime| w.store.history().partition_point(|write| write.at <= at) as u64;
     let cut = match rounds {

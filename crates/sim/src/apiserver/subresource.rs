@@ -91,8 +91,8 @@ fn status(w: &mut World, kind: Kind, request: &Request) -> Result<Value, Status>
     let asked = object.clone();
     let stored = w.update(object).ok_or_else(|| not_found(kind, &request.name))?;
     match applied {
-        Some(applied) => managed::applied(w, applied, &stored.object),
-        None => managed::updated(w, request, &current.object, &asked, &stored.object),
+        Some(applied) => managed::applied(w, applied, &stored),
+        None => managed::updated(w, request, &current, &asked, &stored),
     }
     Ok((*stored.json()).clone())
 }

@@ -108,7 +108,7 @@ pub(super) fn create(w: &mut World, kind: Kind, request: &Request) -> Result<Val
     check_addresses(w, &object)?;
     notices::of(w, &object);
     let stored = w.store_new(object)?;
-    managed::created(w, request, &asked, &stored.object);
+    managed::created(w, request, &asked, &stored);
     Ok((*stored.json()).clone())
 }
 
@@ -235,8 +235,8 @@ pub(super) fn replace(
     notices::of(w, &new);
     let stored = w.update(new).ok_or_else(|| not_found(kind, &request.name))?;
     match applied {
-        Some(applied) => managed::applied(w, applied, &stored.object),
-        None => managed::updated(w, request, &current.object, &asked, &stored.object),
+        Some(applied) => managed::applied(w, applied, &stored),
+        None => managed::updated(w, request, &current, &asked, &stored),
     }
     Ok((*stored.json()).clone())
 }

@@ -2,11 +2,14 @@
 //! `apimachinery/pkg/util/managedfields`).
 //!
 //! The record is kept beside the store, for objects that a client has written, and shown in answers as
-//! `metadata.managedFields`. What controllers and kubelets write meanwhile is read from the history when it is needed.
+//! `metadata.managedFields`. What controllers and kubelets write meanwhile is read from the history when it is needed, or,
+//! where no history is kept, before it is forgotten.
 
 mod merge;
 mod schema;
 mod set;
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -15,20 +18,21 @@ use super::field::{Errors, Path, quoted};
 use super::{query, refusal};
 use crate::objects::{Kind, Object};
 use crate::request::{Request, Status};
+use crate::store::Stored;
 use crate::time::SimTime;
 use crate::trace::Change;
-use crate::world::World;
+use crate::world::{Actor, World};
 
 /// Longest name of a manager.
 const MANAGER_BYTES: usize = 128;
 /// The manager of a client that does not say who it is.
 const CLIENT: &str = "kubectl";
 
-/// The owners of an object's fields, and up to which resourceVersion they are known.
+/// The owners of an object's fields, and the version up to which they are known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tracked {
     entries: Vec<Entry>,
-    version: u64,
+    seen: Option<Arc<Stored>>,
 }
 
 /// What one manager owns.
@@ -83,13 +87,13 @@ fn entry(w: &World, kind: Kind, request: &Request, apply: bool, fields: Set) -> 
 }
 
 /// A client created an object: it owns what it said and what was filled in for it, but not what admission added.
-pub(super) fn created(w: &mut World, request: &Request, asked: &Object, stored: &Object) {
+pub(super) fn created(w: &mut World, request: &Request, asked: &Object, stored: &Arc<Stored>) {
     let new = entry(w, asked.kind(), request, false, Set::default());
     let mut after = asked.to_json();
     reset(&mut after, "");
     let (changed, _) = merge::compare(&schema::zero(asked.kind()), &after);
-    let tracked = w.managers.entry(stored.uid().to_owned()).or_default();
-    tracked.version = version_of(stored);
+    let tracked = w.managers.entry(stored.object.uid().to_owned()).or_default();
+    tracked.seen = Some(Arc::clone(stored));
     tracked.entries = Vec::new();
     let fields = stripped(changed);
     if !fields.is_empty() {
@@ -98,14 +102,14 @@ pub(super) fn created(w: &mut World, request: &Request, asked: &Object, stored: 
 }
 
 /// A client changed an object by an update or a patch other than an apply.
-pub(super) fn updated(w: &mut World, request: &Request, before: &Object, asked: &Object, stored: &Object) {
+pub(super) fn updated(w: &mut World, request: &Request, before: &Arc<Stored>, asked: &Object, stored: &Arc<Stored>) {
     catch_up(w, before);
     let own = entry(w, asked.kind(), request, false, Set::default());
-    let (mut old, mut new) = (before.to_json(), asked.to_json());
+    let (mut old, mut new) = (before.object.to_json(), asked.to_json());
     reset(&mut old, &request.subresource);
     reset(&mut new, &request.subresource);
     let (changed, removed) = merge::compare(&old, &new);
-    let tracked = w.managers.entry(stored.uid().to_owned()).or_default();
+    let tracked = w.managers.entry(stored.object.uid().to_owned()).or_default();
     let cleared = request
         .body
         .as_ref()
@@ -116,7 +120,7 @@ pub(super) fn updated(w: &mut World, request: &Request, before: &Object, asked: 
     } else {
         take(tracked, own, stripped(changed), &stripped(removed));
     }
-    tracked.version = version_of(stored);
+    tracked.seen = Some(Arc::clone(stored));
 }
 
 /// The manager of an update takes what it changed; what it removed nobody owns any more.
@@ -146,15 +150,22 @@ pub(super) struct Applied {
 ///
 /// # Errors
 /// `Conflict`, when a field that would change belongs to someone else and nothing is forced.
-pub(super) fn apply(w: &mut World, request: &Request, live: &Object, config: &Value) -> Result<Applied, Status> {
+pub(super) fn apply(w: &mut World, request: &Request, live: &Arc<Stored>, config: &Value) -> Result<Applied, Status> {
+    let kind = live.object.kind();
+    if w.store.forgotten() > 0 && !w.managers.contains_key(live.object.uid()) {
+        w.notice(&format!(
+            "without a trace it is not known who owned the fields of {} {} before it was applied",
+            kind.resource().name,
+            live.object.name()
+        ));
+    }
     catch_up(w, live);
-    let kind = live.kind();
     let mut mine = config.clone();
     reset(&mut mine, &request.subresource);
     let fields = stripped(merge::fields_of(&mine));
     let own = entry(w, kind, request, true, fields);
-    let before = live.to_json();
-    let mut tracked = w.managers.get(live.uid()).cloned().unwrap_or_default();
+    let before = live.object.to_json();
+    let mut tracked = w.managers.get(live.object.uid()).cloned().unwrap_or_default();
     let last = tracked
         .entries
         .iter()
@@ -199,26 +210,25 @@ pub(super) fn apply(w: &mut World, request: &Request, live: &Object, config: &Va
 }
 
 /// An apply has been stored.
-pub(super) fn applied(w: &mut World, applied: Applied, stored: &Object) {
-    let version = version_of(stored);
+pub(super) fn applied(w: &mut World, applied: Applied, stored: &Arc<Stored>) {
     let tracked = Tracked {
-        version,
+        seen: Some(Arc::clone(stored)),
         ..applied.tracked
     };
-    w.managers.insert(stored.uid().to_owned(), tracked);
+    w.managers.insert(stored.object.uid().to_owned(), tracked);
 }
 
 /// An apply has created an object.
-pub(super) fn created_by_apply(w: &mut World, request: &Request, config: &Value, stored: &Object) {
+pub(super) fn created_by_apply(w: &mut World, request: &Request, config: &Value, stored: &Arc<Stored>) {
     let mut mine = config.clone();
     reset(&mut mine, "");
     let fields = stripped(merge::fields_of(&mine));
-    let own = entry(w, stored.kind(), request, true, fields);
+    let own = entry(w, stored.object.kind(), request, true, fields);
     let tracked = Tracked {
-        version: version_of(stored),
+        seen: Some(Arc::clone(stored)),
         entries: if own.fields.is_empty() { Vec::new() } else { vec![own] },
     };
-    w.managers.insert(stored.uid().to_owned(), tracked);
+    w.managers.insert(stored.object.uid().to_owned(), tracked);
 }
 
 /// Puts the owners into an answer, if they are known.
@@ -234,7 +244,7 @@ pub(super) fn show(w: &mut World, kind: Kind, answer: &mut Value) {
     if let Some(stored) = w.get(&key).cloned()
         && stored.object.uid() == uid
     {
-        catch_up(w, &stored.object);
+        catch_up(w, &stored);
     }
     let Some(tracked) = w.managers.get(&uid) else { return };
     let mut entries = tracked.entries.clone();
@@ -270,61 +280,81 @@ pub(super) fn show(w: &mut World, kind: Kind, answer: &mut Value) {
 }
 
 /// What others wrote since the owners were looked at last: controllers, the scheduler, kubelets.
-fn catch_up(w: &mut World, object: &Object) {
-    let uid = object.uid();
-    let mut tracked = w.managers.get(uid).cloned().unwrap_or_default();
-    let newest = version_of(object);
-    if tracked.version >= newest {
+fn catch_up(w: &mut World, newest: &Arc<Stored>) {
+    let (uid, kind, until) = (newest.object.uid(), newest.object.kind(), version_of(newest));
+    let known = w.managers.get(uid);
+    let from = known.and_then(|known| known.seen.as_deref()).map_or(0, version_of);
+    if from >= until {
         return;
     }
-    let kind = object.kind();
-    let from = usize::try_from(tracked.version.saturating_sub(1)).unwrap_or(usize::MAX);
+    let mut tracked = known.cloned().unwrap_or_default();
     // Of an object that no client has written yet, all is new.
-    let mut before = (tracked.version == 0).then(|| schema::zero(kind));
-    for write in w.store.history().iter().skip(from) {
+    let mut before = match &tracked.seen {
+        Some(seen) => seen.object.to_json(),
+        None => schema::zero(kind),
+    };
+    // The n-th write of all has the resourceVersion n.
+    let forgotten = w.store.forgotten();
+    let index = |version: u64| usize::try_from(version).unwrap_or(usize::MAX).saturating_sub(forgotten);
+    let since = w.store.history().get(index(from)..index(until));
+    for write in since.unwrap_or_default() {
         if write.stored.object.uid() != uid || write.change == Change::Deleted {
             continue;
         }
-        let now = (*write.stored.json()).clone();
-        let version = version_of(&write.stored.object);
-        if version > tracked.version
-            && let Some(before) = &before
-        {
-            let (changed, removed) = merge::compare(before, &now);
-            let (changed, removed) = (stripped(changed), stripped(removed));
-            let actor = w
-                .records()
-                .get(usize::try_from(write.record).unwrap_or(usize::MAX))
-                .map(|record| record.actor.as_str());
-            let manager = match actor {
-                Some("kube-scheduler") => "kube-scheduler",
-                Some(actor) if actor.starts_with("kubelet/") => "kubelet",
-                Some("user") => CLIENT,
-                _ => "kube-controller-manager",
-            };
-            let only_status = changed.is_only("status") && removed.is_only("status");
-            let own = Entry {
-                manager: manager.to_owned(),
-                apply: false,
-                api_version: kind.resource().api_version(),
-                subresource: if only_status {
-                    "status".to_owned()
-                } else {
-                    String::new()
-                },
-                time: Some(write.at),
-                fields: Set::default(),
-            };
-            take(&mut tracked, own, changed, &removed);
-        }
-        before = Some(now);
+        let now = write.stored.object.to_json();
+        let (changed, removed) = merge::compare(&before, &now);
+        let (changed, removed) = (stripped(changed), stripped(removed));
+        let only_status = changed.is_only("status") && removed.is_only("status");
+        let own = Entry {
+            manager: manager(write.stored.writer).to_owned(),
+            apply: false,
+            api_version: kind.resource().api_version(),
+            subresource: if only_status {
+                "status".to_owned()
+            } else {
+                String::new()
+            },
+            time: Some(write.at),
+            fields: Set::default(),
+        };
+        take(&mut tracked, own, changed, &removed);
+        before = now;
     }
-    tracked.version = newest;
+    tracked.seen = Some(Arc::clone(newest));
     w.managers.insert(uid.to_owned(), tracked);
 }
 
-fn version_of(object: &Object) -> u64 {
-    let version = object.meta().resource_version.as_deref();
+/// The name under which a component owns what it writes.
+fn manager(writer: Actor) -> &'static str {
+    match writer {
+        Actor::Scheduler => "kube-scheduler",
+        Actor::Kubelet(_) => "kubelet",
+        Actor::User => CLIENT,
+        Actor::Controller(_) | Actor::ApiServer | Actor::Fault => "kube-controller-manager",
+    }
+}
+
+/// The history is about to be forgotten: what it says of the owners is kept.
+pub(crate) fn remember(w: &mut World) {
+    let managers = &w.managers;
+    let written: Vec<(Change, Arc<Stored>)> = w
+        .store
+        .history()
+        .iter()
+        .filter(|write| managers.contains_key(write.stored.object.uid()))
+        .map(|write| (write.change, Arc::clone(&write.stored)))
+        .collect();
+    for (change, stored) in written {
+        if change == Change::Deleted {
+            w.managers.remove(stored.object.uid());
+        } else {
+            catch_up(w, &stored);
+        }
+    }
+}
+
+fn version_of(stored: &Stored) -> u64 {
+    let version = stored.object.meta().resource_version.as_deref();
     version.and_then(|version| version.parse().ok()).unwrap_or(0)
 }
 
