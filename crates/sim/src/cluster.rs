@@ -14,6 +14,7 @@ use crate::kubelet::eviction::threshold::Signal;
 use crate::kubelet::node::{Health, Kubelet};
 use crate::kubelet::nodeshutdown;
 use crate::objects::{Key, Kind};
+use crate::queue::Turn;
 use crate::request::{Request, Status};
 use crate::runtime::catalogue::{Catalogue, Reference};
 use crate::scheduler::{Scheduler, SchedulerEvent};
@@ -175,6 +176,8 @@ pub struct Cluster {
     /// The person's last step: the cause of every request that a client sends.
     commanded: Option<RecordId>,
     record_limit: usize,
+    /// The turn of an event for which the cluster was not settled when that was asked last.
+    unsettled: Option<Turn>,
 }
 
 impl Cluster {
@@ -220,6 +223,7 @@ impl Cluster {
             deferred: Vec::new(),
             commanded: None,
             record_limit: config.record_limit,
+            unsettled: None,
         })
     }
 
@@ -285,8 +289,22 @@ impl Cluster {
     }
 
     /// Whether nothing but heartbeats, resyncs, probes and periodic rounds is left to happen.
-    pub fn settled(&self) -> bool {
-        self.is_exhausted() || self.world.queue.iter().all(|(at, event)| self.is_idle(at, event))
+    pub fn settled(&mut self) -> bool {
+        if self.is_exhausted() {
+            return true;
+        }
+        // This is asked at every step: as long as what was found last is still to come, nothing else is looked at.
+        let matters = |turn: &Turn, event: &Event| !self.is_idle(turn.0, event);
+        let known = self.unsettled.filter(|turn| {
+            let event = self.world.queue.get(*turn);
+            event.is_some_and(|event| matters(turn, event))
+        });
+        let found = known.or_else(|| {
+            let mut events = self.world.queue.iter();
+            events.find(|(turn, event)| matters(turn, event)).map(|(turn, _)| turn)
+        });
+        self.unsettled = found;
+        found.is_none()
     }
 
     /// Whether an event is a periodic look at things, or stale.

@@ -1,35 +1,25 @@
 //! The event queue. Events come out by time and, at one instant, in the order in which they went in: no tie ever depends
 //! on a hash or an address.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 
 use crate::time::SimTime;
 
-/// Events ordered by (time, sequence). They rest in slots of their own: what the heap moves about is small.
+/// Where an event stands: its instant, and its number among all that were ever added.
+pub type Turn = (SimTime, u64);
+
+/// Events by their turns.
 #[derive(Clone, Debug)]
 pub struct Queue<E> {
-    heap: BinaryHeap<Reverse<Entry>>,
-    slots: Vec<Option<E>>,
-    free: Vec<u32>,
-    sequence: u64,
-}
-
-/// Compared by its first two fields, which no other entry has alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    at: SimTime,
-    sequence: u64,
-    slot: u32,
+    events: BTreeMap<Turn, E>,
+    added: u64,
 }
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
         Self {
-            heap: BinaryHeap::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
-            sequence: 0,
+            events: BTreeMap::new(),
+            added: 0,
         }
     }
 }
@@ -37,37 +27,28 @@ impl<E> Default for Queue<E> {
 impl<E> Queue<E> {
     /// Adds an event.
     pub fn push(&mut self, at: SimTime, event: E) {
-        self.sequence += 1;
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-        });
-        self.slots[slot as usize] = Some(event);
-        self.heap.push(Reverse(Entry {
-            at,
-            sequence: self.sequence,
-            slot,
-        }));
+        self.added += 1;
+        self.events.insert((at, self.added), event);
     }
 
     /// When the next event is due.
     pub fn next_at(&self) -> Option<SimTime> {
-        self.heap.peek().map(|Reverse(entry)| entry.at)
+        self.events.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// Takes the next event.
     pub fn pop(&mut self) -> Option<(SimTime, E)> {
-        let Reverse(entry) = self.heap.pop()?;
-        let event = self.slots.get_mut(entry.slot as usize)?.take()?;
-        self.free.push(entry.slot);
-        Some((entry.at, event))
+        self.events.pop_first().map(|((at, _), event)| (at, event))
     }
 
-    /// All events, in no particular order.
-    pub fn iter(&self) -> impl Iterator<Item = (SimTime, &E)> {
-        self.heap
-            .iter()
-            .filter_map(|Reverse(entry)| Some((entry.at, self.slots.get(entry.slot as usize)?.as_ref()?)))
+    /// The event of a turn, while it is still to come.
+    pub fn get(&self, turn: Turn) -> Option<&E> {
+        self.events.get(&turn)
+    }
+
+    /// All events, the next first.
+    pub fn iter(&self) -> impl Iterator<Item = (Turn, &E)> {
+        self.events.iter().map(|(turn, event)| (*turn, event))
     }
 }
 
