@@ -28,8 +28,6 @@ pub const INOTIFY: SimDuration = ms(5);
 pub const POWER_OFF: (SimDuration, SimDuration) = (ms(500), ms(1500));
 /// A container asked for until its process runs.
 pub const CONTAINER_START: (SimDuration, SimDuration) = (ms(70), ms(170));
-/// A start that fails, until it has failed.
-pub const START_FAILURE: (SimDuration, SimDuration) = (ms(40), ms(70));
 /// A process that ended until the runtime says so.
 pub const EXIT_SEEN: (SimDuration, SimDuration) = (ms(30), ms(80));
 /// A sandbox stopped until it is gone.
