@@ -30,35 +30,14 @@ impl Kubelet {
         let mut files = Payload::new();
         let written = if let Some(source) = &volume.config_map {
             let mode = mode(source.default_mode);
-            config_map(
-                w,
-                worker,
-                &source.name,
-                source.items.as_deref(),
-                source.optional,
-                mode,
-                &mut files,
-            )
+            Source::of_config_map(&source.name, &source.items, source.optional).write(w, worker, mode, &mut files)
         } else if let Some(source) = &volume.secret {
             let name = source.secret_name.as_deref().unwrap_or_default();
             let mode = mode(source.default_mode);
-            secret(
-                w,
-                worker,
-                name,
-                source.items.as_deref(),
-                source.optional,
-                mode,
-                &mut files,
-            )
+            Source::of_secret(name, &source.items, source.optional).write(w, worker, mode, &mut files)
         } else if let Some(source) = &volume.downward_api {
-            self.downward(
-                w,
-                worker,
-                source.items.as_deref(),
-                mode(source.default_mode),
-                &mut files,
-            )
+            let mode = mode(source.default_mode);
+            self.downward(w, worker, source.items.as_deref(), mode, &mut files)
         } else {
             let source = volume.projected.as_ref()?;
             self.projected(w, worker, source, &mut files)
@@ -77,25 +56,9 @@ impl Kubelet {
         let mode = mode(source.default_mode);
         for source in source.sources.iter().flatten() {
             if let Some(source) = &source.config_map {
-                config_map(
-                    w,
-                    worker,
-                    &source.name,
-                    source.items.as_deref(),
-                    source.optional,
-                    mode,
-                    files,
-                )?;
+                Source::of_config_map(&source.name, &source.items, source.optional).write(w, worker, mode, files)?;
             } else if let Some(source) = &source.secret {
-                secret(
-                    w,
-                    worker,
-                    &source.name,
-                    source.items.as_deref(),
-                    source.optional,
-                    mode,
-                    files,
-                )?;
+                Source::of_secret(&source.name, &source.items, source.optional).write(w, worker, mode, files)?;
             } else if let Some(source) = &source.downward_api {
                 self.downward(w, worker, source.items.as_deref(), mode, files)?;
             } else if let Some(source) = &source.service_account_token {
@@ -135,83 +98,74 @@ fn mode(mode: Option<i32>) -> u32 {
     mode.and_then(|mode| u32::try_from(mode).ok()).unwrap_or(0o644)
 }
 
-/// Puts the wanted keys into the payload.
-fn project(
-    data: BTreeMap<&str, Vec<u8>>,
-    items: Option<&[core::KeyToPath]>,
-    optional: Option<bool>,
-    default: u32,
-    missing: &str,
-    files: &mut Payload,
-) -> Result<(), String> {
-    let Some(items) = items.filter(|items| !items.is_empty()) else {
-        files.extend(data.into_iter().map(|(key, data)| (key.to_owned(), (data, default))));
-        return Ok(());
-    };
-    for item in items {
-        match data.get(item.key.as_str()) {
-            Some(data) => {
-                let mode = item.mode.and_then(|mode| u32::try_from(mode).ok()).unwrap_or(default);
-                files.insert(item.path.clone(), (data.clone(), mode));
-            }
-            None if optional == Some(true) => {}
-            None => return Err(format!("{missing}: {}", item.key)),
+/// A ConfigMap or a Secret whose keys become files.
+struct Source<'a> {
+    kind: Kind,
+    name: &'a str,
+    /// Which keys, and where; all of them, under their own names, where there are none.
+    items: &'a [core::KeyToPath],
+    optional: bool,
+}
+
+impl<'a> Source<'a> {
+    fn of_config_map(name: &'a str, items: &'a Option<Vec<core::KeyToPath>>, optional: Option<bool>) -> Self {
+        Self {
+            kind: Kind::ConfigMap,
+            name,
+            items: items.as_deref().unwrap_or_default(),
+            optional: optional == Some(true),
         }
     }
-    Ok(())
+
+    fn of_secret(name: &'a str, items: &'a Option<Vec<core::KeyToPath>>, optional: Option<bool>) -> Self {
+        Self {
+            kind: Kind::Secret,
+            ..Self::of_config_map(name, items, optional)
+        }
+    }
+
+    /// Puts the wanted keys into the payload.
+    fn write(&self, w: &World, worker: &Worker, default: u32, files: &mut Payload) -> Result<(), String> {
+        let stored = w.get(&Key::new(self.kind, &worker.key.namespace, self.name));
+        let (data, missing) = match stored.map(|stored| &stored.object) {
+            Some(Object::ConfigMap(map)) => (config_map(map), "configmap references non-existent config key"),
+            Some(Object::Secret(secret)) => (self::secret(secret), "references non-existent secret key"),
+            _ if self.optional => return Ok(()),
+            _ => {
+                let kind = self.kind.to_string().to_lowercase();
+                return Err(format!("{kind} \"{}\" not found", self.name));
+            }
+        };
+        if self.items.is_empty() {
+            files.extend(data.into_iter().map(|(key, data)| (key.to_owned(), (data, default))));
+            return Ok(());
+        }
+        for item in self.items {
+            match data.get(item.key.as_str()) {
+                Some(data) => {
+                    let mode = item.mode.and_then(|mode| u32::try_from(mode).ok()).unwrap_or(default);
+                    files.insert(item.path.clone(), (data.clone(), mode));
+                }
+                None if self.optional => {}
+                None => return Err(format!("{missing}: {}", item.key)),
+            }
+        }
+        Ok(())
+    }
 }
 
-fn config_map(
-    w: &World,
-    worker: &Worker,
-    name: &str,
-    items: Option<&[core::KeyToPath]>,
-    optional: Option<bool>,
-    mode: u32,
-    files: &mut Payload,
-) -> Result<(), String> {
-    let stored = w.get(&Key::new(Kind::ConfigMap, &worker.key.namespace, name));
-    let Some(Object::ConfigMap(map)) = stored.map(|stored| &stored.object) else {
-        return if optional == Some(true) {
-            Ok(())
-        } else {
-            Err(format!("configmap \"{name}\" not found"))
-        };
-    };
+fn config_map(map: &core::ConfigMap) -> BTreeMap<&str, Vec<u8>> {
     let texts = map.data.iter().flatten();
     let bytes = map.binary_data.iter().flatten();
-    let data = texts
+    texts
         .map(|(key, text)| (key.as_str(), text.clone().into_bytes()))
         .chain(bytes.map(|(key, data)| (key.as_str(), data.0.clone())))
-        .collect();
-    let missing = "configmap references non-existent config key";
-    project(data, items, optional, mode, missing, files)
+        .collect()
 }
 
-fn secret(
-    w: &World,
-    worker: &Worker,
-    name: &str,
-    items: Option<&[core::KeyToPath]>,
-    optional: Option<bool>,
-    mode: u32,
-    files: &mut Payload,
-) -> Result<(), String> {
-    let stored = w.get(&Key::new(Kind::Secret, &worker.key.namespace, name));
-    let Some(Object::Secret(secret)) = stored.map(|stored| &stored.object) else {
-        return if optional == Some(true) {
-            Ok(())
-        } else {
-            Err(format!("secret \"{name}\" not found"))
-        };
-    };
-    let data = secret
-        .data
-        .iter()
-        .flatten()
-        .map(|(key, data)| (key.as_str(), data.0.clone()))
-        .collect();
-    project(data, items, optional, mode, "references non-existent secret key", files)
+fn secret(secret: &core::Secret) -> BTreeMap<&str, Vec<u8>> {
+    let data = secret.data.iter().flatten();
+    data.map(|(key, data)| (key.as_str(), data.0.clone())).collect()
 }
 
 /// Writes a payload beside what is there and turns the link `..data` to it (`AtomicWriter.Write`). What has the old files open, or
