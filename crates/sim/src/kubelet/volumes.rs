@@ -42,9 +42,14 @@ pub(super) enum Volumes {
 impl Kubelet {
     /// Mounts what can be mounted, and writes anew what has changed.
     pub(super) fn mount_volumes(&mut self, w: &mut World, worker: &mut Worker) -> Volumes {
-        let volumes = worker.spec().volumes.clone().unwrap_or_default();
-        let used = used(worker.spec());
-        let volumes = volumes.iter().filter(|volume| used.contains(&volume.name));
+        // The pod's own version, so that its volumes can be gone through while the worker changes.
+        let pod = worker.pod.clone();
+        let Some(spec) = &pod.spec else {
+            return Volumes::Mounted;
+        };
+        let used = used(spec);
+        let volumes = spec.volumes.iter().flatten();
+        let volumes = volumes.filter(|volume| used.contains(volume.name.as_str()));
         let changed = w.configured != worker.configured;
         let mut missing = Vec::new();
         let mut unusable: Vec<(String, String)> = Vec::new();
@@ -233,14 +238,14 @@ impl Kubelet {
 }
 
 /// The volumes that containers mount; others are not looked at (`util.GetPodVolumeNames`).
-fn used(spec: &core::PodSpec) -> BTreeSet<String> {
+fn used(spec: &core::PodSpec) -> BTreeSet<&str> {
     let init = spec.init_containers.iter().flatten();
     let mounts = init
         .chain(&spec.containers)
         .flat_map(|container| container.volume_mounts.iter().flatten());
     let ephemeral = spec.ephemeral_containers.iter().flatten();
     let ephemeral = ephemeral.flat_map(|container| container.volume_mounts.iter().flatten());
-    mounts.chain(ephemeral).map(|mount| mount.name.clone()).collect()
+    mounts.chain(ephemeral).map(|mount| mount.name.as_str()).collect()
 }
 
 /// The name of the directory that holds a payload: the instant, and a number that no other volume has.
