@@ -2,7 +2,7 @@
 //! comes of it is the eviction manager's to find out.
 
 use super::super::node::Kubelet;
-use super::threshold::{Pressure, Threshold};
+use super::threshold::{Signal, Threshold};
 use super::usage::Usage;
 use crate::fault::Starved;
 use crate::quantity;
@@ -10,6 +10,17 @@ use crate::world::World;
 
 /// What such a process leaves of a resource that no threshold watches: a part of the capacity.
 const LEFT: i128 = 100;
+
+impl Usage {
+    /// How much of a resource.
+    fn of(&mut self, resource: Starved) -> &mut u64 {
+        match resource {
+            Starved::Memory => &mut self.memory,
+            Starved::Disk => &mut self.disk,
+            Starved::Pids => &mut self.processes,
+        }
+    }
+}
 
 impl Kubelet {
     /// Something takes that amount: `true` for so much that half of the threshold is left, `false` for nothing.
@@ -25,12 +36,7 @@ impl Kubelet {
                     .ok_or_else(|| format!("{amount} is no amount of {resource}, and neither true nor false"))?
             }
         };
-        let outside = &mut self.eviction.outside;
-        match resource {
-            Starved::Memory => outside.memory = taken,
-            Starved::Disk => outside.disk = taken,
-            Starved::Pids => outside.processes = taken,
-        }
+        *self.eviction.outside.of(resource) = taken;
         self.eviction.changed = true;
         self.look_at_usage(w);
         Ok(())
@@ -46,12 +52,13 @@ impl Kubelet {
     }
 
     /// How much has to be taken so that half of the highest threshold is left: a hard one if there is any.
-    fn enough(&self, w: &mut World, resource: Starved) -> u64 {
-        let pressure = match resource {
-            Starved::Memory => Pressure::Memory,
-            Starved::Disk => Pressure::Disk,
-            Starved::Pids => Pressure::Pid,
+    fn enough(&mut self, w: &mut World, resource: Starved) -> u64 {
+        let signal = match resource {
+            Starved::Memory => Signal::MemoryAvailable,
+            Starved::Disk => Signal::NodeFsAvailable,
+            Starved::Pids => Signal::PidAvailable,
         };
+        let pressure = signal.condition();
         let seen = self.observe();
         let amounts = |hard: bool| {
             let fits = |threshold: &&Threshold| {
@@ -67,28 +74,17 @@ impl Kubelet {
                 })
                 .max()
         };
-        let left = amounts(true).or_else(|| amounts(false));
-        let (left, available) = left.unwrap_or_else(|| {
-            let signal = match resource {
-                Starved::Memory => super::threshold::Signal::MemoryAvailable,
-                Starved::Disk => super::threshold::Signal::NodeFsAvailable,
-                Starved::Pids => super::threshold::Signal::PidAvailable,
-            };
-            let seen = seen.get(&signal).copied().unwrap_or_default();
-            (seen.capacity / LEFT, seen.available)
-        });
-        let taken = match resource {
-            Starved::Memory => self.eviction.outside.memory,
-            Starved::Disk => self.eviction.outside.disk,
-            Starved::Pids => self.eviction.outside.processes,
-        };
-        if amounts(true).or_else(|| amounts(false)).is_none() {
+        let watched = amounts(true).or_else(|| amounts(false));
+        let (left, available) = watched.unwrap_or_else(|| {
             w.notice(&format!(
                 "no eviction threshold watches the {resource} of {}: its want changes nothing there (cluster.settings: \
                  evictionHard)",
                 self.name
             ));
-        }
+            let seen = seen.get(&signal).copied().unwrap_or_default();
+            (seen.capacity / LEFT, seen.available)
+        });
+        let taken = *self.eviction.outside.of(resource);
         let more = u64::try_from(available - left).unwrap_or(0);
         taken.saturating_add(more)
     }
