@@ -45,6 +45,11 @@ impl FileSource {
         self.current.iter().find(|(_, known)| *known == key).map(|(uid, _)| uid)
     }
 
+    fn by_uid(&self) -> impl Iterator<Item = (Arc<str>, core::Pod)> {
+        let pods = self.pods.values();
+        pods.map(|pod| (pod.metadata.uid.as_deref().unwrap_or_default().into(), pod.clone()))
+    }
+
     /// What a kubelet forgets when its process ends.
     pub(super) fn forget(&mut self) {
         let files = std::mem::take(&mut self.files);
@@ -114,6 +119,11 @@ impl Kubelet {
     /// The whole directory is read (`listConfig`): what is not in it is no more.
     pub(super) fn static_scan(&mut self, w: &mut World) {
         self.static_files.scan_planned = false;
+        self.read_directory(w);
+        self.merge_static(w);
+    }
+
+    fn read_directory(&mut self, w: &mut World) {
         let files = self.static_files.files.clone();
         let mut pods = BTreeMap::new();
         for (file, text) in files.iter().filter(|(file, _)| !file.starts_with('.')) {
@@ -124,7 +134,6 @@ impl Kubelet {
             }
         }
         self.static_files.pods = pods;
-        self.merge_static(w);
     }
 
     /// A scan is planned only when it may find something else than what is known.
@@ -174,12 +183,7 @@ impl Kubelet {
 
     /// The pods of the source against those that the kubelet has: first what is gone, then what is new or changed.
     fn merge_static(&mut self, w: &mut World) {
-        let wanted: BTreeMap<Arc<str>, core::Pod> = self
-            .static_files
-            .pods
-            .values()
-            .map(|pod| (pod.metadata.uid.as_deref().unwrap_or_default().into(), pod.clone()))
-            .collect();
+        let wanted: BTreeMap<Arc<str>, core::Pod> = self.static_files.by_uid().collect();
         let gone: Vec<(Arc<str>, Key)> = self
             .static_files
             .current
@@ -305,17 +309,8 @@ impl Kubelet {
 
     /// All pods of the directory, as a kubelet that starts finds them.
     pub(super) fn static_pods(&mut self, w: &mut World) -> Vec<(Arc<str>, core::Pod)> {
-        let files = self.static_files.files.clone();
-        for (file, text) in files.iter().filter(|(file, _)| !file.starts_with('.')) {
-            if let Some(pod) = self.read_manifest(w, file, text) {
-                let key = key_of(&pod);
-                self.static_files.keys.insert(file.clone(), key.clone());
-                self.static_files.pods.insert(key, pod);
-            }
-        }
-        let pods = self.static_files.pods.values();
-        pods.map(|pod| (pod.metadata.uid.as_deref().unwrap_or_default().into(), pod.clone()))
-            .collect()
+        self.read_directory(w);
+        self.static_files.by_uid().collect()
     }
 }
 
