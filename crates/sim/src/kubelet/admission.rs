@@ -3,10 +3,10 @@
 
 use k8s_openapi::api::core::v1 as core;
 
-use super::eviction::is_critical;
 use super::eviction::threshold::Pressure;
 use super::node::Kubelet;
 use super::nodeshutdown::REFUSED;
+use super::static_pods::is_critical;
 use super::worker::{Work, Worker};
 use crate::objects::is_terminal;
 use crate::resources::{Amounts, milli_value, pod_requests};
@@ -300,7 +300,7 @@ impl Kubelet {
     /// nothing and do not tolerate it (`eviction_manager.go Admit`).
     fn refused_under_pressure(&self, worker: &Worker) -> Option<Refusal> {
         let conditions = &self.eviction.conditions;
-        if conditions.is_empty() || is_critical(worker) {
+        if conditions.is_empty() || is_critical(&worker.pod) {
             return None;
         }
         if conditions.iter().eq([&Pressure::Memory]) {

@@ -7,8 +7,9 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::super::node::Kubelet;
+use super::super::static_pods::is_critical;
 use super::super::worker::{Instance, Work, Worker};
-use super::manager::{IMMEDIATE, is_critical};
+use super::manager::IMMEDIATE;
 use super::usage::is_in_memory;
 use crate::resources::{binary, pod_limits, value};
 use crate::time::{SimDuration, SimTime};
@@ -148,7 +149,7 @@ impl Kubelet {
         for uid in pods {
             let gone = self.with_pod(w, &uid, |kubelet, w, worker| {
                 worker.over_limit = None;
-                let Some(excess) = excess(worker).filter(|_| !is_critical(worker)) else {
+                let Some(excess) = excess(worker).filter(|_| !is_critical(&worker.pod)) else {
                     return false;
                 };
                 let rule = "pkg/kubelet/eviction/eviction_manager.go localStorageEviction";

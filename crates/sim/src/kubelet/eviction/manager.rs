@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1 as core;
 use super::super::event::NodeEvent;
 use super::super::node::Kubelet;
 use super::super::node_status::HEARTBEAT;
+use super::super::static_pods::is_critical;
 use super::super::worker::{Work, Worker};
 use super::rank::{Candidate, message, order};
 use super::threshold::{
@@ -91,11 +92,6 @@ impl Eviction {
         let rounds = at.since(self.anchor).0.div_ceil(PERIOD.0);
         SimTime(self.anchor.0 + rounds * PERIOD.0)
     }
-}
-
-/// Whether a pod is never evicted (`kubelettypes.IsCriticalPod`).
-pub(crate) fn is_critical(worker: &Worker) -> bool {
-    crate::kubelet::static_pods::is_critical(&worker.pod)
 }
 
 impl Kubelet {
@@ -250,7 +246,7 @@ impl Kubelet {
         let max_grace = w.kubelet.max_pod_grace;
         for (_, uid) in ranked {
             let evicted = self.with_pod(w, &uid, |kubelet, w, worker| {
-                if is_critical(worker) {
+                if is_critical(&worker.pod) {
                     return false;
                 }
                 let grace = if first.is_hard() {

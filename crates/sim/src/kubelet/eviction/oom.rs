@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::super::node::Kubelet;
+use super::super::static_pods::is_critical;
 use super::super::worker::Worker;
-use super::manager::is_critical;
 use crate::resources::value;
 use crate::trace::{RuntimeEvent, What};
 use crate::world::World;
@@ -31,7 +31,7 @@ fn score(worker: &Worker, container: &str, memory: u64, capacity: u64) -> i128 {
         .find_map(|known| known.resources.as_ref()?.requests.as_ref()?.get("memory"));
     let adj = oom_score_adj(
         worker.qos,
-        is_critical(worker),
+        is_critical(&worker.pod),
         request.map_or(0, value),
         i128::from(capacity),
     );
