@@ -8,13 +8,12 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as core;
 
 use super::event::NodeEvent;
-use super::node::Kubelet;
+use super::node::{Kubelet, after};
 use super::static_pods::{self, HASH, Origin, SEEN, SOURCE};
 use super::worker::{PodVersion, Work, Worker};
-use crate::cluster::Event;
 use crate::latency;
 use crate::objects::{Key, Kind, Object};
-use crate::time::{SimDuration, SimTime};
+use crate::time::SimDuration;
 use crate::trace::RecordId;
 use crate::world::World;
 
@@ -85,12 +84,6 @@ impl Kubelet {
     fn plan_file_event(&self, w: &mut World, file: &str) {
         let file = file.to_owned();
         self.plan_node(w, w.now + latency::INOTIFY, NodeEvent::StaticFile { file });
-    }
-
-    pub(super) fn plan_node(&self, w: &mut World, at: SimTime, event: NodeEvent) {
-        let causes = w.causes.clone();
-        let node = self.node;
-        w.schedule(at, Event::Node { node, event, causes });
     }
 
     /// A file has changed (`consumeWatchEvent`). A manifest that cannot be read leaves everything as it was until the next scan.
@@ -312,14 +305,6 @@ impl Kubelet {
         self.read_directory(w);
         self.static_files.by_uid().collect()
     }
-}
-
-/// The next instant after `at` of a ticker with that phase.
-pub(super) fn after(phase: SimDuration, period: SimDuration, at: SimTime) -> SimTime {
-    if at.0 < phase.0 {
-        return SimTime(phase.0);
-    }
-    SimTime(phase.0 + ((at.0 - phase.0) / period.0 + 1) * period.0)
 }
 
 fn key_of(pod: &core::Pod) -> Key {

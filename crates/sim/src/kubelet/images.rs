@@ -9,7 +9,6 @@ use super::event::NodeEvent;
 use super::image_decision::{Answer, Asked, Login, ensure_image_exists, logins, pull_failure, pulled};
 use super::node::Kubelet;
 use super::worker::{Group, Step, Wait, Worker};
-use crate::cluster::Event;
 use crate::latency;
 use crate::objects::{Key, Kind, Object};
 use crate::runtime::catalogue::{Catalogue, Lookup, Reference, Repository};
@@ -434,15 +433,7 @@ impl Kubelet {
         self.puller.next_id += 1;
         let id = self.puller.next_id;
         self.puller.active.push((id, pull, outcome));
-        let causes = w.causes.clone();
-        w.after(
-            span,
-            Event::Node {
-                node: self.node,
-                event: NodeEvent::Pulled { id },
-                causes,
-            },
-        );
+        self.plan_node(w, w.now + span, NodeEvent::Pulled { id });
     }
 
     /// A pull that was under way has ended.

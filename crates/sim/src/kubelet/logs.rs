@@ -2,10 +2,9 @@
 //! logs` shows only the newest.
 
 use super::event::NodeEvent;
-use super::node::Kubelet;
+use super::node::{Kubelet, after};
 use super::runtime_status::State;
 use super::worker::{Instance, Worker};
-use crate::cluster::Event;
 use crate::time::{SimDuration, SimTime};
 use crate::world::World;
 
@@ -56,11 +55,8 @@ impl Kubelet {
             return;
         }
         self.rotation_planned = true;
-        let rounds = w.now.0.saturating_sub(self.pleg_phase.0) / PERIOD.0 + 1;
-        let at = SimTime(self.pleg_phase.0 + rounds * PERIOD.0);
-        let causes = w.causes.clone();
-        let (node, event) = (self.node, NodeEvent::RotateLogs);
-        w.schedule(at, Event::Node { node, event, causes });
+        let at = after(self.pleg_phase, PERIOD, w.now);
+        self.plan_node(w, at, NodeEvent::RotateLogs);
     }
 
     /// When the log file began that `kubectl logs` shows of a run of a container, if it is not the first.

@@ -7,8 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::Value;
 
 use super::event::{NodeEvent, PodEvent};
-use super::file_source::after;
-use super::node::Kubelet;
+use super::node::{Kubelet, after};
 use super::static_pods::{HASH, MIRROR, annotation, is_mirror};
 use super::worker::{PodVersion, Work, Worker};
 use crate::apiserver;

@@ -395,6 +395,13 @@ impl Kubelet {
         );
     }
 
+    /// Plans an event of the node whose causes are those of the present reaction.
+    pub(super) fn plan_node(&self, w: &mut World, at: SimTime, event: NodeEvent) {
+        let causes = w.causes.clone();
+        let node = self.node;
+        w.schedule(at, Event::Node { node, event, causes });
+    }
+
     /// Records an event about a pod or one of its containers.
     pub(crate) fn pod_event(
         &self,
@@ -417,21 +424,14 @@ impl Kubelet {
         });
     }
 
-    /// The next instant of a ticker after `at`.
+    /// The next instant after `at` of a ticker of one second.
     pub(super) fn tick_after(phase: SimDuration, at: SimTime) -> SimTime {
-        if at.0 < phase.0 {
-            return SimTime(phase.0);
-        }
-        SimTime(phase.0 + ((at.0 - phase.0) / TICK.0 + 1) * TICK.0)
+        after(phase, TICK, at)
     }
 
-    /// The last instant of a ticker at or before `at`.
+    /// The last instant of such a ticker at or before `at`.
     pub(super) fn tick_before(phase: SimDuration, at: SimTime) -> SimTime {
-        if at.0 < phase.0 {
-            SimTime::ZERO
-        } else {
-            SimTime(phase.0 + (at.0 - phase.0) / TICK.0 * TICK.0)
-        }
+        before(phase, TICK, at)
     }
 
     /// What the kubelet should have done while it does nothing is done when it goes on.
@@ -486,6 +486,22 @@ impl Kubelet {
     pub(crate) fn actor(&self) -> Actor {
         Actor::Kubelet(self.node)
     }
+}
+
+/// The next instant after `at` of a ticker with that phase.
+pub(super) fn after(phase: SimDuration, period: SimDuration, at: SimTime) -> SimTime {
+    if at.0 < phase.0 {
+        return SimTime(phase.0);
+    }
+    SimTime(phase.0 + ((at.0 - phase.0) / period.0 + 1) * period.0)
+}
+
+/// The last instant of such a ticker at or before `at`, or the cluster's start.
+pub(super) fn before(phase: SimDuration, period: SimDuration, at: SimTime) -> SimTime {
+    if at.0 < phase.0 {
+        return SimTime::ZERO;
+    }
+    SimTime(phase.0 + (at.0 - phase.0) / period.0 * period.0)
 }
 
 /// The table of waits before containers are restarted (`newCrashLoopBackOff`).

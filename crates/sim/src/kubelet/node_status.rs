@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use super::config::KubeletConfig;
 use super::event::NodeEvent;
 use super::eviction::threshold::{Pressure, Signal};
-use super::node::{Health, Kubelet};
+use super::node::{Health, Kubelet, after, before};
 use super::nodeshutdown::NOT_READY;
 use crate::cluster::{Event, NodeConfig};
 use crate::controllers::ControllerEvent;
@@ -210,12 +210,7 @@ impl Kubelet {
 
     /// The last renewal of the node's lease; renewals of a kubelet that is well are not simulated one by one.
     fn beat_before(&self, now: SimTime) -> SimTime {
-        let phase = self.tick_phase.0 % HEARTBEAT.0;
-        if now.0 < phase {
-            SimTime::ZERO
-        } else {
-            SimTime(phase + (now.0 - phase) / HEARTBEAT.0 * HEARTBEAT.0)
-        }
+        before(self.tick_phase, HEARTBEAT, now)
     }
 
     /// The kubelet goes silent, or is heard again: the node controller learns of it by the heartbeats.
@@ -264,15 +259,7 @@ impl Kubelet {
         self.report_schedulable(w);
         if settles.is_some() || self.runtime_down_since.is_some() {
             let at = settles.unwrap_or(w.now + HEARTBEAT);
-            let causes = w.causes.clone();
-            w.schedule(
-                at,
-                Event::Node {
-                    node: self.node,
-                    event: NodeEvent::Heartbeat,
-                    causes,
-                },
-            );
+            self.plan_node(w, at, NodeEvent::Heartbeat);
         }
     }
 
@@ -307,18 +294,14 @@ impl Kubelet {
     /// The node was changed: whether it takes pods is told with its next status (`recordNodeSchedulableEvent`).
     pub(super) fn node_changed(&mut self, w: &mut World) {
         if self.unschedulable_now(w) != self.unschedulable && self.is_heard() {
-            let phase = self.tick_phase.0 % HEARTBEAT.0;
-            let next = SimTime(phase + (w.now.0.saturating_sub(phase) / HEARTBEAT.0 + 1) * HEARTBEAT.0);
-            let causes = w.causes.clone();
-            w.schedule(
-                next,
-                Event::Node {
-                    node: self.node,
-                    event: NodeEvent::Heartbeat,
-                    causes,
-                },
-            );
+            self.plan_heartbeat(w);
         }
+    }
+
+    /// Plans the next status of the node.
+    pub(super) fn plan_heartbeat(&self, w: &mut World) {
+        let at = after(self.tick_phase, HEARTBEAT, w.now);
+        self.plan_node(w, at, NodeEvent::Heartbeat);
     }
 
     fn unschedulable_now(&self, w: &World) -> bool {
@@ -409,14 +392,6 @@ impl Kubelet {
         if away > SimDuration::from_secs(180) {
             self.unready_until = Some(w.now + SETTLE);
         }
-        let causes = w.causes.clone();
-        w.schedule(
-            w.now,
-            Event::Node {
-                node: self.node,
-                event: NodeEvent::Heartbeat,
-                causes,
-            },
-        );
+        self.plan_node(w, w.now, NodeEvent::Heartbeat);
     }
 }

@@ -8,12 +8,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::actions::{ProbeResult, is_restart_all_source, pod_sandbox_changed};
 use super::event::{PodEvent, ProbeKind};
-use super::file_source::after;
 use super::merge::{
     check_container_state_transition, cut_messages, keep_transition_times, merge_pod_status, owned_by_kubelet,
     same_for_kubelet,
 };
-use super::node::Kubelet;
+use super::node::{Kubelet, after};
 use super::phase::get_phase;
 use super::resize::resize_condition;
 use super::restart::{RuleAction, has_restart_all_rule, matching_rule};

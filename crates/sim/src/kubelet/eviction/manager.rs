@@ -8,7 +8,6 @@ use k8s_openapi::api::core::v1 as core;
 
 use super::super::event::NodeEvent;
 use super::super::node::Kubelet;
-use super::super::node_status::HEARTBEAT;
 use super::super::static_pods::is_critical;
 use super::super::worker::{Work, Worker};
 use super::rank::{Candidate, message, order};
@@ -206,9 +205,7 @@ impl Kubelet {
         if !causes.is_empty() {
             w.causes = causes;
         }
-        let rounds = w.now.0.saturating_sub(self.tick_phase.0) / HEARTBEAT.0 + 1;
-        let at = SimTime(self.tick_phase.0 + rounds * HEARTBEAT.0);
-        self.plan_node(w, at, NodeEvent::Heartbeat);
+        self.plan_heartbeat(w);
     }
 
     /// Frees what can be freed without a pod, or evicts one; gives the pod that was evicted.
