@@ -6,6 +6,7 @@ use peapod_sim::manifest;
 use peapod_sim::request::{Request, Verb};
 use peapod_sim::runtime::catalogue::Catalogue;
 use peapod_sim::time::SimTime;
+use peapod_sim::version::Version;
 use serde_json::Value;
 
 fn cluster(settings: &[(&str, &str)], node: NodeConfig) -> Cluster {
@@ -163,6 +164,29 @@ fn pods_go_by_what_they_use_beyond_their_request_then_priority_then_usage() {
     );
     let conditions = text(&cluster, "Pod", "above", "/status/conditions");
     assert!(conditions.contains("TerminationByKubelet"), "{conditions}");
+}
+
+#[test]
+fn generations_are_observed_only_where_they_are_tracked() {
+    let observed = |version: Version| {
+        let config = Config {
+            nodes: vec![small()],
+            catalogue: Catalogue::recording(),
+            version,
+            ..Config::default()
+        };
+        let mut cluster = Cluster::new(config).expect("a cluster");
+        apply(&mut cluster, &pod("gone", "eatmem 100", "", ""));
+        until(&mut cluster, 10);
+        starve(&mut cluster, Starved::Memory, "true");
+        until(&mut cluster, 60);
+        assert_eq!(reason(&cluster, "gone"), "Evicted");
+        let conditions = text(&cluster, "Pod", "gone", "/status/conditions");
+        assert!(conditions.contains("DisruptionTarget"), "{conditions}");
+        conditions.matches("observedGeneration").count()
+    };
+    assert_eq!(observed(Version::OLDEST), 0);
+    assert!(observed(Version::NEWEST) > 4);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1 as core;
 
 use super::config::duration;
 use super::event::NodeEvent;
+use super::eviction::disruption;
 use super::node::{Health, Kubelet};
 use super::static_pods::SYSTEM_CRITICAL;
 use super::worker::{Work, Worker};
@@ -209,13 +210,8 @@ impl Kubelet {
     fn end_for_shutdown(&mut self, w: &mut World, worker: &mut Worker, grace: i64) {
         worker.verdict = Some((REASON.to_owned(), MESSAGE.to_owned()));
         worker.disruption = Some(core::PodCondition {
-            type_: "DisruptionTarget".to_owned(),
-            status: "True".to_owned(),
-            reason: Some("TerminationByKubelet".to_owned()),
-            message: Some(MESSAGE.to_owned()),
-            observed_generation: worker.pod.metadata.generation,
             last_transition_time: Some(w.time()),
-            ..Default::default()
+            ..disruption(w, worker, MESSAGE)
         });
         worker.shrink_grace(Some(grace));
         if worker.work == Work::Sync {

@@ -265,7 +265,7 @@ impl Kubelet {
                 ];
                 let record = w.decide(worker.reference(), None, rule, "eviction.pod", &values);
                 w.causes = vec![record];
-                worker.disruption = Some(disruption(&text, worker.pod.metadata.generation));
+                worker.disruption = Some(disruption(w, worker, &text));
                 kubelet.evict(w, worker, "Evicted", &text, grace);
                 true
             });
@@ -349,13 +349,13 @@ fn pod_memory_request(worker: &Worker, signal: Signal) -> Option<String> {
 }
 
 /// The condition of a pod that the kubelet ends for reasons of the node.
-fn disruption(message: &str, generation: Option<i64>) -> core::PodCondition {
+pub(crate) fn disruption(w: &World, worker: &Worker, message: &str) -> core::PodCondition {
     core::PodCondition {
         type_: "DisruptionTarget".to_owned(),
         status: "True".to_owned(),
         reason: Some("TerminationByKubelet".to_owned()),
         message: Some(message.to_owned()),
-        observed_generation: generation,
+        observed_generation: w.observed(&worker.pod.metadata),
         ..Default::default()
     }
 }
