@@ -72,12 +72,7 @@ pub fn pull_failure(image: &str, error: &str) -> (&'static str, String) {
         ("SignatureValidationFailed", "the signature validation failed"),
     ] {
         if let Some(rest) = error.strip_prefix(code) {
-            let reason = if code == "RegistryUnavailable" {
-                "RegistryUnavailable"
-            } else {
-                "SignatureValidationFailed"
-            };
-            return (reason, format!("image pull failed for {image} because {why}{rest}"));
+            return (code, format!("image pull failed for {image} because {why}{rest}"));
         }
     }
     ("ErrImagePull", error.to_owned())
