@@ -3,6 +3,7 @@
 
 use k8s_openapi::api::core::v1 as core;
 
+use super::eviction::EVICTED;
 use super::eviction::threshold::Pressure;
 use super::node::Kubelet;
 use super::nodeshutdown::REFUSED;
@@ -316,7 +317,7 @@ impl Kubelet {
         }
         let conditions: Vec<String> = conditions.iter().map(ToString::to_string).collect();
         let message = format!("The node had condition: [{}]. ", conditions.join(" "));
-        Some(refusal("Evicted", message))
+        Some(refusal(EVICTED, message))
     }
 
     /// Whether the node has room for the pod beside its other pods.

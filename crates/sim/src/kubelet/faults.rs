@@ -166,24 +166,6 @@ impl Kubelet {
         self.runtime_changed(w, worker);
     }
 
-    /// Ends a pod for a reason of the node's own (`killPodNow`): it fails with that reason, whatever its containers say.
-    pub(super) fn evict(&mut self, w: &mut World, worker: &mut Worker, reason: &str, message: &str, grace: i64) {
-        if !matches!(worker.work, Work::Sync | Work::Terminating) {
-            return;
-        }
-        self.pod_event(w, worker, String::new(), "Warning", reason, message.to_owned());
-        worker.verdict = Some((reason.to_owned(), message.to_owned()));
-        if worker.work == Work::Terminating {
-            // It ends already, and what the runtime was told is not taken back: it only fails for this reason now.
-            worker.shrink_grace(Some(grace));
-            return;
-        }
-        worker.work = Work::Terminating;
-        worker.shrink_grace(Some(grace));
-        let causes = w.causes.clone();
-        self.wake_worker(w, worker, &causes);
-    }
-
     /// Every process on the node is gone at once.
     fn kill_everything(&mut self, w: &mut World) {
         let uids: Vec<Arc<str>> = self.pods.keys().cloned().collect();

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1 as core;
 
 use super::actions::{KillReason, ProbeResult, ProbeResults};
 use super::event::{ProbeKind, Reply};
-use super::eviction::{Usage, is_limited};
+use super::eviction::{EVICTED, Usage, is_limited};
 use super::logs::ContainerLog;
 use super::payload::Payload;
 use super::persistent::Mounted;
@@ -568,7 +568,7 @@ impl Worker {
     /// Whether the node has ended the pod so that others may have what it used.
     pub(crate) fn is_evicted(&self) -> bool {
         let reason = self.verdict.as_ref().map(|(reason, _)| reason.as_str());
-        matches!(reason, Some("Evicted" | "Preempting"))
+        reason == Some(EVICTED)
     }
 
     /// The grace period in the spec.

@@ -156,7 +156,7 @@ impl Kubelet {
                 let values = [("message", excess.message.as_str())];
                 let record = w.decide(worker.reference(), None, rule, "eviction.storage-limit", &values);
                 w.causes = vec![record];
-                kubelet.evict(w, worker, "Evicted", &excess.message, IMMEDIATE);
+                kubelet.evict(w, worker, &excess.message, IMMEDIATE);
                 true
             });
             if gone == Some(true) {

@@ -30,6 +30,9 @@ const CLEANUP: SimDuration = SimDuration::from_secs(30);
 /// The grace of a pod that has to go at once (`immediateEvictionGracePeriodSeconds`).
 pub(super) const IMMEDIATE: i64 = 1;
 
+/// Reason of a pod that was evicted, of the event about it, and with which new pods are refused under pressure (`Reason`).
+pub(crate) const EVICTED: &str = "Evicted";
+
 /// What the eviction manager keeps.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Eviction {
@@ -266,7 +269,7 @@ impl Kubelet {
                 let record = w.decide(worker.reference(), None, rule, "eviction.pod", &values);
                 w.causes = vec![record];
                 worker.disruption = Some(disruption(w, worker, &text));
-                kubelet.evict(w, worker, "Evicted", &text, grace);
+                kubelet.evict(w, worker, &text, grace);
                 true
             });
             if evicted == Some(true) {
@@ -274,6 +277,24 @@ impl Kubelet {
             }
         }
         None
+    }
+
+    /// Ends a pod for want of what it uses (`killPodNow`): it fails for that reason, whatever its containers say.
+    pub(super) fn evict(&mut self, w: &mut World, worker: &mut Worker, message: &str, grace: i64) {
+        if !matches!(worker.work, Work::Sync | Work::Terminating) {
+            return;
+        }
+        self.pod_event(w, worker, String::new(), "Warning", EVICTED, message.to_owned());
+        worker.verdict = Some((EVICTED.to_owned(), message.to_owned()));
+        if worker.work == Work::Terminating {
+            // It ends already, and what the runtime was told is not taken back: it only fails for this reason now.
+            worker.shrink_grace(Some(grace));
+            return;
+        }
+        worker.work = Work::Terminating;
+        worker.shrink_grace(Some(grace));
+        let causes = w.causes.clone();
+        self.wake_worker(w, worker, &causes);
     }
 
     /// Waits until the pods that were evicted are gone from the node.

@@ -12,5 +12,5 @@ pub mod threshold;
 mod usage;
 
 pub(super) use limits::is_limited;
-pub(super) use manager::{Eviction, disruption};
+pub(super) use manager::{EVICTED, Eviction, disruption};
 pub(super) use usage::Usage;
