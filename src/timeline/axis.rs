@@ -166,44 +166,13 @@ pub fn from_query(text: &str) -> Option<SimTime> {
     if text.len() > 40 {
         return None;
     }
-    let mut total: u64 = 0;
-    let mut rest = text;
-    let mut any = false;
-    while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
-        let (number, after) = rest.split_at(digits);
-        let unit_end = after
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(after.len());
-        let (unit, after) = after.split_at(unit_end);
-        let nanos: u64 = match unit {
-            "" if !any && after.is_empty() => 1_000_000_000,
-            "h" => 3_600_000_000_000,
-            "m" => 60_000_000_000,
-            "s" => 1_000_000_000,
-            "ms" => 1_000_000,
-            "µs" | "us" => 1_000,
-            "ns" => 1,
-            _ => return None,
-        };
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if whole.is_empty() && fraction.is_empty() || fraction.contains('.') || fraction.len() > 9 {
-            return None;
-        }
-        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-        total = total.checked_add(whole.checked_mul(nanos)?)?;
-        if !fraction.is_empty() {
-            let value: u64 = fraction.parse().ok()?;
-            let scale = 10_u64.pow(fraction.len() as u32);
-            total =
-                total.checked_add(u64::try_from(u128::from(value) * u128::from(nanos) / u128::from(scale)).ok()?)?;
-        }
-        any = true;
-        rest = after;
-    }
-    any.then_some(SimTime(total))
+    let is_number = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let span = if is_number {
+        format!("{text}s").parse()
+    } else {
+        text.parse()
+    };
+    span.ok().map(|SimDuration(nanos)| SimTime(nanos))
 }
 
 #[cfg(test)]

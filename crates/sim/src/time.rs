@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -143,9 +144,100 @@ impl fmt::Display for SimDuration {
     }
 }
 
+/// Units of spans in nanoseconds; days are none of Go's.
+const UNITS: [(&str, u128); 8] = [
+    ("d", 86_400_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("ns", 1),
+];
+
+/// Why a text is no span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoSpan {
+    /// It is not made of numbers and units.
+    #[error("not numbers with units, such as 1h30m")]
+    Form,
+    /// It is longer than the clock can count.
+    #[error("too long")]
+    Length,
+}
+
+impl FromStr for SimDuration {
+    type Err = NoSpan;
+
+    /// As Go's `time.ParseDuration` reads one that has no sign: `1h30m`, `90s`, `0.5s`, `300ms`.
+    fn from_str(text: &str) -> Result<Self, NoSpan> {
+        read(text, &UNITS[1..])
+    }
+}
+
+impl SimDuration {
+    /// Reads a span that may be of days, too: `30d`, `1d12h`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn with_days(text: &str) -> Result<Self, NoSpan> {
+        read(text, &UNITS)
+    }
+}
+
+fn read(text: &str, units: &[(&str, u128)]) -> Result<SimDuration, NoSpan> {
+    if text == "0" {
+        return Ok(SimDuration::ZERO);
+    }
+    if text.is_empty() {
+        return Err(NoSpan::Form);
+    }
+    let mut rest = text;
+    let mut nanos: u128 = 0;
+    while !rest.is_empty() {
+        let is_of_number = |c: char| c.is_ascii_digit() || c == '.';
+        let (number, tail) = rest.split_at(rest.find(|c| !is_of_number(c)).ok_or(NoSpan::Form)?);
+        let (unit, tail) = tail.split_at(tail.find(is_of_number).unwrap_or(tail.len()));
+        let (_, unit) = units.iter().find(|(name, _)| *name == unit).ok_or(NoSpan::Form)?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if whole.is_empty() && fraction.is_empty() || whole.len() > 12 || fraction.len() > 9 {
+            return Err(NoSpan::Form);
+        }
+        let digits = |text: &str| match text {
+            "" => Ok(0),
+            text => text.parse::<u128>().map_err(|_| NoSpan::Form),
+        };
+        // At most twelve digits of days: even a text of megabytes does not overflow.
+        nanos += digits(whole)? * unit + digits(fraction)? * unit / 10_u128.pow(fraction.len() as u32);
+        rest = tail;
+    }
+    u64::try_from(nanos).map(SimDuration).map_err(|_| NoSpan::Length)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_read_as_go_writes_them() {
+        for (text, millis) in [
+            ("1m30s", 90_000),
+            ("0.5s", 500),
+            (".5s", 500),
+            ("300ms", 300),
+            ("5m0s", 300_000),
+            ("1.5h", 5_400_000),
+            ("0", 0),
+        ] {
+            assert_eq!(text.parse(), Ok(SimDuration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "5", "s", ".s", "1d", "1.s2", "1.2.3s", "-1s", "1 s", "10 m"] {
+            assert_eq!(text.parse::<SimDuration>(), Err(NoSpan::Form), "{text:?}");
+        }
+        assert_eq!(SimDuration::with_days("1d12h"), Ok(SimDuration::from_secs(129_600)));
+        assert_eq!(SimDuration::with_days("999999999999d"), Err(NoSpan::Length));
+    }
 
     #[test]
     fn durations_print_as_go_prints_them() {

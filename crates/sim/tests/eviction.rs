@@ -1,53 +1,25 @@
 //! A node that runs short of something: who has to go, when, with which words, and when it is over.
 
+mod common;
+
+use common::clusters::{create, until, with_settings};
 use peapod_sim::cluster::{Cluster, Config, NodeConfig};
 use peapod_sim::fault::{Fault, Starved};
 use peapod_sim::manifest;
-use peapod_sim::request::{Request, Verb};
-use peapod_sim::runtime::catalogue::Catalogue;
-use peapod_sim::time::SimTime;
 use peapod_sim::version::Version;
 use serde_json::Value;
 
 fn cluster(settings: &[(&str, &str)], node: NodeConfig) -> Cluster {
     let config = Config {
         nodes: vec![node],
-        catalogue: Catalogue::recording(),
-        settings: settings
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-            .collect(),
-        ..Config::default()
+        ..with_settings(settings)
     };
     Cluster::new(config).expect("a cluster")
 }
 
 fn apply(cluster: &mut Cluster, text: &str) {
     for manifest in manifest::read(text).expect("manifests") {
-        let kind = manifest.value["kind"].as_str().unwrap_or_default().to_lowercase();
-        let request = Request {
-            verb: Verb::Create,
-            group: if kind == "priorityclass" {
-                "scheduling.k8s.io"
-            } else {
-                ""
-            }
-            .to_owned(),
-            version: "v1".to_owned(),
-            resource: if kind == "priorityclass" {
-                "priorityclasses"
-            } else {
-                "pods"
-            }
-            .to_owned(),
-            namespace: if kind == "priorityclass" { "" } else { "default" }.to_owned(),
-            name: String::new(),
-            subresource: String::new(),
-            body: Some(manifest.value),
-            patch: None,
-            query: Vec::new(),
-        };
-        cluster.request(&request).expect("the request is fine");
+        create(cluster, manifest.value);
     }
 }
 
@@ -56,10 +28,6 @@ fn pod(name: &str, script: &str, more: &str, resources: &str) -> String {
         "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}, spec: {{{more} containers: [{{name: app, image: 'busybox:1.36', \
          command: [sh, -c, '{script}'], resources: {{{resources}}}}}]}}}}\n---\n"
     )
-}
-
-fn until(cluster: &mut Cluster, seconds: u64) {
-    cluster.run_until(SimTime(seconds * 1_000_000_000));
 }
 
 fn text(cluster: &Cluster, kind: &str, name: &str, pointer: &str) -> String {
@@ -171,9 +139,8 @@ fn generations_are_observed_only_where_they_are_tracked() {
     let observed = |version: Version| {
         let config = Config {
             nodes: vec![small()],
-            catalogue: Catalogue::recording(),
             version,
-            ..Config::default()
+            ..with_settings(&[])
         };
         let mut cluster = Cluster::new(config).expect("a cluster");
         apply(&mut cluster, &pod("gone", "eatmem 100", "", ""));

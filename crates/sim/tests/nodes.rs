@@ -1,28 +1,18 @@
 //! What a node does by itself: static pods and their mirrors, and its shutdown.
 
+mod common;
+
 use std::sync::Arc;
 
-use peapod_sim::cluster::{Cluster, Config};
+use common::clusters::{about, create, until, with_settings};
+use peapod_sim::cluster::Cluster;
 use peapod_sim::fault::Fault;
-use peapod_sim::request::{Request, Verb};
-use peapod_sim::runtime::catalogue::Catalogue;
-use peapod_sim::time::SimTime;
+use peapod_sim::objects::Kind;
+use peapod_sim::request::Verb;
 use serde_json::{Value, json};
 
 fn cluster(settings: &[(&str, &str)]) -> Cluster {
-    let config = Config {
-        catalogue: Catalogue::recording(),
-        settings: settings
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
-        ..Config::default()
-    };
-    Cluster::new(config).expect("a cluster")
-}
-
-fn at(cluster: &mut Cluster, seconds: u64) {
-    cluster.run_until(SimTime(seconds * 1_000_000_000));
+    Cluster::new(with_settings(settings)).expect("a cluster")
 }
 
 fn write(cluster: &mut Cluster, file: &str, manifest: &str) {
@@ -52,23 +42,7 @@ fn container_id(pod: &Value) -> String {
     pod["status"]["containerStatuses"][0]["containerID"].to_string()
 }
 
-fn request(cluster: &mut Cluster, verb: Verb, name: &str, body: Value) {
-    let request = Request {
-        verb,
-        group: String::new(),
-        version: "v1".to_owned(),
-        resource: "pods".to_owned(),
-        namespace: "default".to_owned(),
-        name: name.to_owned(),
-        subresource: String::new(),
-        body: Some(body),
-        patch: None,
-        query: Vec::new(),
-    };
-    cluster.request(&request).expect("the request is fine");
-}
-
-fn create(cluster: &mut Cluster, name: &str, priority: &str, grace: i64, script: &str) {
+fn create_pod(cluster: &mut Cluster, name: &str, priority: &str, grace: i64, script: &str) {
     let mut spec = json!({
         "terminationGracePeriodSeconds": grace,
         "containers": [{"name": "c", "image": "busybox:1.36", "command": ["sh", "-c", script]}],
@@ -76,20 +50,32 @@ fn create(cluster: &mut Cluster, name: &str, priority: &str, grace: i64, script:
     if !priority.is_empty() {
         spec["priorityClassName"] = json!(priority);
     }
-    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec});
-    request(cluster, Verb::Create, "", pod);
+    create(
+        cluster,
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}),
+    );
+}
+
+/// The node's condition `Ready`, which stands last.
+fn ready(cluster: &Cluster) -> Value {
+    let node = cluster.object("Node", "", "node-1").expect("the node");
+    let conditions = node["status"]["conditions"].as_array().expect("conditions");
+    let ready = conditions.last().expect("Ready").clone();
+    assert_eq!(ready["type"], "Ready");
+    ready
 }
 
 #[test]
 fn a_mirror_that_is_deleted_comes_back_and_its_container_never_knows() {
     let mut cluster = cluster(&[]);
     write(&mut cluster, "st.yaml", &manifest("st", "sleep 3600"));
-    at(&mut cluster, 20);
+    until(&mut cluster, 20);
     let before = mirror(&cluster, "st").expect("the mirror is there");
     assert_eq!(before["metadata"]["ownerReferences"][0]["kind"], "Node");
     assert_eq!(before["status"]["phase"], "Running");
-    request(&mut cluster, Verb::Delete, "st-node-1", Value::Null);
-    at(&mut cluster, 40);
+    let delete = about(Kind::Pod, Verb::Delete, "st-node-1", None);
+    cluster.request(&delete).expect("the request is fine");
+    until(&mut cluster, 40);
     let after = mirror(&cluster, "st").expect("it is back");
     assert_ne!(before["metadata"]["uid"], after["metadata"]["uid"]);
     assert_eq!(container_id(&before), container_id(&after));
@@ -99,20 +85,20 @@ fn a_mirror_that_is_deleted_comes_back_and_its_container_never_knows() {
 fn a_file_that_goes_takes_its_pod_along_and_one_that_comes_back_starts_it_anew() {
     let mut cluster = cluster(&[]);
     write(&mut cluster, "st.yaml", &manifest("st", "sleep 3600"));
-    at(&mut cluster, 10);
+    until(&mut cluster, 10);
     let before = mirror(&cluster, "st").expect("the mirror is there");
     remove(&mut cluster, "st.yaml");
-    at(&mut cluster, 11);
+    until(&mut cluster, 11);
     let ending = mirror(&cluster, "st").expect("it stays until the containers have ended");
     assert_eq!(ending["status"]["phase"], "Running");
     // The same manifest has the same uid: it starts anew when the pod has ended.
     write(&mut cluster, "st.yaml", &manifest("st", "sleep 3600"));
-    at(&mut cluster, 20);
+    until(&mut cluster, 20);
     let after = mirror(&cluster, "st").expect("it is back");
     assert_eq!(after["status"]["phase"], "Running");
     assert_ne!(container_id(&before), container_id(&after));
     remove(&mut cluster, "st.yaml");
-    at(&mut cluster, 30);
+    until(&mut cluster, 30);
     assert!(mirror(&cluster, "st").is_none());
     assert!(cluster.settled());
 }
@@ -121,13 +107,13 @@ fn a_file_that_goes_takes_its_pod_along_and_one_that_comes_back_starts_it_anew()
 fn a_pod_of_the_same_name_waits_for_the_one_before_it() {
     let mut cluster = cluster(&[]);
     write(&mut cluster, "st.yaml", &manifest("st", "sleep 3600"));
-    at(&mut cluster, 20);
+    until(&mut cluster, 20);
     let before = mirror(&cluster, "st").expect("the mirror is there");
     write(&mut cluster, "st.yaml", &manifest("st", "sleep 7200"));
-    at(&mut cluster, 28);
+    until(&mut cluster, 28);
     let meanwhile = mirror(&cluster, "st").expect("the old mirror stays");
     assert_eq!(before["metadata"]["uid"], meanwhile["metadata"]["uid"]);
-    at(&mut cluster, 37);
+    until(&mut cluster, 37);
     let after = mirror(&cluster, "st").expect("the new one is there");
     assert_ne!(before["metadata"]["uid"], after["metadata"]["uid"]);
     assert_eq!(after["spec"]["containers"][0]["command"][2], "sleep 7200");
@@ -138,12 +124,12 @@ fn a_pod_of_the_same_name_waits_for_the_one_before_it() {
 fn what_a_kubelet_does_not_run_it_does_not_run() {
     let mut cluster = cluster(&[]);
     write(&mut cluster, "st.yaml", &manifest("st", "sleep 3600"));
-    at(&mut cluster, 5);
+    until(&mut cluster, 5);
     // A manifest that cannot be read changes nothing until the directory is read again, and then its pod is gone.
     write(&mut cluster, "st.yaml", "kind: [");
-    at(&mut cluster, 6);
+    until(&mut cluster, 6);
     assert!(mirror(&cluster, "st").is_some());
-    at(&mut cluster, 40);
+    until(&mut cluster, 40);
     assert!(mirror(&cluster, "st").is_none());
     let secret = manifest("sec", "env") + "    envFrom: [{secretRef: {name: s}}]\n";
     write(
@@ -155,7 +141,7 @@ fn what_a_kubelet_does_not_run_it_does_not_run() {
         ),
     );
     write(&mut cluster, ".hidden.yaml", &manifest("hidden", "sleep 1"));
-    at(&mut cluster, 80);
+    until(&mut cluster, 80);
     assert!(mirror(&cluster, "sec").is_none() && mirror(&cluster, "hidden").is_none());
     let decided = serde_json::to_string(cluster.records()).expect("records");
     assert!(decided.contains("static pods may not reference secrets"));
@@ -172,22 +158,22 @@ fn static_pods_go_on_without_an_api_server_and_a_restarted_kubelet_knows_them() 
         node: "node-1".to_owned(),
         on,
     };
-    create(&mut cluster, "plain", "", 1, "sleep 3600");
-    at(&mut cluster, 5);
+    create_pod(&mut cluster, "plain", "", 1, "sleep 3600");
+    until(&mut cluster, 5);
     let plain = cluster.object("Pod", "default", "plain").expect("it is there");
     cluster.fault(&stop(true)).expect("it can be stopped");
     write(&mut cluster, "st.yaml", &manifest("st", "echo here; sleep 3600"));
-    at(&mut cluster, 20);
+    until(&mut cluster, 20);
     assert!(cluster.logs().iter().any(|line| line.text == "here"), "it runs");
     assert!(mirror(&cluster, "st").is_none(), "nobody can know");
     cluster.fault(&kubelet(true)).expect("it stops");
-    at(&mut cluster, 30);
+    until(&mut cluster, 30);
     cluster.fault(&kubelet(false)).expect("it starts");
-    at(&mut cluster, 60);
+    until(&mut cluster, 60);
     let here = |cluster: &Cluster| cluster.logs().iter().filter(|line| line.text == "here").count();
     assert_eq!(here(&cluster), 1, "the container ran on");
     cluster.fault(&stop(false)).expect("it goes on");
-    at(&mut cluster, 200);
+    until(&mut cluster, 200);
     let mirrored = mirror(&cluster, "st").expect("now everybody knows");
     assert_eq!(mirrored["status"]["phase"], "Running");
     assert_eq!(mirrored["status"]["containerStatuses"][0]["restartCount"], 0);
@@ -203,37 +189,32 @@ fn a_shutdown_ends_pods_by_priority() {
         ("shutdownGracePeriodCriticalPods", "10s"),
     ];
     let mut cluster = cluster(&settings);
-    create(
+    create_pod(
         &mut cluster,
         "plain",
         "",
         60,
         "trap 'sleep 5; exit 0' TERM; sleep 3600 & wait",
     );
-    create(
+    create_pod(
         &mut cluster,
         "critical",
         "system-node-critical",
         60,
         "trap '' TERM; while true; do sleep 1; done",
     );
-    at(&mut cluster, 10);
+    until(&mut cluster, 10);
     let fault = Fault::ShutdownNode {
         node: "node-1".to_owned(),
         on: true,
     };
     cluster.fault(&fault).expect("the node is there");
-    at(&mut cluster, 12);
-    create(&mut cluster, "late", "", 1, "sleep 1");
-    let node = cluster.object("Node", "", "node-1").expect("the node");
-    let ready = node["status"]["conditions"]
-        .as_array()
-        .expect("conditions")
-        .last()
-        .expect("Ready");
-    assert_eq!((&ready["type"], &ready["status"]), (&json!("Ready"), &json!("False")));
-    assert_eq!(ready["message"], "node is shutting down");
-    at(&mut cluster, 17);
+    until(&mut cluster, 12);
+    create_pod(&mut cluster, "late", "", 1, "sleep 1");
+    let now = ready(&cluster);
+    assert_eq!(now["status"], "False");
+    assert_eq!(now["message"], "node is shutting down");
+    until(&mut cluster, 17);
     let plain = cluster.object("Pod", "default", "plain").expect("it stays");
     assert_eq!(plain["status"]["phase"], "Failed");
     assert_eq!(plain["status"]["reason"], "Terminated");
@@ -249,7 +230,7 @@ fn a_shutdown_ends_pods_by_priority() {
     );
     let critical = cluster.object("Pod", "default", "critical").expect("it stays");
     assert_eq!(critical["status"]["phase"], "Running", "its turn is not over");
-    at(&mut cluster, 29);
+    until(&mut cluster, 29);
     let critical = cluster.object("Pod", "default", "critical").expect("it stays");
     assert_eq!(critical["status"]["phase"], "Failed");
     assert_eq!(
@@ -257,27 +238,21 @@ fn a_shutdown_ends_pods_by_priority() {
         137
     );
     // Then the machine is off: nobody hears of the node any more.
-    at(&mut cluster, 120);
-    let node = cluster.object("Node", "", "node-1").expect("the node");
-    let ready = node["status"]["conditions"]
-        .as_array()
-        .expect("conditions")
-        .last()
-        .expect("Ready");
-    assert_eq!(ready["status"], "Unknown");
+    until(&mut cluster, 120);
+    assert_eq!(ready(&cluster)["status"], "Unknown");
 }
 
 #[test]
 fn a_node_that_shuts_down_refuses_pods() {
     let mut cluster = cluster(&[("shutdownGracePeriod", "30s")]);
-    create(
+    create_pod(
         &mut cluster,
         "slow",
         "",
         60,
         "trap '' TERM; while true; do sleep 1; done",
     );
-    at(&mut cluster, 10);
+    until(&mut cluster, 10);
     let shut = |on| Fault::ShutdownNode {
         node: "node-1".to_owned(),
         on,
@@ -287,8 +262,8 @@ fn a_node_that_shuts_down_refuses_pods() {
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "late"}, "spec": {
         "nodeName": "node-1", "tolerations": [{"operator": "Exists"}],
         "containers": [{"name": "c", "image": "busybox:1.36"}]}});
-    request(&mut cluster, Verb::Create, "", pod);
-    at(&mut cluster, 12);
+    create(&mut cluster, pod);
+    until(&mut cluster, 12);
     let late = cluster.object("Pod", "default", "late").expect("it stays");
     assert_eq!(late["status"]["reason"], "NodeShutdown");
     assert_eq!(
@@ -297,27 +272,39 @@ fn a_node_that_shuts_down_refuses_pods() {
     );
     // Called off: what has begun goes on, and then the node is as before.
     cluster.fault(&shut(false)).expect("the node is there");
-    at(&mut cluster, 60);
-    let node = cluster.object("Node", "", "node-1").expect("the node");
-    let ready = node["status"]["conditions"]
-        .as_array()
-        .expect("conditions")
-        .last()
-        .expect("Ready");
-    assert_eq!(ready["status"], "True");
+    until(&mut cluster, 60);
+    assert_eq!(ready(&cluster)["status"], "True");
 }
 
 #[test]
 fn without_time_for_it_a_shutdown_is_a_loss_of_power() {
     let mut cluster = cluster(&[]);
-    create(&mut cluster, "plain", "", 60, "sleep 3600");
-    at(&mut cluster, 10);
+    create_pod(&mut cluster, "plain", "", 60, "sleep 3600");
+    until(&mut cluster, 10);
     let fault = Fault::ShutdownNode {
         node: "node-1".to_owned(),
         on: true,
     };
     cluster.fault(&fault).expect("the node is there");
-    at(&mut cluster, 30);
+    until(&mut cluster, 30);
     let plain = cluster.object("Pod", "default", "plain").expect("it stays");
     assert_eq!(plain["status"]["phase"], "Running");
+}
+
+#[test]
+fn a_runtime_that_is_down_is_told_once_and_so_is_its_return() {
+    let mut cluster = cluster(&[]);
+    let node = || "node-1".to_owned();
+    until(&mut cluster, 10);
+    let down = Fault::StopRuntime { node: node(), on: true };
+    cluster.fault(&down).expect("the node is there");
+    until(&mut cluster, 60);
+    assert_eq!(ready(&cluster)["message"], "container runtime is down");
+    until(&mut cluster, 300);
+    let looks = cluster.next_event_at().filter(|at| at.as_secs() < 320);
+    assert_eq!(looks, None, "nothing can change by itself");
+    let restored = Fault::RestoreNode { node: node() };
+    cluster.fault(&restored).expect("the node is there");
+    until(&mut cluster, 301);
+    assert_eq!(ready(&cluster)["status"], "True");
 }

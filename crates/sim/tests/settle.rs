@@ -1,46 +1,40 @@
 //! Random Deployments and Jobs come to rest with counts that add up, and the same seed gives the same trace.
 
+mod common;
+
+use common::clusters::{about, create};
 use peapod_sim::cluster::{Cluster, Config, NodeConfig};
 use peapod_sim::fault::Fault;
-use peapod_sim::request::{Request, Verb};
+use peapod_sim::objects::Kind;
+use peapod_sim::request::{PatchKind, Request, Verb};
 use peapod_sim::runtime::catalogue::Catalogue;
 use peapod_sim::time::{SimDuration, SimTime};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+fn nodes(count: u32) -> Vec<NodeConfig> {
+    let node = |number| NodeConfig {
+        name: format!("node-{number}"),
+        ..NodeConfig::default()
+    };
+    (1..=count).map(node).collect()
+}
+
 fn cluster(seed: u64) -> Cluster {
-    let nodes = (1..=3)
-        .map(|number| NodeConfig {
-            name: format!("node-{number}"),
-            ..NodeConfig::default()
-        })
-        .collect();
     let config = Config {
         seed,
-        nodes,
+        nodes: nodes(3),
         catalogue: Catalogue::builtin(),
         ..Config::default()
     };
     Cluster::new(config).expect("a cluster")
 }
 
-fn send(cluster: &mut Cluster, verb: Verb, group: &str, resource: &str, name: &str, body: Value) -> Value {
-    let request = request(verb, group, resource, name, Some(body));
-    cluster.request(&request).expect("the request is fine")
-}
-
-fn request(verb: Verb, group: &str, resource: &str, name: &str, body: Option<Value>) -> Request {
+/// A merge patch of a Deployment.
+fn merge(name: &str, change: Value) -> Request {
     Request {
-        verb,
-        group: group.to_owned(),
-        version: "v1".to_owned(),
-        resource: resource.to_owned(),
-        namespace: "default".to_owned(),
-        name: name.to_owned(),
-        subresource: String::new(),
-        body,
-        patch: (verb == Verb::Patch).then_some(peapod_sim::request::PatchKind::Merge),
-        query: Vec::new(),
+        patch: Some(PatchKind::Merge),
+        ..about(Kind::Deployment, Verb::Patch, name, Some(change))
     }
 }
 
@@ -96,13 +90,13 @@ proptest! {
     ) {
         let mut cluster = cluster(seed);
         let strategy = if recreate { "Recreate" } else { "RollingUpdate" };
-        send(&mut cluster, Verb::Create, "apps", "deployments", "", deployment(first, strategy, surge, "nginx:1.14.2"));
+        create(&mut cluster, deployment(first, strategy, surge, "nginx:1.14.2"));
         run(&mut cluster, 2);
         let mut change = json!({"spec": {"replicas": then}});
         if roll {
             change["spec"]["template"] = json!({"metadata": {"annotations": {"again": "yes"}}});
         }
-        send(&mut cluster, Verb::Patch, "apps", "deployments", "web", change);
+        cluster.request(&merge("web", change)).expect("the request is fine");
         run(&mut cluster, 120);
         let object = cluster.object("Deployment", "default", "web").expect("it is there");
         let status = &object["status"];
@@ -124,7 +118,7 @@ proptest! {
     #[test]
     fn a_job_counts_each_pod_once(seed in 0_u64..1000, completions in 1_u32..7, parallelism in 1_u32..5, indexed: bool) {
         let mut cluster = cluster(seed);
-        send(&mut cluster, Verb::Create, "batch", "jobs", "", job(completions, parallelism, indexed));
+        create(&mut cluster, job(completions, parallelism, indexed));
         run(&mut cluster, 300);
         let object = cluster.object("Job", "default", "work").expect("it is there");
         let status = &object["status"];
@@ -141,8 +135,8 @@ proptest! {
     fn the_same_seed_gives_the_same_trace(seed in 0_u64..1000, replicas in 1_u32..5) {
         let trace = || {
             let mut cluster = cluster(seed);
-            send(&mut cluster, Verb::Create, "apps", "deployments", "", deployment(replicas, "RollingUpdate", 1, "nginx:1.14.2"));
-            send(&mut cluster, Verb::Create, "batch", "jobs", "", job(replicas, 2, true));
+            create(&mut cluster, deployment(replicas, "RollingUpdate", 1, "nginx:1.14.2"));
+            create(&mut cluster, job(replicas, 2, true));
             cluster.run_until(SimTime::ZERO + SimDuration::from_secs(20));
             serde_json::to_string(&cluster.trace()).expect("a trace is JSON")
         };
@@ -152,21 +146,15 @@ proptest! {
 
 /// Every write of a Deployment, a Job and a node that fails: when, how, and what the object was then; and all log lines.
 fn history(traced: bool) -> (Vec<String>, usize) {
-    let nodes = (1..=3)
-        .map(|number| NodeConfig {
-            name: format!("node-{number}"),
-            ..NodeConfig::default()
-        })
-        .collect();
     let config = Config {
-        nodes,
+        nodes: nodes(3),
         traced,
         ..Config::default()
     };
     let mut cluster = Cluster::new(config).expect("a cluster");
     let body = deployment(4, "RollingUpdate", 1, "nginx:1.14.2");
-    send(&mut cluster, Verb::Create, "apps", "deployments", "", body);
-    send(&mut cluster, Verb::Create, "batch", "jobs", "", job(3, 2, true));
+    create(&mut cluster, body);
+    create(&mut cluster, job(3, 2, true));
     let (mut seen, mut failed) = (Vec::new(), false);
     let end = SimTime::ZERO + SimDuration::from_secs(500);
     let mut next = 0;
@@ -203,19 +191,19 @@ fn answers(traced: bool) -> Vec<Value> {
     let mut cluster = Cluster::new(config).expect("a cluster");
     let mut seen = Vec::new();
     let body = deployment(3, "RollingUpdate", 1, "nginx:1.14.2");
-    seen.push(send(&mut cluster, Verb::Create, "apps", "deployments", "", body));
+    seen.push(create(&mut cluster, body));
     let body = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
         "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
     });
-    send(&mut cluster, Verb::Create, "", "services", "", body);
+    create(&mut cluster, body);
     run(&mut cluster, 20);
     let body = json!({"spec": {"replicas": 4}});
-    seen.push(send(&mut cluster, Verb::Patch, "apps", "deployments", "web", body));
+    seen.push(cluster.request(&merge("web", body)).expect("the request is fine"));
     run(&mut cluster, 20);
-    let get = request(Verb::Get, "apps", "deployments", "web", None);
+    let get = about(Kind::Deployment, Verb::Get, "web", None);
     seen.push(cluster.request(&get).expect("it is there"));
-    let mut page = request(Verb::List, "", "pods", "", None);
+    let mut page = about(Kind::Pod, Verb::List, "", None);
     page.query = vec![("limit".to_owned(), "3".to_owned())];
     let first = cluster.request(&page).expect("a page");
     let token = first["metadata"]["continue"]
@@ -233,7 +221,7 @@ fn answers(traced: bool) -> Vec<Value> {
     };
     let before: Vec<Value> = slices(&cluster);
     let name = before[0]["metadata"]["name"].as_str().expect("a name");
-    let delete = request(Verb::Delete, "discovery.k8s.io", "endpointslices", name, None);
+    let delete = about(Kind::EndpointSlice, Verb::Delete, name, None);
     cluster.request(&delete).expect("deleted");
     run(&mut cluster, 5);
     seen.extend(slices(&cluster));
@@ -260,21 +248,15 @@ fn without_a_trace_the_same_is_answered() {
 #[test]
 #[ignore = "a measurement"]
 fn how_time_grows_with_pods() {
-    for (nodes, replicas) in [(20, 250_u32), (40, 500), (80, 1000), (160, 2000)] {
-        let nodes = (1..=nodes)
-            .map(|number| NodeConfig {
-                name: format!("node-{number}"),
-                ..NodeConfig::default()
-            })
-            .collect();
+    for (count, replicas) in [(20, 250_u32), (40, 500), (80, 1000), (160, 2000)] {
         let config = Config {
-            nodes,
+            nodes: nodes(count),
             ..Config::default()
         };
         let mut cluster = Cluster::new(config).expect("a cluster");
         let begin = std::time::Instant::now();
         let body = deployment(replicas, "RollingUpdate", 1, "nginx:1.14.2");
-        send(&mut cluster, Verb::Create, "apps", "deployments", "", body);
+        create(&mut cluster, body);
         run(&mut cluster, 600);
         let object = cluster.object("Deployment", "default", "web").expect("it is there");
         let (ready, at) = (&object["status"]["readyReplicas"], cluster.now());

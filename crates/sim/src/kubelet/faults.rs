@@ -89,7 +89,6 @@ impl Kubelet {
 
     /// Everything that was done to the node is undone.
     pub(crate) fn restore(&mut self, w: &mut World) {
-        self.runtime_down_since = None;
         self.feed(w);
         let heard = self.is_heard();
         match self.health {
@@ -103,6 +102,9 @@ impl Kubelet {
         }
         self.silence_changed(w, heard);
         self.partition(w, false);
+        if self.runtime_down_since.is_some() {
+            self.stop_runtime(w, false);
+        }
     }
 
     /// Kubelet and containers are killed, and the kubelet starts again.

@@ -257,7 +257,8 @@ impl Kubelet {
         };
         self.write_conditions(w, settles.is_none(), ready, reason, message);
         self.report_schedulable(w);
-        if settles.is_some() || self.runtime_down_since.is_some() {
+        // A runtime that is known to be down says itself when it is back.
+        if settles.is_some() || self.runtime_down_since.is_some() && !down {
             let at = settles.unwrap_or(w.now + HEARTBEAT);
             self.plan_node(w, at, NodeEvent::Heartbeat);
         }

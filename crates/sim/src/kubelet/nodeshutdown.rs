@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
 
-use super::config::duration;
 use super::event::NodeEvent;
 use super::eviction::disruption;
 use super::node::{Health, Kubelet};
@@ -77,7 +76,10 @@ pub fn groups<T>(periods: &[Period], pods: impl IntoIterator<Item = (T, i32)>) -
 pub fn periods(settings: &BTreeMap<String, String>) -> Result<Vec<Period>, String> {
     let span = |name: &str| match settings.get(name) {
         None => Ok(SimDuration::ZERO),
-        Some(text) => duration(text).ok_or_else(|| format!("setting {name} is a duration, such as 30s, not {text}")),
+        Some(text) => {
+            let wrong = |_| format!("setting {name} is a duration, such as 30s, not {text}");
+            text.trim().parse::<SimDuration>().map_err(wrong)
+        }
     };
     let (all, critical) = (span("shutdownGracePeriod")?, span("shutdownGracePeriodCriticalPods")?);
     if critical > all {

@@ -1,5 +1,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
-//! Vectors: inputs and outputs of Kubernetes' own functions.
+//! What tests share: vectors, which are inputs and outputs of Kubernetes' own functions, and clusters.
+
+pub mod clusters;
 
 use std::collections::BTreeMap;
 use std::path::Path;
