@@ -19,6 +19,12 @@ pub const ROOT: Ino = 0;
 /// Symbolic links followed before a path is refused.
 pub const MAX_LINKS: u32 = 40;
 
+/// Bytes that a file may have: ext4's limit.
+const MAX_LENGTH: u64 = 16 << 40;
+
+/// Up to here the bytes of a file are kept. Beyond it a file has zeros only, which take no memory.
+pub(crate) const MAX_STORED: u64 = 256 << 20;
+
 /// A tree of files.
 #[derive(Clone, Debug)]
 pub struct Tree {
@@ -112,6 +118,8 @@ pub enum Errno {
     Loop,
     /// ENOSPC
     NoSpace,
+    /// EFBIG
+    TooBig,
     /// EINVAL
     Invalid,
     /// EBADF
@@ -139,6 +147,7 @@ impl fmt::Display for Errno {
             Self::ReadOnly => "Read-only file system",
             Self::Loop => "Too many levels of symbolic links",
             Self::NoSpace => "No space left on device",
+            Self::TooBig => "File too large",
             Self::Invalid => "Invalid argument",
             Self::BadDescriptor => "Bad file descriptor",
             Self::Pipe => "Broken pipe",
@@ -440,10 +449,16 @@ impl Tree {
         node.modified = at;
         match &mut node.content {
             Content::File { data, length } => {
-                let end = offset + bytes.len() as u64;
+                let end = offset.saturating_add(bytes.len() as u64);
+                if end > MAX_LENGTH {
+                    return Err(Errno::TooBig);
+                }
                 if end > *length || offset < data.len() as u64 || bytes.iter().any(|&byte| byte != 0) {
                     let zeros = bytes.iter().all(|&byte| byte == 0);
                     if !(zeros && offset >= data.len() as u64) {
+                        if end > MAX_STORED {
+                            return Err(Errno::TooBig);
+                        }
                         let data = Arc::make_mut(data);
                         if (data.len() as u64) < end {
                             data.resize(end as usize, 0);
@@ -467,6 +482,7 @@ impl Tree {
         let node = self.node_mut(ino).ok_or(Errno::NoEntry)?;
         node.modified = at;
         match &mut node.content {
+            Content::File { .. } if new > MAX_LENGTH => Err(Errno::TooBig),
             Content::File { data, length } => {
                 if new < data.len() as u64 {
                     Arc::make_mut(data).truncate(new as usize);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::files::{Device, Errno};
+use super::files::{Device, Errno, MAX_STORED};
 use super::host::{Host, NetError, Request, RequestId, Response};
 use super::namespaces::Neighbour;
 use super::process::{ExecEnd, ExecId, Exit, ServeId, Signal, Spec};
@@ -522,12 +522,19 @@ impl Kernel {
                     offset
                 };
                 let length = tree.node(place.ino).map_or(0, super::files::Node::length);
-                let growth = (offset + bytes.len() as u64).saturating_sub(length);
+                let growth = offset.saturating_add(bytes.len() as u64).saturating_sub(length);
                 if growth > 0 && growth > vfs.room(place.mount) {
                     return Err(Errno::NoSpace);
                 }
                 let tree = vfs.tree(place.mount)?;
-                tree.write_at(place.ino, offset, bytes, now)?;
+                if let Err(error) = tree.write_at(place.ino, offset, bytes, now) {
+                    if error == Errno::TooBig {
+                        host.notice(&format!(
+                            "not simulated: what a file has beyond {MAX_STORED} bytes, unless it is zeros"
+                        ));
+                    }
+                    return Err(error);
+                }
                 if let Some(open) = self.files.get_mut(&file) {
                     open.offset = offset + bytes.len() as u64;
                 }

@@ -171,14 +171,14 @@ impl Copy {
                 let tree = vfs.tree(place.mount)?;
                 let length = tree.node(place.ino).map_or(0, crate::runtime::files::Node::length);
                 // What fits is written before the disk is full.
-                let growth = (offset + wanted).saturating_sub(length);
+                let growth = offset.saturating_add(wanted).saturating_sub(length);
                 let room = if growth > 0 { vfs.room(place.mount) } else { 0 };
-                let wanted = wanted - growth.saturating_sub(room);
+                let wanted = wanted.saturating_sub(growth.saturating_sub(room));
                 if wanted == 0 {
                     return Err(Errno::NoSpace);
                 }
                 let tree = vfs.tree(place.mount)?;
-                tree.set_length(place.ino, length.max(offset + wanted), now)?;
+                tree.set_length(place.ino, length.max(offset.saturating_add(wanted)), now)?;
                 if let Some(open) = ctx.kernel.files.get_mut(&self.output) {
                     open.offset += wanted;
                 }
