@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use clap::Args;
+use peapod_sim::cluster::NodeConfig;
 use peapod_sim::runtime::catalogue::{Catalogue, Lookup, Reference};
 use peapod_sim::runtime::process::{Spec, Stdin};
 use peapod_sim::runtime::solo::Solo;
@@ -77,6 +78,8 @@ fn script(arguments: &Sh) -> Result<u8, String> {
         Stdin::Host
     };
     argv.extend(arguments.arguments.iter().cloned());
+    // Memory has an end, as on a node of the usual size: a line of `/dev/zero` has none.
+    let memory = peapod_sim::quantity::parse(&NodeConfig::default().memory).map(|memory| memory.value());
     let spec = Spec {
         argv,
         env: image.env.clone(),
@@ -84,6 +87,7 @@ fn script(arguments: &Sh) -> Result<u8, String> {
         user: image.user_id().unwrap_or(0),
         hostname: "peapod".to_owned(),
         stdin,
+        memory_limit: memory.ok().and_then(|memory| u64::try_from(memory).ok()),
         assume_programs: assumed,
         ..Spec::default()
     };
