@@ -26,6 +26,9 @@ pub(crate) const APPLET_MEMORY: u64 = 600 * 1024;
 pub(super) const LARGE: usize = 64 << 10;
 const MAX_HELD: usize = 256 << 20;
 
+/// Bytes of a script that comes on standard input: a device may have no end.
+const MAX_SCRIPT: usize = 4 << 20;
+
 /// A shell variable.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Variable {
@@ -418,16 +421,22 @@ impl Machine {
         match ctx.read(0, 1 << 20) {
             Ok(Read::Wait(wait)) => return Some(Step::Wait(wait)),
             Ok(Read::Data(data)) => {
-                if let Some(script) = &mut self.script {
-                    script.extend(data);
+                let script = self.script.get_or_insert_default();
+                script.extend(data);
+                if script.len() <= MAX_SCRIPT {
+                    return (ctx.steps == 0).then_some(Step::Yield);
                 }
-                return None;
+                ctx.notice(&format!(
+                    "not simulated: what a script on standard input has beyond {MAX_SCRIPT} bytes"
+                ));
             }
             Ok(Read::End) | Err(_) => {}
         }
         let text = self.script.take().unwrap_or_default();
         if let Some(frame) = self.frames.first_mut() {
-            frame.code = code::inner(&String::from_utf8_lossy(&text), false);
+            // Zero bytes are not read, as in dash and ash.
+            let text = String::from_utf8_lossy(&text).replace('\0', "");
+            frame.code = code::inner(&text, false);
         }
         None
     }

@@ -379,6 +379,32 @@ fn what_a_script_may_use_up_is_bounded_and_named() {
 }
 
 #[test]
+fn what_has_no_end_is_not_read_to_its_end() {
+    for (script, code, words) in [
+        ("sh < /dev/zero; exit $?", 0, "what a script on standard input has"),
+        ("nc localhost 80 < /dev/zero; exit $?", 1, "what nc is to send"),
+        ("tar tf /dev/zero; exit $?", 1, ""),
+        ("sha256sum < /dev/zero; exit $?", 0, "needs its whole input"),
+        ("truncate -s 1T f; echo x >> f; exit $?", 1, "what a file has"),
+        ("truncate -s 18446744073709551615 f; exit $?", 1, ""),
+        ("dd if=/dev/zero of=f seek=18446744073709551615; exit $?", 1, ""),
+        (
+            "dd if=/dev/zero of=f seek=99999999 count=1 conv=notrunc; exit $?",
+            0,
+            "",
+        ),
+    ] {
+        let mut solo = solo();
+        let exit = solo
+            .run(spec(&["sh", "-c", script]), SimTime::ZERO + SimDuration::from_secs(60))
+            .expect("sh is there");
+        assert_eq!(exit.map(|exit| exit.code), Some(code), "{script}");
+        let notices = solo.notices.join("\n");
+        assert!(notices.contains(words), "{script}: {notices}");
+    }
+}
+
+#[test]
 fn what_a_process_holds_counts_against_the_limit() {
     for script in ["head -c 10m /dev/zero | tail", "tail /dev/zero"] {
         let mut limited = spec(&["sh", "-c", script]);

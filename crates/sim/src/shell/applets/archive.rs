@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 
 use super::options::Options;
 use crate::runtime::files::{Content, Node};
-use crate::runtime::syscalls::{Ctx, Open};
+use crate::runtime::syscalls::{Ctx, Open, Read};
 
 /// Bytes that an archive or an unpacked file may have.
 pub(super) const MAX_BYTES: u64 = 64 << 20;
@@ -122,7 +122,7 @@ impl Archiver {
         to_output: bool,
         convert: impl Fn(&[u8]) -> Result<Vec<u8>, String>,
     ) -> Result<Vec<u8>, String> {
-        let data = ctx.slurp(path).map_err(|error| format!("{path}: {error}"))?;
+        let data = slurp(ctx, path).map_err(|error| format!("{path}: {error}"))?;
         if to_output {
             return convert(&data).map_err(|message| format!("{path}: {message}"));
         }
@@ -168,7 +168,7 @@ impl Archiver {
             None
         } else {
             let bytes = match &file {
-                Some(path) => slurp(ctx, path)?,
+                Some(path) => slurp(ctx, path).map_err(|error| format!("can't open '{path}': {error}"))?,
                 None => input.to_vec(),
             };
             // Like the real one, it sees by itself what is packed.
@@ -264,7 +264,10 @@ impl Archiver {
         let (kind, link, data) = match &node.content {
             Content::Directory { .. } => (b'5', String::new(), Vec::new()),
             Content::Symlink(target) => (b'2', target.to_string(), Vec::new()),
-            Content::File { .. } => (b'0', String::new(), slurp(ctx, path)?),
+            Content::File { .. } => {
+                let data = slurp(ctx, path).map_err(|error| format!("can't open '{path}': {error}"))?;
+                (b'0', String::new(), data)
+            }
             // What the simulator knows by name has no bytes of its own.
             _ => return Ok(()),
         };
@@ -404,20 +407,21 @@ impl Archiver {
     }
 }
 
+/// A whole file, or why it is not to be had.
 fn slurp(ctx: &mut Ctx<'_>, path: &str) -> Result<Vec<u8>, String> {
-    let length = ctx.stat(path, true).map_or(0, |node| node.length());
-    if length > MAX_BYTES {
-        return Err(format!("{path}: longer than the {MAX_BYTES} bytes that are simulated"));
-    }
     let mut data = Vec::new();
-    let file = ctx
-        .open(path, Open::READ)
-        .map_err(|error| format!("can't open '{path}': {error}"))?;
+    let file = ctx.open(path, Open::READ).map_err(|error| error.to_string())?;
     ctx.kernel.retain(file);
-    while let Ok(crate::runtime::syscalls::Read::Data(more)) = ctx.read_file(file, 1 << 20) {
+    // A device has no length, and no end.
+    while data.len() as u64 <= MAX_BYTES
+        && let Ok(Read::Data(more)) = ctx.read_file(file, 1 << 20)
+    {
         data.extend(more);
     }
     ctx.kernel.release(file);
+    if data.len() as u64 > MAX_BYTES {
+        return Err(format!("longer than the {MAX_BYTES} bytes that are simulated"));
+    }
     Ok(data)
 }
 

@@ -374,8 +374,7 @@ impl Fetch {
     fn received(&mut self, ctx: &mut Ctx<'_>, url: &Url, response: Response) {
         let (status, headers, body) = match response {
             Response::Http { status, headers, body } => (status, headers, body),
-            Response::Tcp { data } => {
-                let _ = data;
+            Response::Tcp { .. } => {
                 self.urls.push_front(url.clone());
                 self.tries = 1;
                 self.fail_with(ctx, url, &NetError::Reset, None);
@@ -515,7 +514,9 @@ pub(crate) struct Listen {
     port: u16,
     again: bool,
     command: Option<Vec<Arc<str>>>,
-    input: Option<Vec<u8>>,
+    /// Standard input, and whether it was read to its end.
+    input: Vec<u8>,
+    read: bool,
     child: Option<(Pid, u32, Vec<u8>, ServeId, bool)>,
 }
 
@@ -547,7 +548,8 @@ fn netcat(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Made {
             port,
             again: options.has('k'),
             command,
-            input: None,
+            input: Vec::new(),
+            read: false,
             child: None,
         })));
     }
@@ -566,14 +568,32 @@ fn netcat(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Made {
     })))
 }
 
+/// Bytes of standard input that are sent at most.
+const MAX_SENT: usize = 4 << 20;
+
+/// Takes standard input to its end, or gives what comes before that.
+fn standard_input(ctx: &mut Ctx<'_>, data: &mut Vec<u8>) -> Result<(), Step> {
+    while data.len() <= MAX_SENT {
+        match ctx.read(0, 65_536) {
+            Ok(Read::Data(more)) => data.extend(more),
+            Ok(Read::Wait(wait)) => return Err(Step::Wait(wait)),
+            Ok(Read::End) | Err(_) => return Ok(()),
+        }
+        if ctx.steps == 0 {
+            return Err(Step::Yield);
+        }
+    }
+    ctx.notice(&format!("not simulated: what nc is to send beyond {MAX_SENT} bytes"));
+    Ok(())
+}
+
 impl Netcat {
     fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
-        while !self.read {
-            match ctx.read(0, 65_536) {
-                Ok(Read::Data(data)) => self.data.extend(data),
-                Ok(Read::Wait(wait)) => return Step::Wait(wait),
-                Ok(Read::End) | Err(_) => self.read = true,
+        if !self.read {
+            if let Err(step) = standard_input(ctx, &mut self.data) {
+                return step;
             }
+            self.read = true;
         }
         let Some((id, until)) = self.waiting else {
             let address = match ctx.host.resolve(&self.host) {
@@ -682,17 +702,12 @@ impl Listen {
                 return Step::Exit(0);
             }
         }
-        if self.command.is_none() && self.input.is_none() {
+        if self.command.is_none() && !self.read {
             // Standard input is what the caller gets; with nothing to read there is nothing to wait for.
-            let mut input = Vec::new();
-            loop {
-                match ctx.read(0, 65_536) {
-                    Ok(Read::Data(data)) => input.extend(data),
-                    Ok(Read::Wait(wait)) => return Step::Wait(wait),
-                    Ok(Read::End) | Err(_) => break,
-                }
+            if let Err(step) = standard_input(ctx, &mut self.input) {
+                return step;
             }
-            self.input = Some(input);
+            self.read = true;
         }
         let Some((_, id, request)) = ctx.take_request() else {
             return Step::Wait(Wait::Request);
@@ -708,8 +723,7 @@ impl Listen {
         }
         let Some(command) = self.command.clone() else {
             let _ = ctx.write(1, text.as_bytes());
-            let input = self.input.clone().unwrap_or_default();
-            ctx.respond(id, Ok(answer(&input, http)));
+            ctx.respond(id, Ok(answer(&self.input, http)));
             if self.again {
                 return Step::Yield;
             }

@@ -521,7 +521,14 @@ impl Filter {
             | Kind::Dump { data: all, .. }
             | Kind::Archive { data: all, .. } => {
                 all.extend(data);
-                return all.len() as u64 > archive::MAX_BYTES;
+                let full = all.len() as u64 > archive::MAX_BYTES;
+                if full {
+                    let bytes = archive::MAX_BYTES;
+                    ctx.notice(&format!(
+                        "not simulated: what a program that needs its whole input reads beyond {bytes} bytes"
+                    ));
+                }
+                return full;
             }
             Kind::Tee { files } => {
                 let user = ctx.proc().user;
