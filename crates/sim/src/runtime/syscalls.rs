@@ -12,6 +12,9 @@ use super::vfs::{Place, Vfs, Walk};
 use crate::shell::program::Program;
 use crate::time::SimTime;
 
+/// Bytes of memory more or less that nobody looks at.
+const SMALL_CHANGE: u64 = 64 << 10;
+
 /// A process at work: it, the kernel and the machine.
 pub(crate) struct Ctx<'a> {
     pub kernel: &'a mut Kernel,
@@ -628,6 +631,13 @@ impl Ctx<'_> {
     pub fn set_memory(&mut self, bytes: u64) {
         self.proc().memory = bytes;
         self.kernel.enforce_memory_limit();
+    }
+
+    /// As [`Ctx::set_memory`], for a program that says it at every turn: a small change is not worth looking at the limit.
+    pub fn track_memory(&mut self, bytes: u64) {
+        if self.proc().memory.abs_diff(bytes) > SMALL_CHANGE {
+            self.set_memory(bytes);
+        }
     }
 
     // Network.

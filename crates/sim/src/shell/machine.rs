@@ -620,10 +620,7 @@ impl Machine {
         let values = self.variables.values().filter_map(|variable| variable.value.as_ref());
         let held: usize = values.map(|value| value.len()).sum();
         self.large = held > LARGE;
-        let memory = SHELL_MEMORY + held as u64;
-        if ctx.proc().memory.abs_diff(memory) > LARGE as u64 {
-            ctx.set_memory(memory);
-        }
+        ctx.track_memory(SHELL_MEMORY + held as u64);
         if held > MAX_HELD {
             self.fatal(ctx, &format!("variables hold more than {MAX_HELD} bytes"));
         }

@@ -406,7 +406,15 @@ fn what_has_no_end_is_not_read_to_its_end() {
 
 #[test]
 fn what_a_process_holds_counts_against_the_limit() {
-    for script in ["head -c 10m /dev/zero | tail", "tail /dev/zero"] {
+    for script in [
+        "head -c 10m /dev/zero | tail",
+        "tail /dev/zero",
+        "awk 'BEGIN { getline line < \"/dev/zero\" }'",
+        "awk '{ held = held $0 }' /dev/zero",
+        "yes longer | tail -n 1000000",
+        "yes longer | head -n -1000000",
+        "yes longer | paste - -",
+    ] {
         let mut limited = spec(&["sh", "-c", script]);
         limited.memory_limit = Some(8 << 20);
         limited.oom_kills_group = true;

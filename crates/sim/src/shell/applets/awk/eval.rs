@@ -143,15 +143,15 @@ impl Awk {
         let main = matches!(source, Source::Main);
         let separator = self.text_of("RS");
         let reply = match source {
-            Source::Main => self.effect(ctx, out, |io, ctx| io.record(ctx, &separator)),
+            Source::Main => self.effect(ctx, |io, ctx| io.record(ctx, &separator)),
             Source::File(path) => {
                 let path = self.eval(ctx, path, out).text();
-                self.effect(ctx, out, |io, ctx| io.line_of_file(ctx, &path, &separator))
+                self.effect(ctx, |io, ctx| io.line_of_file(ctx, &path, &separator))
             }
             Source::Command(command) => {
                 let command = self.eval(ctx, command, out).text();
                 self.flush(ctx, out);
-                self.effect(ctx, out, |io, ctx| io.line_of_command(ctx, &command, &separator))
+                self.effect(ctx, |io, ctx| io.line_of_command(ctx, &command, &separator))
             }
         };
         match reply {

@@ -216,7 +216,7 @@ impl Awk {
             }
             "close" => {
                 let target = text_at(self, ctx, 0, out);
-                match self.effect(ctx, out, |io, ctx| io.close(ctx, &target)) {
+                match self.effect(ctx, |io, ctx| io.close(ctx, &target)) {
                     Some(Reply::Number(status)) => Value::Number(f64::from(status)),
                     _ => Value::Number(-1.0),
                 }
@@ -224,11 +224,11 @@ impl Awk {
             "system" => {
                 let command = text_at(self, ctx, 0, out);
                 self.flush(ctx, out);
-                let child = self.effect(ctx, out, |io, ctx| io.start(ctx, &command, &[]));
+                let child = self.effect(ctx, |io, ctx| io.start(ctx, &command, &[]));
                 let Some(Reply::Child(child)) = child else {
                     return Value::Number(-1.0);
                 };
-                match self.effect(ctx, out, |_, ctx| io::wait_for(ctx, child)) {
+                match self.effect(ctx, |_, ctx| io::wait_for(ctx, child)) {
                     Some(Reply::Number(status)) => Value::Number(f64::from(status)),
                     _ => Value::Unset,
                 }

@@ -12,7 +12,6 @@ use super::Awk;
 use super::tree::Output;
 use crate::runtime::kernel::{FileId, Pid, Wait};
 use crate::runtime::syscalls::{Ctx, Open};
-use crate::shell::machine::APPLET_MEMORY;
 use crate::shell::program::Program;
 use crate::shell::regex::Regex;
 
@@ -61,10 +60,8 @@ impl Awk {
     pub(super) fn effect(
         &mut self,
         ctx: &mut Ctx<'_>,
-        out: &mut Vec<u8>,
         act: impl FnOnce(&mut Io, &mut Ctx<'_>) -> Answer,
     ) -> Option<Reply> {
-        let _ = out;
         if self.blocked.is_some() {
             return None;
         }
@@ -305,14 +302,7 @@ impl Io {
             };
             match record(input, ctx, separator) {
                 Line::Text(line, _) => return Ok(Reply::Line(String::from_utf8_lossy(&line).as_ref().into())),
-                Line::Wait(wait) => {
-                    // A record without an end fills the memory.
-                    let memory = APPLET_MEMORY + input.waiting();
-                    if ctx.proc().memory.abs_diff(memory) > 1 << 16 {
-                        ctx.set_memory(memory);
-                    }
-                    return Err(wait);
-                }
+                Line::Wait(wait) => return Err(wait),
                 Line::FileEnd(_) => {}
                 Line::End => {
                     self.failed |= input.failed;
@@ -320,6 +310,12 @@ impl Io {
                 }
             }
         }
+    }
+
+    /// Bytes of records that have not ended yet.
+    pub(super) fn waiting(&self) -> u64 {
+        let readers = self.readers.values().map(|reader| &reader.input);
+        self.input.iter().chain(readers).map(Input::waiting).sum()
     }
 
     /// Open files that it holds.

@@ -23,6 +23,7 @@ use super::options::Options;
 use super::{Applet, run as begin};
 use crate::runtime::kernel::{FileId, Wait};
 use crate::runtime::syscalls::{Ctx, Step};
+use crate::shell::machine::APPLET_MEMORY;
 
 /// Bytes that are collected before they are written.
 const BUFFER: usize = 32_768;
@@ -47,8 +48,9 @@ pub(crate) struct Awk {
     flushed: usize,
     effects: Vec<Reply>,
     next_effect: usize,
-    /// Bytes of texts that were made since memory was counted last.
+    /// Bytes of texts that were made since memory was counted last, and bytes that it held then.
     made: usize,
+    held: u64,
     blocked: Option<Wait>,
     /// The variables before the present walk.
     before: Option<Box<Vars>>,
@@ -178,6 +180,7 @@ impl Awk {
             effects: Vec::new(),
             next_effect: 0,
             made: 0,
+            held: 0,
             blocked: None,
             before: None,
             current: None,
@@ -191,6 +194,12 @@ impl Awk {
 
     /// Lets it run for a turn.
     pub(super) fn step(&mut self, ctx: &mut Ctx<'_>) -> Step {
+        let step = self.turn(ctx);
+        self.track_memory(ctx);
+        step
+    }
+
+    fn turn(&mut self, ctx: &mut Ctx<'_>) -> Step {
         loop {
             if self.out.len() > BUFFER || ctx.steps == 0 {
                 return self.write_out(ctx, Step::Yield);
@@ -284,13 +293,18 @@ impl Awk {
         let locals = self.vars.locals.iter().flat_map(BTreeMap::values);
         let values = self.vars.globals.values().chain(arrays).chain(locals);
         let held: usize = values.map(Value::bytes).sum::<usize>() + self.out.len();
-        ctx.set_memory(crate::shell::machine::APPLET_MEMORY + held as u64);
+        self.held = held as u64;
+        self.track_memory(ctx);
         if held > MAX_HELD {
             ctx.notice(&format!(
                 "awk: a program that holds more than {MAX_HELD} bytes was given up"
             ));
             self.vars.exit = Some(2);
         }
+    }
+
+    fn track_memory(&self, ctx: &mut Ctx<'_>) {
+        ctx.track_memory(APPLET_MEMORY + self.held + self.io.waiting());
     }
 
     /// Walks the rules of a kind; what it waits for when it could not be done.

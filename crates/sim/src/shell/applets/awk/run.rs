@@ -236,7 +236,7 @@ impl Awk {
                 out.extend(text.bytes());
             }
             Some((how, path)) => {
-                let written = self.effect(ctx, out, |io, ctx| io.print(ctx, how, &path, text.as_bytes()));
+                let written = self.effect(ctx, |io, ctx| io.print(ctx, how, &path, text.as_bytes()));
                 if matches!(written, Some(Reply::Failed)) {
                     self.vars.exit = Some(2);
                 }

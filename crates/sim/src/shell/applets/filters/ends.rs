@@ -54,10 +54,45 @@ pub(super) fn head(arguments: &[Arc<str>]) -> Made {
                 headers,
                 first: true,
                 drop_last,
-                kept: VecDeque::new(),
+                kept: Kept::default(),
             },
         ))
     })
+}
+
+/// Lines that may still be wanted, the oldest first, and how many bytes they have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    lines: VecDeque<Vec<u8>>,
+    bytes: u64,
+}
+
+impl Kept {
+    pub(super) fn push(&mut self, line: Vec<u8>) {
+        self.bytes += line.len() as u64;
+        self.lines.push_back(line);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
+        let line = self.lines.pop_front()?;
+        self.bytes -= line.len() as u64;
+        Some(line)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn drain_into(&mut self, out: &mut Vec<u8>) {
+        for line in self.lines.drain(..) {
+            out.extend(line);
+        }
+        self.bytes = 0;
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -68,7 +103,7 @@ pub(super) struct Tail {
     pub(super) headers: bool,
     pub(super) follow: Option<Vec<(Arc<str>, u64)>>,
     pub(super) seen: u64,
-    pub(super) kept: VecDeque<Vec<u8>>,
+    pub(super) kept: Kept,
     pub(super) first: bool,
     pub(super) names: Vec<Arc<str>>,
     pub(super) every: SimDuration,
@@ -94,7 +129,7 @@ pub(super) fn tail(arguments: &[Arc<str>]) -> Made {
             headers: options.operands.len() > 1 && !options.has('q') || options.has('v'),
             follow: (options.has('f') || options.has('F')).then(Vec::new),
             seen: 0,
-            kept: VecDeque::new(),
+            kept: Kept::default(),
             first: true,
             names: options.operands.clone(),
             every: options.value('s').and_then(duration).unwrap_or(FOLLOW_EVERY),
@@ -132,9 +167,9 @@ impl Tail {
             }
             return;
         }
-        self.kept.push_back(line);
+        self.kept.push(line);
         if self.kept.len() as u64 > self.lines.unwrap_or(10) {
-            self.kept.pop_front();
+            self.kept.pop();
         }
     }
 
@@ -149,17 +184,13 @@ impl Tail {
 
     pub(super) fn file_end(&mut self, name: &str, begun: usize, out: &mut Vec<u8>) {
         self.header(name, begun, out);
-        for line in std::mem::take(&mut self.kept) {
-            out.extend(line);
-        }
+        self.kept.drain_into(out);
         self.seen = 0;
         self.first = true;
     }
 
     pub(super) fn end(&mut self, ctx: &mut Ctx<'_>, out: &mut Vec<u8>) {
-        for piece in std::mem::take(&mut self.kept) {
-            out.extend(piece);
-        }
+        self.kept.drain_into(out);
         let Some(follow) = &mut self.follow else { return };
         for name in self.names.iter().filter(|name| &***name != "-") {
             let length = ctx.stat(name, true).map_or(0, |node| node.length());

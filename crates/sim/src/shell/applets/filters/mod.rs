@@ -8,7 +8,6 @@ mod ends;
 mod grep;
 mod sorting;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::archive::{self, Archiver};
@@ -23,7 +22,7 @@ use crate::shell::machine::APPLET_MEMORY;
 
 use columns::{Cut, Tr, cut, tr};
 use encoding::{Dump, base64_decode, base64_encode, dump};
-use ends::{Tail, head, shown, tail};
+use ends::{Kept, Tail, head, shown, tail};
 use grep::{Grep, grep};
 use sorting::{sort, uniq_key, uniq_line, wc, wc_line};
 
@@ -62,7 +61,7 @@ enum Kind {
         headers: bool,
         first: bool,
         drop_last: Option<usize>,
-        kept: VecDeque<Vec<u8>>,
+        kept: Kept,
     },
     Tail(Tail),
     Grep(Box<Grep>),
@@ -412,13 +411,11 @@ impl Filter {
             | Kind::Base64 { data, .. }
             | Kind::Dump { data, .. }
             | Kind::Archive { data, .. } => data.len() as u64,
-            Kind::Tail(tail) if tail.kept.len() < 1000 => tail.kept.iter().map(|piece| piece.len() as u64).sum(),
+            Kind::Tail(tail) => tail.kept.bytes(),
+            Kind::Head { kept, .. } => kept.bytes(),
             _ => 0,
         };
-        let memory = APPLET_MEMORY + self.held + self.input.waiting() + kept;
-        if ctx.proc().memory.abs_diff(memory) > 1 << 16 {
-            ctx.set_memory(memory);
-        }
+        ctx.track_memory(APPLET_MEMORY + self.held + self.input.waiting() + kept);
         step
     }
 
@@ -556,10 +553,10 @@ impl Filter {
                     tail.seen += data.len() as u64;
                     self.out.extend_from_slice(&data[skip..]);
                 } else {
-                    let mut all = tail.kept.pop_front().unwrap_or_default();
+                    let mut all = tail.kept.pop().unwrap_or_default();
                     all.extend(data);
                     let start = all.len().saturating_sub(count);
-                    tail.kept.push_back(all.split_off(start));
+                    tail.kept.push(all.split_off(start));
                 }
             }
             _ => self.out.extend(data),
@@ -623,9 +620,9 @@ impl Filter {
                     out.extend(format!("==> {} <==\n", shown(&self.input.name())).bytes());
                 }
                 if let Some(drop) = drop_last {
-                    kept.push_back(line);
+                    kept.push(line);
                     if kept.len() > *drop
-                        && let Some(line) = kept.pop_front()
+                        && let Some(line) = kept.pop()
                     {
                         out.extend(line);
                         out.push(b'\n');
@@ -722,6 +719,7 @@ impl Filter {
                 }
             }
             Kind::Paste { rows, .. } => {
+                self.held += line.len() as u64 + 32;
                 if let Some(rows) = rows.last_mut() {
                     rows.push(String::from_utf8_lossy(&line).into_owned());
                 }
