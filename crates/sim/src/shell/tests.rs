@@ -411,9 +411,9 @@ fn what_a_process_holds_counts_against_the_limit() {
         "tail /dev/zero",
         "awk 'BEGIN { getline line < \"/dev/zero\" }'",
         "awk '{ held = held $0 }' /dev/zero",
-        "yes longer | tail -n 1000000",
-        "yes longer | head -n -1000000",
-        "yes longer | paste - -",
+        "yes $(head -c 9000 /dev/zero | tr '\\0' x) | tail -n 1000000",
+        "yes $(head -c 9000 /dev/zero | tr '\\0' x) | head -n -1000000",
+        "yes $(head -c 9000 /dev/zero | tr '\\0' x) | paste - -",
     ] {
         let mut limited = spec(&["sh", "-c", script]);
         limited.memory_limit = Some(8 << 20);
