@@ -1,7 +1,7 @@
 # `make test` is all that a fresh Debian or Ubuntu machine with Rust needs to check everything.
-.PHONY: test setup lint unit browser bench deny fuzz
+.PHONY: test setup lint unit browser jupyter bench deny fuzz
 
-test: setup lint unit browser
+test: setup lint unit browser jupyter
 
 # System packages that tests use: a browser with Korean fonts, shells to compare with, Node.js for the browser's driver.
 setup:
@@ -17,6 +17,11 @@ unit:
 browser:
 	cargo build --quiet
 	tests/browser/run.sh
+
+# Jupyter's own tests of a kernel, in a Python environment under ~/.cache/peapod.
+jupyter:
+	cargo build --quiet
+	tests/jupyter/run.sh
 
 # Many more cases of the property tests than `make test` takes (CASES), from other seeds (SEED); what fails is shown as small as it gets.
 CASES ?= 100000

@@ -12,6 +12,7 @@ need node nodejs
 need npm npm
 need python3 python3
 need chromium chromium
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 # The browser shows Korean with the machine's own fonts.
 fc-list 2>/dev/null | grep -qi 'noto.*cjk' || packages+=(fonts-noto-cjk)
 # zstd and SQLite are compiled from their bundled sources.

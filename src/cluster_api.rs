@@ -3,7 +3,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use peapod_kubectl::{
-    Api, Command, ExecResult, Files, LogRequest, Output, PatchKind, Request, Status, Verb, poll, run, time_out,
+    Api, Command, ExecResult, Files, LogRequest, Output, ParseError, PatchKind, Request, Status, Verb, poll, run,
+    time_out,
 };
 use peapod_sim::cluster::Cluster;
 use peapod_sim::manifest::{self, Manifest};
@@ -222,7 +223,27 @@ pub fn kubectl(cluster: &mut Cluster, line: &str, files: &dyn Files) -> Output {
         .filter(|rest| rest.starts_with(char::is_whitespace))
         .unwrap_or(line);
     cluster.command(&format!("kubectl {}", arguments.trim()));
-    let command = match Command::parse(arguments.trim()) {
+    carry_out(cluster, Command::parse(arguments.trim()), files, &mut || true)
+}
+
+/// The same for the words of a command line, without `kubectl`. While it waits it asks again and again whether to go on.
+pub fn kubectl_words(
+    cluster: &mut Cluster,
+    words: &[String],
+    files: &dyn Files,
+    goes_on: &mut dyn FnMut() -> bool,
+) -> Output {
+    cluster.command(&format!("kubectl {}", words.join(" ")));
+    carry_out(cluster, Command::from_words(words), files, goes_on)
+}
+
+fn carry_out(
+    cluster: &mut Cluster,
+    command: Result<Command, ParseError>,
+    files: &dyn Files,
+    goes_on: &mut dyn FnMut() -> bool,
+) -> Output {
+    let command = match command {
         Ok(command) => command,
         Err(error) => {
             return Output {
@@ -246,7 +267,7 @@ pub fn kubectl(cluster: &mut Cluster, line: &str, files: &dyn Files) -> Output {
         if let Some(ended) = poll(&mut wait, &mut ClusterApi::new(cluster)) {
             break ended;
         }
-        if !advance(cluster, deadline) {
+        if !goes_on() || !advance(cluster, deadline) {
             break time_out(&wait);
         }
     };

@@ -5,6 +5,7 @@ mod check;
 mod export;
 mod golden;
 mod keeper;
+mod kernel;
 pub mod place;
 mod run;
 mod serve;
@@ -29,6 +30,7 @@ enum Subcommands {
     Check(check::Check),
     Export(export::Export),
     Golden(golden::Golden),
+    Kernel(kernel::Kernel),
     Serve(serve::Serve),
     Run(run::Run),
     Sh(sh::Sh),
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
         Some(Subcommands::Check(arguments)) => check::main(arguments),
         Some(Subcommands::Export(arguments)) => export::main(arguments),
         Some(Subcommands::Golden(arguments)) => Ok(golden::run(arguments)),
+        Some(Subcommands::Kernel(arguments)) => kernel::main(arguments),
         Some(Subcommands::Serve(arguments)) => Ok(serve::run(arguments)),
         Some(Subcommands::Sh(arguments)) => Ok(sh::run(arguments)),
         Some(Subcommands::Vault(arguments)) => vault::main(arguments),

@@ -4,7 +4,7 @@
 //! - [`read`] makes an [`model::Experiment`] of the text of a fence, or says what is wrong where; [`cell`] makes one of
 //!   a manifest or of a console, so that every Run button gives the same kind of result;
 //! - [`Runner`] runs the trials on threads and reports each as it ends;
-//! - [`why`] puts the decisions of a trace into words;
+//! - [`why`] puts the decisions of a trace into words, [`said`] everything that a record can say;
 //! - [`limit`] names every limit.
 
 pub mod cell;
@@ -17,11 +17,13 @@ mod nearest;
 mod program;
 mod read;
 mod runner;
+pub mod said;
 mod table;
 mod template;
 mod temporal;
 mod trial;
 pub mod why;
 
+pub use nearest::hint as nearest_hint;
 pub use read::{Reading, read, trials};
 pub use runner::{Cancel, RunEvent, Runner};

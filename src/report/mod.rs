@@ -19,6 +19,7 @@ use peapod_vault::{FileRef, Note};
 
 pub use html::html;
 pub use markdown::markdown;
+pub use svg::standalone as timeline_svg;
 
 use crate::i18n::Lang;
 use crate::lab::model::RunResult;

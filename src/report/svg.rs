@@ -170,6 +170,54 @@ pub(super) fn timeline(trace: &Trace, id: &str, title: &str, lang: Lang) -> Resu
     templates::render("timeline.svg", &drawing)
 }
 
+/// The timeline of a trace as a file of its own: its size and its colors are in it, and it refers to nothing.
+///
+/// # Errors
+/// When the template is wrong.
+pub fn standalone(trace: &Trace, title: &str, lang: Lang) -> Result<String, minijinja::Error> {
+    let drawn = timeline(trace, "timeline", title, lang)?;
+    let svg = drawn.find("</svg>").map_or(drawn.as_str(), |at| &drawn[..at]);
+    let (head, rest) = svg.split_once('>').unwrap_or((svg, ""));
+    let height = head
+        .split('"')
+        .nth(3)
+        .and_then(|view| view.split(' ').nth(3))
+        .unwrap_or("100");
+    // Lines without anything but blanks come of the template.
+    let rest: Vec<&str> = rest.lines().filter(|line| !line.trim().is_empty()).collect();
+    Ok(format!(
+        "{} xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\">\n<style>{}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{}\n</svg>\n",
+        head.trim_end_matches('>'),
+        STANDALONE.replace('\n', ""),
+        rest.join("\n"),
+    ))
+}
+
+/// The colors of a drawing that stands alone: those of the pages in daylight.
+const STANDALONE: &str = "\
+text{font:11px sans-serif;fill:#222}
+.axis path,.base{stroke:#d9d5c8;stroke-width:.7}
+.axis text{fill:#777;font-size:10px}
+.axis .fold{font-style:italic;font-size:9px;text-anchor:middle}
+.name{font-weight:600}
+.part{fill:#777;text-anchor:end}
+.seg text{fill:#fff;font-weight:600}
+.seg rect{fill:#dbd5c3}
+.seg.pending rect{fill:#d8a431}
+.seg.running rect{fill:#43803a}
+.seg.succeeded rect{fill:#3272a8}
+.seg.failed rect{fill:#bd4034}
+.seg.unknown rect{fill:#7d6b9e}
+.seg.terminating rect{fill:#f1e5da;stroke:#a9682f;stroke-dasharray:5 3}
+.seg rect.texture{fill:none}
+.seg.pending text{fill:#2b1f00}
+.seg.waiting text{fill:#625b45}
+.seg.terminating text{fill:#87501f}
+.mark circle,.mark path{fill:#777;stroke:#fff;stroke-width:.8}
+.mark.warning path{fill:#bd4034}
+.mark.fault path{fill:none;stroke:#a9682f;stroke-width:2.4}
+.mark.step path{fill:#43803a}";
+
 /// About how wide a text of 11 pixels is.
 fn text_width(text: &str) -> f64 {
     text.chars().map(|c| if c.is_ascii() { 6.4 } else { 11.5 }).sum()

@@ -5,6 +5,7 @@ mod cluster_api;
 mod fuzz;
 mod golden;
 mod lab;
+mod notebook;
 mod report;
 mod sample;
 mod shell;

@@ -75,7 +75,7 @@ impl Flag {
 }
 
 /// Flags that every command takes. Those that choose a server are read and ignored: there is one.
-const GLOBAL: &[Flag] = &[
+pub(crate) const GLOBAL: &[Flag] = &[
     value("namespace").short('n'),
     value("context"),
     value("cluster"),

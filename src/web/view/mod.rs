@@ -8,23 +8,8 @@ pub mod result;
 pub mod timeline;
 pub mod why;
 
-use serde_json::Value;
-
 use crate::i18n::{Lang, Text};
-
-/// A value of a variable or an observation as a person reads it.
-pub fn value(lang: Lang, value: &Value) -> String {
-    match value {
-        Value::Null => Text::Missing.say(lang).to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| self::value(lang, item))
-            .collect::<Vec<_>>()
-            .join(" / "),
-        other => other.to_string(),
-    }
-}
+pub use crate::lab::said::value;
 
 /// An assignment in one line: `restartPolicy = Never, exitCode = 1`.
 pub fn assignment(lang: Lang, variables: &crate::lab::model::Assignment) -> String {

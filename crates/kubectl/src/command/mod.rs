@@ -331,6 +331,40 @@ const COMMON: &[Flag] = &[
     switch("local"),
 ];
 
+/// The names of all commands, for completion.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    GRAMMARS.iter().flat_map(|grammar| grammar.names).copied()
+}
+
+/// The words that may follow a command's name, such as `status` behind `rollout`.
+pub fn subcommands(name: &str) -> &'static [&'static str] {
+    let grammar = GRAMMARS.iter().find(|grammar| grammar.names.contains(&name));
+    grammar.map_or(&[], |grammar| grammar.subcommands)
+}
+
+/// The flags of a command with their dashes, and whether each needs a value.
+pub fn flags(name: &str) -> Vec<(String, bool)> {
+    let Some(grammar) = GRAMMARS.iter().find(|grammar| grammar.names.contains(&name)) else {
+        return Vec::new();
+    };
+    let mut found: Vec<(String, bool)> = Vec::new();
+    for flag in grammar
+        .flags
+        .iter()
+        .copied()
+        .flatten()
+        .chain(COMMON)
+        .chain(crate::flags::GLOBAL)
+    {
+        let long = format!("--{}", flag.long);
+        if !found.iter().any(|(known, _)| *known == long) {
+            found.push((long, flag.takes == crate::flags::Takes::Value));
+        }
+    }
+    found.sort();
+    found
+}
+
 impl Command {
     /// Reads a command line; a leading `kubectl` (or `k`) may be left out.
     ///

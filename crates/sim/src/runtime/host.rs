@@ -115,6 +115,17 @@ pub trait Host {
         })
     }
 
+    /// Whether the machine runs commands of its own for processes ([`Host::command`]), such as `kubectl` on a workstation.
+    fn runs_commands(&self) -> bool {
+        false
+    }
+
+    /// A command that the machine runs for a process: its words with the program's name, the directory in which it was
+    /// started, and what was piped into it. Its [`Response::Ended`] comes later, as that of [`Host::send`].
+    fn command(&mut self, id: RequestId, argv: Vec<String>, directory: &str, stdin: Vec<u8>) {
+        let _ = (id, argv, directory, stdin);
+    }
+
     /// The System V objects that the container sees.
     fn ipc(&mut self) -> Option<&mut Ipc> {
         None
@@ -177,6 +188,15 @@ pub enum Response {
         headers: Vec<(String, String)>,
         /// Body.
         body: Vec<u8>,
+    },
+    /// A command of the machine has ended.
+    Ended {
+        /// What it wrote to standard output.
+        stdout: Vec<u8>,
+        /// What it wrote to standard error.
+        stderr: Vec<u8>,
+        /// Its exit code.
+        exit_code: i32,
     },
     /// The bytes that came over a TCP connection until it was closed.
     Tcp {

@@ -682,6 +682,13 @@ impl Ctx<'_> {
         Ok(id)
     }
 
+    /// Has the machine run a command; its end is the answer.
+    pub fn command(&mut self, argv: Vec<String>, directory: &str, stdin: Vec<u8>) -> RequestId {
+        let id = RequestId(self.kernel.id());
+        self.host.command(id, argv, directory, stdin);
+        id
+    }
+
     pub fn take_answer(&mut self, id: RequestId) -> Option<Result<Response, NetError>> {
         self.kernel.answers.remove(&id)
     }

@@ -5,6 +5,7 @@
 mod archive;
 mod awk;
 mod collect;
+mod command;
 mod comparing;
 mod copying;
 mod fileops;
@@ -41,6 +42,7 @@ pub(crate) enum Applet {
     Filter(filters::Filter),
     Waiter(waiters::Waiter),
     Copy(copying::Copy),
+    Command(command::Command),
     Client(network::Client),
     Server(server::Server),
 }
@@ -54,6 +56,7 @@ impl Applet {
             Self::Filter(filter) => filter.files(files),
             Self::Waiter(waiter) => files.extend(waiter.file()),
             Self::Copy(copy) => files.extend(copy.files()),
+            Self::Command(command) => files.extend(command.file()),
             _ => {}
         }
     }
@@ -66,6 +69,7 @@ impl Applet {
             Self::Filter(filter) => filter.step(ctx),
             Self::Waiter(waiter) => waiter.step(ctx),
             Self::Copy(copy) => copy.step(ctx),
+            Self::Command(command) => command.step(ctx),
             Self::Client(client) => client.step(ctx),
             Self::Server(server) => server.step(ctx),
         }
@@ -85,6 +89,7 @@ pub(crate) fn start(name: &str, argv: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
     }
     let started = None
         .or_else(|| collect::start(name, arguments, ctx))
+        .or_else(|| command::start(name, arguments, ctx))
         .or_else(|| system::start(name, arguments, ctx))
         .or_else(|| waiters::start(name, arguments, ctx))
         .or_else(|| fileops::start(name, arguments, ctx))

@@ -1,0 +1,19 @@
+//! Notebooks that live: a [`Session`] is one cluster in virtual time whose cells a person runs one after the other.
+//!
+//! - [`source`] says what the text of a cell is: a manifest, an experiment, lines that are typed, commands for the clock;
+//! - [`Session`] carries it out, and tells its outputs as [`Output`]s, which are MIME bundles;
+//! - [`complete`] says what could be written next, what a word means, and whether a cell is at its end;
+//!
+//! Nothing of a wall clock comes into an output: the same cells give the same bytes.
+
+pub mod complete;
+pub mod inspect;
+mod magic;
+mod output;
+mod session;
+pub mod show;
+pub mod source;
+
+pub use magic::MAGICS;
+pub use output::{Bundle, Failure, Output};
+pub use session::{Session, Settings, View};

@@ -1,0 +1,168 @@
+//! Sessions: cells that are run one after the other on a living cluster.
+
+use peapod::lab::Cancel;
+use peapod::notebook::{Failure, Output, Session, Settings};
+
+const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - {name: c, image: busybox, command: [sleep, \"3600\"]}\n";
+
+fn session() -> Session {
+    Session::new(Settings::default()).expect("a session")
+}
+
+/// Runs a cell and gives what it shows as plain text.
+fn run(session: &mut Session, cell: &str) -> (String, Result<(), Failure>) {
+    let mut shown = String::new();
+    let done = session.run(cell, &Cancel::new(), &mut |output| match output {
+        Output::Stream { text, .. } => shown.push_str(&text),
+        Output::Display { bundle, .. } | Output::Update { bundle, .. } | Output::Result(bundle) => {
+            shown.push_str(bundle.plain());
+            shown.push('\n');
+        }
+        Output::Clear { .. } => shown.clear(),
+    });
+    (shown, done)
+}
+
+fn shows(session: &mut Session, cell: &str) -> String {
+    let (shown, done) = run(session, cell);
+    assert_eq!(done, Ok(()), "{cell}\n{shown}");
+    shown
+}
+
+#[test]
+fn cells_share_a_cluster_whose_clock_the_reader_holds() {
+    let mut session = session();
+    assert_eq!(shows(&mut session, POD), "pod/web created\n");
+    let get = "$ kubectl get pod web --no-headers | awk '{print $3}'";
+    assert_eq!(shows(&mut session, get), "Pending\n");
+    assert!(shows(&mut session, "%until pod/web Ready").starts_with("t = "));
+    assert_eq!(shows(&mut session, get), "Running\n");
+    assert_eq!(shows(&mut session, POD), "pod/web unchanged\n");
+    shows(&mut session, "%snapshot before");
+    shows(&mut session, "$ kubectl delete pod web --now");
+    assert_eq!(
+        shows(&mut session, "kubectl get pods"),
+        "No resources found in default namespace.\n"
+    );
+    shows(&mut session, "%restore before");
+    assert_eq!(shows(&mut session, get), "Running\n");
+    assert!(shows(&mut session, "%why pod/web").contains("kubectl apply"));
+    assert!(shows(&mut session, "%timeline pod/web").contains("web phase: "));
+}
+
+#[test]
+fn the_same_cells_give_the_same_outputs() {
+    let cells = [
+        POD,
+        "%settle",
+        "$ kubectl get pod web -o yaml",
+        "$ kubectl describe pod web; date; echo $RANDOM",
+        "%timeline",
+        "%reset --nodes 3 --profile 1.30 --seed 4",
+        "$ kubectl get nodes",
+    ];
+    let whole = || {
+        let mut session = session();
+        let mut outputs = Vec::new();
+        for cell in cells {
+            let done = session.run(cell, &Cancel::new(), &mut |output| outputs.push(output));
+            assert_eq!(done, Ok(()), "{cell}");
+        }
+        outputs
+    };
+    assert_eq!(whole(), whole());
+}
+
+#[test]
+fn what_fails_says_where() {
+    for (cell, name, line) in [
+        ("apiVersion: v1\nkind: Pod\nspec: [\n", "ManifestError", "  3 | spec: ["),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {contaners: []}\n",
+            "ManifestError",
+            "  4 | spec: {contaners: []}",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: A}\nspec: {containers: [{name: c, image: i}]}\n",
+            "Invalid",
+            "  3 | metadata: {name: A}",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: nowhere}\nspec: {containers: [{name: c, image: i}]}\n",
+            "NotFound",
+            "",
+        ),
+        (
+            "$ true\n$ kubectl get pod no",
+            "CommandFailed",
+            "  2 | $ kubectl get pod no",
+        ),
+        ("%now\n%nosuchmagic", "UsageError", "  2 | %nosuchmagic"),
+        ("%advance", "UsageError", "  1 | %advance"),
+        ("%advance 3 weeks", "UsageError", "  1 | %advance 3 weeks"),
+        ("%until pod/no Ready", "CommandFailed", "  1 | %until pod/no Ready"),
+        ("%restore", "NotFound", "  1 | %restore"),
+        ("steps:\n- aply: x\n", "ExperimentError", "  2 | - aply: x"),
+        (
+            "steps:\n- kubectl: get pods\nexpect:\n- claim: never\n  finally: \"false\"\n",
+            "ClaimFailed",
+            "  5 |   finally: \"false\"",
+        ),
+        ("what is this", "UsageError", "  1 | what is this"),
+    ] {
+        let failure = run(&mut session(), cell).1.expect_err(cell);
+        assert_eq!(failure.name, name, "{cell}: {failure:?}");
+        assert_eq!(failure.traceback.get(1).map_or("", String::as_str), line, "{cell}");
+    }
+}
+
+#[test]
+fn expected_text_is_compared() {
+    let mut session = session();
+    let cell =
+        "$ kubectl get ns -o name\nnamespace/default\n…\n$ kubectl get pod no\nError from server (NotFound): …\n";
+    shows(&mut session, cell);
+    let wrong = "$ echo a\nb\n";
+    assert!(shows(&mut session, wrong).contains("- b\n+ a"));
+    shows(&mut session, "%reset --strict");
+    let failure = run(&mut session, wrong).1.expect_err("it is strict");
+    assert_eq!(failure.name, "NotAsWritten");
+}
+
+#[test]
+fn an_interrupt_leaves_the_cluster_where_it_is() {
+    let mut session = session();
+    shows(&mut session, POD);
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let failure = session
+        .run("%advance 10s", &cancel, &mut |_| ())
+        .expect_err("interrupted");
+    assert_eq!(
+        (failure.name.as_str(), failure.value.as_str()),
+        ("Interrupted", "at 0s")
+    );
+    assert!(shows(&mut session, "%advance 10s").starts_with("t = 10s"));
+}
+
+#[test]
+fn hostile_names_are_text() {
+    let mut session = session();
+    let mut html = String::new();
+    shows(&mut session, "$ kubectl create configmap a --from-literal='x=<script>'");
+    for cell in [
+        "$ kubectl get cm a -o custom-columns='X:.data.x,NAME:.metadata.name'",
+        "%timeline",
+        "$ echo '<b>'",
+    ] {
+        let done = session.run(cell, &Cancel::new(), &mut |output| {
+            if let Output::Display { bundle, .. } = output {
+                for (kind, value) in bundle.data().iter().filter(|(kind, _)| *kind != "text/plain") {
+                    html.push_str(&format!("{kind} {value}"));
+                }
+            }
+        });
+        assert_eq!(done, Ok(()));
+    }
+    assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
+}
