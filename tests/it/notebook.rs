@@ -106,7 +106,7 @@ fn what_fails_says_where() {
         (
             "steps:\n- kubectl: get pods\nexpect:\n- claim: never\n  finally: \"false\"\n",
             "ClaimFailed",
-            "  5 |   finally: \"false\"",
+            "  4 | - claim: never",
         ),
         ("what is this", "UsageError", "  1 | what is this"),
     ] {
