@@ -1,5 +1,6 @@
 //! Peapod: a study notebook for Kubernetes whose notes run.
 
+mod base64;
 pub mod cli;
 pub mod cluster_api;
 pub mod golden;

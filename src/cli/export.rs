@@ -1,4 +1,4 @@
-//! `peapod export`: a note with its newest results as a study report.
+//! `peapod export`: a note with its newest results as a study report, or as a notebook of Jupyter.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,16 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use peapod_vault::note::{EmbedKind, Link};
 
 use super::cells::{self, How};
 use super::keeper::Keeper;
 use super::place::{self, NotePlace};
 use crate::i18n::Lang;
+use crate::notebook::ipynb::{self, Target};
 use crate::report::{self, Material};
 
-/// Write a note and its newest results as a study report.
+/// Write a note and its newest results as a study report, or the note as a notebook of Jupyter.
 #[derive(Debug, Args)]
 pub struct Export {
     /// The note: its path, or its name in the vault.
@@ -41,6 +43,8 @@ enum Format {
     Html,
     /// Markdown for Obsidian.
     Md,
+    /// A notebook of Jupyter, whose cells were run for it.
+    Ipynb,
 }
 
 impl Format {
@@ -48,6 +52,7 @@ impl Format {
         match self {
             Self::Html => "html",
             Self::Md => "md",
+            Self::Ipynb => "ipynb",
         }
     }
 }
@@ -66,6 +71,9 @@ enum Language {
 /// When there is no such note, its results cannot be read, or the report cannot be written.
 pub fn main(arguments: &Export) -> anyhow::Result<ExitCode> {
     let place = place::note(&arguments.note, arguments.vault.as_deref())?;
+    if arguments.to == Format::Ipynb {
+        return notebook(arguments, &place);
+    }
     let keeper = Keeper::beside(&place)?;
     if arguments.run {
         let how = How {
@@ -84,8 +92,13 @@ pub fn main(arguments: &Export) -> anyhow::Result<ExitCode> {
     };
     let text = match arguments.to {
         Format::Html => report::html(&material, lang)?,
-        Format::Md => report::markdown(&material, lang)?,
+        Format::Md | Format::Ipynb => report::markdown(&material, lang)?,
     };
+    finish(arguments, &place, &text)
+}
+
+/// Writes what was made to where it belongs.
+fn finish(arguments: &Export, place: &NotePlace, text: &str) -> anyhow::Result<ExitCode> {
     let output = arguments
         .output
         .clone()
@@ -94,9 +107,59 @@ pub fn main(arguments: &Export) -> anyhow::Result<ExitCode> {
         std::io::stdout().write_all(text.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    write(&output, &place, &text)?;
+    write(&output, place, text)?;
     eprintln!("{}", output.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Images of up to so many bytes are put into a notebook.
+const MAX_IMAGE_BYTES: usize = report::MAX_IMAGE_BYTES;
+
+/// The note as a notebook. Links to notes lead to their files as seen from the note's folder, images are put in.
+fn notebook(arguments: &Export, place: &NotePlace) -> anyhow::Result<ExitCode> {
+    let snapshot = place.workspace.snapshot();
+    let Some(note) = snapshot.vault.note(&place.file) else {
+        anyhow::bail!("{} is gone", place.file.path)
+    };
+    let resolve = |link: &Link| {
+        let Some(resolution) = snapshot.vault.resolve(&place.file, &link.target) else {
+            return Target::Nothing;
+        };
+        let file = resolution.file;
+        if link.embed && EmbedKind::of_path(&file.path) == EmbedKind::Image {
+            let content = place.workspace.file(&file).ok();
+            return match content.filter(|content| content.bytes.len() <= MAX_IMAGE_BYTES) {
+                Some(content) => Target::Image {
+                    name: file.path.rsplit('/').next().unwrap_or_default().to_owned(),
+                    media_type: content.media_type.to_owned(),
+                    bytes: content.bytes,
+                },
+                None => Target::Nothing,
+            };
+        }
+        // A note of the library is in no folder of the reader's.
+        match file.layer == place.file.layer && file != place.file {
+            true => Target::File(relative(&place.file.path, &file.path)),
+            false => Target::Nothing,
+        }
+    };
+    finish(arguments, place, &ipynb::export(note, &resolve))
+}
+
+/// The path of a file of the vault, as seen from the folder of another.
+fn relative(from: &str, to: &str) -> String {
+    let from: Vec<&str> = from.split('/').collect();
+    let to: Vec<&str> = to.split('/').collect();
+    let folders = from.len() - 1;
+    let same = from
+        .iter()
+        .take(folders)
+        .zip(&to)
+        .take_while(|(left, right)| left == right)
+        .count();
+    let mut path = vec![".."; folders - same.min(folders)];
+    path.extend(to.get(same..).unwrap_or_default());
+    path.join("/")
 }
 
 /// Runs all cells of the note, or the one that was named. A cell that cannot run is said so and does not keep the others

@@ -4,6 +4,7 @@ mod cells;
 mod check;
 mod export;
 mod golden;
+mod import;
 mod keeper;
 mod kernel;
 pub mod place;
@@ -30,6 +31,7 @@ enum Subcommands {
     Check(check::Check),
     Export(export::Export),
     Golden(golden::Golden),
+    Import(import::Import),
     Kernel(kernel::Kernel),
     Serve(serve::Serve),
     Run(run::Run),
@@ -47,6 +49,7 @@ pub fn main() -> ExitCode {
         Some(Subcommands::Check(arguments)) => check::main(arguments),
         Some(Subcommands::Export(arguments)) => export::main(arguments),
         Some(Subcommands::Golden(arguments)) => Ok(golden::run(arguments)),
+        Some(Subcommands::Import(arguments)) => import::main(arguments),
         Some(Subcommands::Kernel(arguments)) => kernel::main(arguments),
         Some(Subcommands::Serve(arguments)) => Ok(serve::run(arguments)),
         Some(Subcommands::Sh(arguments)) => Ok(sh::run(arguments)),

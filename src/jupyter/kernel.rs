@@ -20,6 +20,7 @@ use super::zmtp::{Incoming, Listener, Peers, Socket};
 use crate::lab::Cancel;
 use crate::notebook::complete::{Completeness, complete, is_complete};
 use crate::notebook::inspect::inspect;
+use crate::notebook::ipynb::language_info;
 use crate::notebook::{Bundle, Failure, Output, Session, Settings, View};
 
 /// How long what was said last may take to be handed to the system when the kernel ends.
@@ -267,14 +268,7 @@ fn kernel_info() -> Value {
         "protocol_version": PROTOCOL,
         "implementation": "peapod",
         "implementation_version": version,
-        "language_info": {
-            "name": LANGUAGE,
-            "version": version,
-            "mimetype": "text/x-peapod",
-            "file_extension": ".pea",
-            "pygments_lexer": "yaml",
-            "codemirror_mode": "yaml",
-        },
+        "language_info": language_info(),
         "banner": format!(
             "Peapod {version}: Kubernetes {} in virtual time. A cell is a manifest, an experiment, `$ kubectl …`, or a % command: %lsmagic",
             peapod_sim::version::Version::NEWEST

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::document::{Document, Experiment};
 use super::{MAX_IMAGE_BYTES, Material, ReportError, templates};
+use crate::base64;
 use crate::i18n::{Lang, Text, fill};
 
 /// The style sheets of the pages that a report shares, and its own.
@@ -263,27 +264,7 @@ fn data_address(material: &Material, file: &FileRef) -> Option<String> {
     // An SVG image may name other files, which would be requests, or not be shown at all.
     let is_image = content.media_type.starts_with("image/") && content.media_type != "image/svg+xml";
     (is_image && content.bytes.len() <= MAX_IMAGE_BYTES)
-        .then(|| format!("data:{};base64,{}", content.media_type, base64(&content.bytes)))
-}
-
-/// Base64 with padding (RFC 4648, section 4).
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let group = chunk.iter().enumerate().fold(0_u32, |group, (index, byte)| {
-            group | u32::from(*byte) << (16 - 8 * index)
-        });
-        for place in 0..4 {
-            let digit = (group >> (18 - 6 * place)) & 63;
-            text.push(if place <= chunk.len() {
-                char::from(DIGITS[digit as usize])
-            } else {
-                '='
-            });
-        }
-    }
-    text
+        .then(|| format!("data:{};base64,{}", content.media_type, base64::encode(&content.bytes)))
 }
 
 /// The HTML of a note without anything that would be fetched when the report is opened: images, audio, video and frames
@@ -355,20 +336,6 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_is_padded() {
-        for (text, expected) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(text.as_bytes()), expected);
-        }
-        assert_eq!(base64(&[0xff, 0xfe, 0xfd]), "//79");
-    }
 
     #[test]
     fn nothing_is_fetched() {

@@ -166,3 +166,39 @@ fn hostile_names_are_text() {
     }
     assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
 }
+
+#[test]
+fn a_note_is_the_same_when_it_comes_back_from_a_notebook() {
+    let note = |text: &str| peapod_vault::Note::parse("n.md", text);
+    for text in [
+        "",
+        "\n",
+        "# Only prose",
+        "---\na: b\n---\n# T\n\ntext\n",
+        "a\n\n\n\n## b\n```yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n\n```\n```yaml\napiVersion: v1\nkind: Pod\n```\n",
+        "a\r\n\r\n```console\r\n$ kubectl get ns -o name\r\nnamespace/default\r\n…\r\n```\r\n",
+        "- ```yaml\n  apiVersion: v1\n  kind: Pod\n  ```\n",
+        "```yaml\napiVersion: v1\nkind: Pod\n",
+        "[[a|b [c]]] ![[x.png]] %%[[hidden]]%%\n\n~~~yaml\napiVersion: v1\nkind: Pod\n~~~",
+        "```experiment\nid: x\nsteps:\n- kubectl: get pods\n```\n",
+    ] {
+        let book = peapod::notebook::ipynb::export(&note(text), &|_| peapod::notebook::ipynb::Target::Nothing);
+        let back = peapod::notebook::ipynb::import(&book).expect("a notebook");
+        assert_eq!(back.text, text);
+    }
+}
+
+#[test]
+fn a_cell_that_needs_a_fresh_cluster_gets_one() {
+    let pod = |image: &str| {
+        format!(
+            "```yaml\napiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{restartPolicy: {image}, containers: [{{name: c, image: nginx}}]}}\n```\n"
+        )
+    };
+    let text = format!("{}\n{}\n", pod("Always"), pod("Never"));
+    let note = peapod_vault::Note::parse("n.md", text);
+    let book = peapod::notebook::ipynb::export(&note, &|_| peapod::notebook::ipynb::Target::Nothing);
+    assert_eq!(book.matches("\"generated\": true").count(), 2);
+    assert_eq!(book.matches("\"output_type\": \"error\"").count(), 0);
+    assert_eq!(book.matches("pod/a created").count(), 2);
+}

@@ -24,4 +24,4 @@ prefix="$home/prefix"
 export JUPYTER_PATH="$prefix/share/jupyter"
 "$PEAPOD" kernel install --prefix "$prefix" >/dev/null
 # A test that waits for what never comes is a failure, not a pause.
-timeout 100 python -m unittest "$@" kernel_test peapod_test
+timeout 100 python -m unittest "$@" kernel_test peapod_test ipynb_test
