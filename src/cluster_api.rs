@@ -223,26 +223,44 @@ pub fn kubectl(cluster: &mut Cluster, line: &str, files: &dyn Files) -> Output {
         .filter(|rest| rest.starts_with(char::is_whitespace))
         .unwrap_or(line);
     cluster.command(&format!("kubectl {}", arguments.trim()));
-    carry_out(cluster, Command::parse(arguments.trim()), files, &mut || true)
+    carry_out(cluster, Command::parse(arguments.trim()), files)
 }
 
-/// The same for the words of a command line, without `kubectl`. While it waits it asks again and again whether to go on.
-pub fn kubectl_words(
-    cluster: &mut Cluster,
-    words: &[String],
-    files: &dyn Files,
-    goes_on: &mut dyn FnMut() -> bool,
-) -> Output {
-    cluster.command(&format!("kubectl {}", words.join(" ")));
-    carry_out(cluster, Command::from_words(words), files, goes_on)
+/// The same for the words of a command line, without `kubectl`.
+pub fn kubectl_words(time: &mut dyn Passing, words: &[String], files: &dyn Files) -> Output {
+    time.cluster().command(&format!("kubectl {}", words.join(" ")));
+    carry_out(time, Command::from_words(words), files)
 }
 
-fn carry_out(
-    cluster: &mut Cluster,
-    command: Result<Command, ParseError>,
-    files: &dyn Files,
-    goes_on: &mut dyn FnMut() -> bool,
-) -> Output {
+/// A cluster whose time passes under somebody's eyes.
+pub trait Passing {
+    /// The cluster.
+    fn cluster(&mut self) -> &mut Cluster;
+
+    /// Lets the next event happen; `false` when there is none that may.
+    fn step(&mut self) -> bool {
+        self.cluster().step()
+    }
+
+    /// Makes an instant up to which nothing is left to happen the present one; `false` when it may not come.
+    fn reach(&mut self, at: SimTime) -> bool {
+        self.cluster().run_until(at);
+        true
+    }
+
+    /// Whether time may go on passing.
+    fn goes_on(&mut self) -> bool {
+        true
+    }
+}
+
+impl Passing for Cluster {
+    fn cluster(&mut self) -> &mut Cluster {
+        self
+    }
+}
+
+fn carry_out(time: &mut dyn Passing, command: Result<Command, ParseError>, files: &dyn Files) -> Output {
     let command = match command {
         Ok(command) => command,
         Err(error) => {
@@ -253,8 +271,8 @@ fn carry_out(
             };
         }
     };
-    let began = cluster.now();
-    let mut output = run(&command, &mut ClusterApi::new(cluster), files);
+    let began = time.cluster().now();
+    let mut output = run(&command, &mut ClusterApi::new(time.cluster()), files);
     let Some(mut wait) = output.waits_for.take() else {
         return output;
     };
@@ -264,10 +282,10 @@ fn carry_out(
     };
     let deadline = began + limit;
     let ended = loop {
-        if let Some(ended) = poll(&mut wait, &mut ClusterApi::new(cluster)) {
+        if let Some(ended) = poll(&mut wait, &mut ClusterApi::new(time.cluster())) {
             break ended;
         }
-        if !goes_on() || !advance(cluster, deadline) {
+        if !advance(time, deadline) {
             break time_out(&wait);
         }
     };
@@ -276,22 +294,24 @@ fn carry_out(
 }
 
 /// Lets time pass until something that a client can see has changed; `false` at the deadline.
-fn advance(cluster: &mut Cluster, deadline: SimTime) -> bool {
+fn advance(time: &mut dyn Passing, deadline: SimTime) -> bool {
     /// A refused eviction is sent again every five seconds, whether or not anything has changed.
     const LOOK_AGAIN: SimDuration = SimDuration::from_secs(5);
-    let revision = cluster.revision();
-    let again = (cluster.now() + LOOK_AGAIN).min(deadline);
-    while cluster.revision() == revision {
-        match cluster.next_event_at() {
+    let revision = time.cluster().revision();
+    let again = (time.cluster().now() + LOOK_AGAIN).min(deadline);
+    while time.cluster().revision() == revision {
+        if !time.goes_on() {
+            return false;
+        }
+        match time.cluster().next_event_at() {
             Some(next) if next <= again => {
-                if !cluster.step() {
+                if !time.step() {
                     return false;
                 }
             }
             _ => {
                 let in_time = again < deadline;
-                cluster.run_until(again);
-                return in_time;
+                return time.reach(again) && in_time;
             }
         }
     }

@@ -15,7 +15,7 @@ use peapod_sim::runtime::process::{Processes, Spec};
 use peapod_sim::time::{SimDuration, SimTime};
 use serde_json::Value;
 
-use crate::cluster_api;
+use crate::cluster_api::{self, Passing};
 use crate::lab::Cancel;
 
 /// Virtual time that one line may take: nobody sits before a terminal for longer.
@@ -90,13 +90,7 @@ impl Workstation {
 
     /// Types a line (or several) into the shell. What is printed comes through `print` as it is printed: whether to
     /// standard error, and the text. Variables that are set, and the directory, are still there for the next line.
-    pub fn enter(
-        &mut self,
-        cluster: &mut Cluster,
-        line: &str,
-        cancel: &Cancel,
-        print: &mut dyn FnMut(bool, &str),
-    ) -> Typed {
+    pub fn enter(&mut self, time: &mut dyn Passing, line: &str, print: &mut dyn FnMut(bool, &str)) -> Typed {
         // `set -a` makes every variable one that `export -p` shows.
         let script = format!(
             "[ -f {LEFT}.env ] && . {LEFT}.env\ntrap 'export -p > {LEFT}.env; pwd > {LEFT}.dir' EXIT\nset -a\n{line}\n"
@@ -104,8 +98,8 @@ impl Workstation {
         let mut machine = Machine {
             tree: &mut self.tree,
             rng: &mut self.rng,
-            now: cluster.now(),
-            wall: cluster.wall_now(),
+            now: time.cluster().now(),
+            wall: time.cluster().wall_now(),
             output: VecDeque::new(),
             commands: VecDeque::new(),
             notices: Vec::new(),
@@ -127,11 +121,11 @@ impl Workstation {
                 return typed;
             }
         };
-        let deadline = cluster.now() + PATIENCE;
+        let deadline = time.cluster().now() + PATIENCE;
         let (mut printed, mut whole, mut ran) = (0, String::new(), Vec::new());
         typed.exit_code = loop {
-            machine.now = cluster.now();
-            machine.wall = cluster.wall_now();
+            machine.now = time.cluster().now();
+            machine.wall = time.cluster().wall_now();
             let progress = processes.run(&mut machine);
             for (stderr, bytes) in machine.output.drain(..) {
                 printed += bytes.len();
@@ -148,7 +142,7 @@ impl Workstation {
             if let Some(exit) = progress.main_exit {
                 break exit.code;
             }
-            if cancel.is_cancelled() {
+            if !time.goes_on() {
                 typed.interrupted = true;
                 break 130;
             }
@@ -159,15 +153,15 @@ impl Workstation {
                     stdin: &stdin,
                 };
                 let words = argv.get(1..).unwrap_or_default();
-                let output = cluster_api::kubectl_words(cluster, words, &files, &mut || !cancel.is_cancelled());
+                let output = cluster_api::kubectl_words(time, words, &files);
                 ran.push(output.clone());
                 processes.answer(id, Ok(ended(output)));
                 continue;
             }
             match progress.wake {
                 Some(wake) if wake <= deadline => {
-                    if !pass(cluster, wake, cancel) {
-                        typed.interrupted = cancel.is_cancelled();
+                    if !pass(time, wake) {
+                        typed.interrupted = !time.goes_on();
                         break 130;
                     }
                 }
@@ -194,22 +188,84 @@ impl Workstation {
     }
 }
 
-/// Lets virtual time pass up to an instant; `false` when it was interrupted or the cluster has met a limit.
-pub fn pass(cluster: &mut Cluster, until: SimTime, cancel: &Cancel) -> bool {
-    /// Events between two looks at whether somebody has interrupted.
-    const LOOK: usize = 256;
-    let mut events = 0;
-    while cluster.next_event_at().is_some_and(|next| next <= until) {
-        if events % LOOK == 0 && cancel.is_cancelled() {
-            return false;
-        }
-        events += 1;
-        if !cluster.step() {
+/// Lets virtual time pass up to an instant; `false` when it may not, was interrupted, or the cluster has met a limit.
+pub fn pass(time: &mut dyn Passing, until: SimTime) -> bool {
+    while time.cluster().next_event_at().is_some_and(|next| next <= until) {
+        if !time.goes_on() || !time.step() {
             return false;
         }
     }
-    cluster.run_until(until);
-    true
+    time.reach(until)
+}
+
+/// A cluster whose time stops passing when somebody says so.
+pub struct Held<'a> {
+    /// The cluster.
+    pub cluster: &'a mut Cluster,
+    /// Who says so.
+    pub cancel: &'a Cancel,
+}
+
+impl Passing for Held<'_> {
+    fn cluster(&mut self) -> &mut Cluster {
+        self.cluster
+    }
+
+    fn goes_on(&mut self) -> bool {
+        !self.cancel.is_cancelled()
+    }
+}
+
+/// Whether a command goes on in the next line: a backslash at its end, an open quote, an open here-document.
+pub fn goes_on(command: &str) -> bool {
+    let last = command.lines().next_back().unwrap_or_default();
+    if last.ends_with('\\') && !last.ends_with("\\\\") {
+        return true;
+    }
+    let mut ends: Vec<(String, bool)> = Vec::new();
+    let mut quote = None;
+    for line in command.lines() {
+        if let Some((end, tabs)) = ends.first() {
+            let own = if *tabs { line.trim_start_matches('\t') } else { line };
+            if own == end {
+                ends.remove(0);
+            }
+            continue;
+        }
+        let mut characters = line.chars().peekable();
+        while let Some(c) = characters.next() {
+            match (quote, c) {
+                (Some('\''), '\'') | (Some('"'), '"') => quote = None,
+                (Some('\''), _) => {}
+                (_, '\\') => {
+                    characters.next();
+                }
+                (Some(_), _) => {}
+                (None, '\'' | '"') => quote = Some(c),
+                (None, '#') => break,
+                (None, '<') if characters.peek() == Some(&'<') => {
+                    characters.next();
+                    if characters.peek() == Some(&'<') {
+                        characters.next();
+                        continue;
+                    }
+                    let tabs = characters.next_if_eq(&'-').is_some();
+                    while characters.next_if(|c| c.is_whitespace()).is_some() {}
+                    let mut word = String::new();
+                    while let Some(c) = characters.next_if(|c| !c.is_whitespace() && !";|&<>()".contains(*c)) {
+                        if !matches!(c, '\'' | '"' | '\\') {
+                            word.push(c);
+                        }
+                    }
+                    if !word.is_empty() {
+                        ends.push((word, tabs));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    quote.is_some() || !ends.is_empty()
 }
 
 fn ended(output: Output) -> Response {
@@ -358,7 +414,7 @@ mod tests {
         let mut station = Workstation::new(1);
         let (mut out, mut err, mut code) = (String::new(), String::new(), 0);
         for line in lines {
-            let end = station.enter(&mut cluster, line, &Cancel::new(), &mut |stderr, text| {
+            let end = station.enter(&mut cluster, line, &mut |stderr, text| {
                 if stderr { &mut err } else { &mut out }.push_str(text);
             });
             code = end.exit_code;
@@ -421,6 +477,26 @@ mod tests {
     }
 
     #[test]
+    fn commands_go_on_in_the_next_line() {
+        for (command, expected) in [
+            ("kubectl get pods", false),
+            ("kubectl get pods \\", true),
+            ("kubectl get pods \\\n-A", false),
+            ("cat <<EOF", true),
+            ("cat <<EOF\na", true),
+            ("cat <<'EOF' | kubectl apply -f -\na'b\nEOF", false),
+            ("cat <<-EOF\n\tEOF", false),
+            ("echo \"a", true),
+            ("echo \"a\nb\"", false),
+            ("echo it\\'s", false),
+            ("echo # it's", false),
+            ("cat <<<EOF", false),
+        ] {
+            assert_eq!(goes_on(command), expected, "{command}");
+        }
+    }
+
+    #[test]
     fn virtual_time_passes_while_a_line_waits() {
         let (_, _, code, cluster) = typed(&[
             "kubectl run web --image=nginx",
@@ -440,7 +516,11 @@ mod tests {
         let cancel = Cancel::new();
         cancel.cancel();
         let mut cluster = Cluster::new(Config::default()).expect("a cluster");
-        let end = Workstation::new(1).enter(&mut cluster, "sleep 1000", &cancel, &mut |_, _| ());
+        let mut held = Held {
+            cluster: &mut cluster,
+            cancel: &cancel,
+        };
+        let end = Workstation::new(1).enter(&mut held, "sleep 1000", &mut |_, _| ());
         assert!(end.interrupted);
         assert_eq!(cluster.now(), SimTime::ZERO);
     }

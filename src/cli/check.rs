@@ -2,17 +2,18 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use peapod_vault::{Cell, Layer, Note};
+use peapod_vault::{Cell, FileRef, Layer, Note};
 use serde_json::json;
 
 use super::cells::{self, How, Outcome};
 use super::{place, show};
 use crate::lab::model::{Diagnostic, Severity};
+use crate::notebook::transcript;
 use crate::workspace::Workspace;
 
 /// Check the claims of notes: run all experiments, consoles and manifests, and say what is not as it is written.
@@ -27,6 +28,9 @@ pub struct Check {
     /// At most so many threads.
     #[arg(long, value_name = "NUMBER")]
     threads: Option<usize>,
+    /// First write into the notes what their consoles print, where it is something else than they show.
+    #[arg(long)]
+    update: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -50,7 +54,10 @@ struct Checked {
 /// # Errors
 /// When there is no such vault or note, or the results cannot be printed.
 pub fn main(arguments: &Check) -> anyhow::Result<ExitCode> {
-    let notes = notes(&arguments.paths)?;
+    if arguments.update {
+        update(&arguments.paths)?;
+    }
+    let notes = notes(&arguments.paths)?.into_iter().map(|(_, note)| note);
     let mut out = std::io::stdout().lock();
     let mut checked: Vec<Checked> = Vec::new();
     let bar = cells::bar();
@@ -97,20 +104,48 @@ pub fn main(arguments: &Check) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The notes that are meant, by path.
-fn notes(paths: &[String]) -> anyhow::Result<Vec<Arc<Note>>> {
+/// Brings the consoles of notes up to date, and says which lines of which notes it has changed.
+fn update(paths: &[String]) -> anyhow::Result<()> {
+    for (file, note) in notes(paths)? {
+        let Some(updated) = transcript::update(&note) else {
+            continue;
+        };
+        let Some(file) = file else {
+            anyhow::bail!("{} is a note of the library, which is not changed", note.path)
+        };
+        // What somebody else has written meanwhile is not lost.
+        let said = |error| anyhow::anyhow!("{}: {error}", file.display());
+        if std::fs::read(&file).map_err(said)? != note.text.as_bytes() {
+            anyhow::bail!("{} has changed meanwhile", file.display());
+        }
+        std::fs::write(&file, &updated.text).map_err(said)?;
+        for line in updated.lines {
+            eprintln!("{}:{line}: updated", note.path);
+        }
+    }
+    Ok(())
+}
+
+/// The notes that are meant, by path, and where each is on the disk.
+fn notes(paths: &[String]) -> anyhow::Result<Vec<(Option<PathBuf>, Arc<Note>)>> {
     let default = [place::default_vault().display().to_string()];
     let paths = if paths.is_empty() { &default[..] } else { paths };
-    let mut found: Vec<Arc<Note>> = Vec::new();
+    let mut found = Vec::new();
+    let on_disk = |workspace: &Workspace, file: &FileRef| match file.layer {
+        Layer::User => workspace.root().map(|root| root.join(&file.path)),
+        Layer::Library => None,
+    };
     for path in paths {
         if Path::new(path).is_dir() {
             let workspace = Workspace::open(Some(Path::new(path)))?;
             let snapshot = workspace.snapshot();
             let own = snapshot.vault.notes().filter(|(file, _)| file.layer == Layer::User);
-            found.extend(own.map(|(_, note)| Arc::clone(note)));
+            found.extend(own.map(|(file, note)| (on_disk(&workspace, file), Arc::clone(note))));
         } else {
             let place = place::note(path, None)?;
-            found.extend(place.workspace.snapshot().vault.note(&place.file).cloned());
+            let snapshot = place.workspace.snapshot();
+            let note = snapshot.vault.note(&place.file).cloned();
+            found.extend(note.map(|note| (on_disk(&place.workspace, &place.file), note)));
         }
     }
     Ok(found)

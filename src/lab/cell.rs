@@ -8,6 +8,7 @@ use super::model::{
 };
 use super::read::Reading;
 use super::{duration, limit, program};
+use crate::workstation::goes_on;
 
 /// An experiment without variables that applies the manifests of a `yaml` fence to a fresh cluster and runs until
 /// nothing changes any more, at most [`limit::MANIFEST_CAP`]. `id` is the cell's id in its note.
@@ -46,9 +47,13 @@ pub fn console(id: &str, text: &str, before: &[(&str, u32)], file: Option<&str>,
     }
     let mut diagnostics = Vec::new();
     let mut length = limit::CONSOLE_LEAD;
-    for typed in lines(text) {
+    let all = typed(text);
+    // A line that needs a shell makes all of them lines of it: they share its files and variables.
+    let shell = all.iter().any(|typed| needs_shell(&typed.command));
+    for typed in all {
         let column = 1 + u32::try_from(typed.column).unwrap_or(0);
-        let width = u32::try_from(typed.command.chars().count()).unwrap_or(1);
+        let first = typed.command.lines().next().unwrap_or_default();
+        let width = u32::try_from(first.chars().count()).unwrap_or(1);
         let place = Place {
             line: first_line + typed.line,
             column,
@@ -57,8 +62,18 @@ pub fn console(id: &str, text: &str, before: &[(&str, u32)], file: Option<&str>,
         let (word, rest) = typed
             .command
             .split_once(char::is_whitespace)
-            .unwrap_or((typed.command, ""));
+            .unwrap_or((&typed.command, ""));
         match word {
+            _ if shell => {
+                let index = experiment.steps.len();
+                let text = typed.command.clone();
+                experiment.steps.push(step(Action::Shell { text, place }, place));
+                if !typed.output.trim().is_empty() {
+                    experiment
+                        .expect
+                        .push(prints(index, &typed.command, &typed.output, place));
+                }
+            }
             "kubectl" => {
                 let line = rest.trim();
                 let rest_at = typed.command.len() - rest.trim_start().len();
@@ -78,7 +93,7 @@ pub fn console(id: &str, text: &str, before: &[(&str, u32)], file: Option<&str>,
                 if !typed.output.trim().is_empty() {
                     experiment
                         .expect
-                        .push(prints(index, typed.command, &typed.output, place));
+                        .push(prints(index, &typed.command, &typed.output, place));
                 }
             }
             "sleep" => {
@@ -96,11 +111,8 @@ pub fn console(id: &str, text: &str, before: &[(&str, u32)], file: Option<&str>,
                     Err(message) => diagnostics.push(Diagnostic::error("console.sleep", message).at(place)),
                 }
             }
-            _ => diagnostics.push(
-                Diagnostic::error("console.command", format!("`{word}` cannot be typed here"))
-                    .at(place)
-                    .hint("a console knows `kubectl` and `sleep`"),
-            ),
+            // Everything else needs a shell.
+            _ => {}
         }
     }
     // Commands that wait take their time; the last one ends the trial.
@@ -120,7 +132,7 @@ pub fn console(id: &str, text: &str, before: &[(&str, u32)], file: Option<&str>,
 }
 
 /// Whether a printed text is as the note shows it: lines without the blanks at their ends, and `…` (or a line that is
-/// `...`) stands for anything.
+/// `...`) stands for anything, `<age>` for a span such as `5m10s`.
 pub fn agrees(shown: &str, printed: &str) -> bool {
     let tidy = |text: &str| {
         let lines: Vec<&str> = text.trim_matches('\n').lines().map(str::trim_end).collect();
@@ -132,6 +144,9 @@ pub fn agrees(shown: &str, printed: &str) -> bool {
         .collect::<Vec<_>>()
         .join("\n");
     let printed = tidy(printed);
+    if shown.contains("<age>") {
+        return as_pattern(&squeeze(&shown)).is_some_and(|pattern| pattern.is_match(&squeeze(&printed)));
+    }
     let parts: Vec<String> = shown.split('…').map(squeeze).collect();
     let printed = squeeze(&printed);
     let [first, middle @ .., last] = parts.as_slice() else {
@@ -149,6 +164,14 @@ pub fn agrees(shown: &str, printed: &str) -> bool {
     rest.ends_with(last.as_str())
 }
 
+/// A text with `…` and `<age>` as a pattern of the whole.
+fn as_pattern(shown: &str) -> Option<regex::Regex> {
+    let escaped = regex::escape(shown)
+        .replace('…', ".*")
+        .replace("<age>", "(?:[0-9]+[smhdy])+");
+    regex::Regex::new(&format!("(?s)^{escaped}$")).ok()
+}
+
 /// Blanks in a row are one: where `…` stands for a value, columns cannot be as wide as they would be printed.
 fn squeeze(text: &str) -> String {
     let mut squeezed = String::with_capacity(text.len());
@@ -161,34 +184,63 @@ fn squeeze(text: &str) -> String {
     squeezed
 }
 
-/// A line that is typed into a console, and what is printed under it.
-struct Typed<'a> {
-    command: &'a str,
-    /// Line in the fence, from 0, and column of the command, from 0.
-    line: u32,
-    column: usize,
-    output: String,
+/// Whether a line is more than one call of `kubectl` or `sleep`.
+fn needs_shell(command: &str) -> bool {
+    let word = command.split_whitespace().next().unwrap_or_default();
+    let mut quoted = false;
+    let special = command.chars().any(|c| {
+        quoted ^= c == '\'';
+        !quoted && matches!(c, '|' | ';' | '&' | '<' | '>' | '$' | '`' | '\n')
+    });
+    special || !matches!(word, "kubectl" | "sleep")
 }
 
-fn lines(text: &str) -> Vec<Typed<'_>> {
-    let mut typed: Vec<Typed<'_>> = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+/// A line that is typed into a console, and what is printed under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Typed {
+    /// The command; several lines if it is continued.
+    pub command: String,
+    /// Line in the fence, from 0.
+    pub line: u32,
+    /// Column of the command, from 0.
+    pub column: usize,
+    /// The lines under it, each with its end.
+    pub output: String,
+    /// Which lines of the fence those are, from 0.
+    pub under: std::ops::Range<usize>,
+}
+
+/// The lines of a console that begin with `$ `, each with what stands under it.
+pub fn typed(text: &str) -> Vec<Typed> {
+    let mut typed: Vec<Typed> = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((index, line)) = lines.next() {
         let head = line.trim_start();
         if let Some(command) = head.strip_prefix("$ ") {
-            let command = command.trim();
+            let mut command = command.trim().to_owned();
             if command.is_empty() || command.starts_with('#') {
                 continue;
             }
-            let column = line.find(command).map_or(0, |at| line[..at].chars().count());
+            let column = line.find(&command).map_or(0, |at| line[..at].chars().count());
+            let mut last = index;
+            while goes_on(&command) {
+                let Some((index, line)) = lines.next() else { break };
+                command.push('\n');
+                // The prompt of a continued line is no part of it.
+                command.push_str(line.strip_prefix("> ").unwrap_or(line));
+                last = index;
+            }
             typed.push(Typed {
                 command,
                 line: u32::try_from(index).unwrap_or(0),
                 column,
                 output: String::new(),
+                under: last + 1..last + 1,
             });
         } else if let Some(last) = typed.last_mut() {
             last.output.push_str(line);
             last.output.push('\n');
+            last.under.end = index + 1;
         }
     }
     typed
@@ -291,6 +343,10 @@ mod tests {
             ("…", "", true),
             ("", "", true),
             ("x…x", "x", false),
+            ("a   1/1   <age>", "a   1/1   5m10s\n", true),
+            ("a   1/1   <age>", "a   1/1   old\n", false),
+            ("a+   …   <age>", "a+   x   y   3d\n", true),
+            ("a+   <age>", "aa   3d\n", false),
         ] {
             assert_eq!(agrees(shown, printed), expected, "{shown:?} and {printed:?}");
         }
@@ -308,16 +364,38 @@ mod tests {
 
     #[test]
     fn a_console_is_typed_line_by_line() {
-        let text = "$ kubectl get pod demo\nNAME …\n$ sleep 30\n# a comment\n$ kubectl delete pod demo\n$ rm -rf /\n";
-        let reading = console("c", text, &[("kind: Pod", 3)], None, 20);
-        let [error] = reading
-            .diagnostics
-            .iter()
-            .filter(|d| d.code == "console.command")
-            .collect::<Vec<_>>()[..]
-        else {
-            panic!("{:?}", reading.diagnostics)
+        let text = "$ kubectl get pod demo\nNAME …\n$ sleep 30\n# a comment\n$ kubectl delete pod demo\n";
+        let steps = |text: &str| {
+            let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+            let reading = console("c", text, &[(map, 3)], None, 20);
+            let steps = reading
+                .experiment
+                .map(|experiment| experiment.steps)
+                .unwrap_or_default();
+            steps.into_iter().skip(2).collect::<Vec<_>>()
         };
-        assert_eq!((error.line, error.column), (25, 3));
+        let [get, sleep, delete] = &steps(text)[..] else {
+            panic!()
+        };
+        assert!(matches!(&get.action, Action::Kubectl { text, .. } if text == "get pod demo"));
+        assert!(matches!(sleep.action, Action::Sleep { .. }));
+        assert_eq!((delete.place.line, delete.place.column), (24, 11));
+        let piped = steps(&format!("{text}$ kubectl get pods |\\\n> wc -l\n0\n"));
+        assert!(piped.iter().all(|step| matches!(step.action, Action::Shell { .. })));
+        assert!(matches!(&piped[3].action, Action::Shell { text, .. } if text == "kubectl get pods |\\\nwc -l"));
+    }
+
+    #[test]
+    fn what_needs_a_shell() {
+        for (command, expected) in [
+            ("kubectl get pods", false),
+            ("kubectl get pods -o jsonpath='{.items[*].metadata.name};$'", false),
+            ("sleep 3", false),
+            ("kubectl get pods | wc -l", true),
+            ("kubectl get pod $NAME", true),
+            ("echo a", true),
+        ] {
+            assert_eq!(needs_shell(command), expected, "{command}");
+        }
     }
 }

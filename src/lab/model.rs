@@ -300,6 +300,13 @@ pub enum Action {
         /// Where it stands.
         place: Place,
     },
+    /// Types a line into the shell of a workstation; what it prints is compared.
+    Shell {
+        /// The line; lines, if it is continued.
+        text: String,
+        /// Where it stands.
+        place: Place,
+    },
     /// Waits until an expression holds.
     Wait {
         /// The expression.

@@ -157,7 +157,7 @@ fn texts(action: &Action, place: Place) -> Vec<(&str, Place, bool)> {
     match action {
         Action::Apply { text, place } => vec![(text, *place, true)],
         Action::Kubectl { text, place } => vec![(text, *place, false)],
-        Action::Wait { .. } | Action::Sleep { .. } => Vec::new(),
+        Action::Shell { .. } | Action::Wait { .. } | Action::Sleep { .. } => Vec::new(),
         Action::Fault {
             fault: FaultSpec::WriteStaticPod(file),
         } => vec![

@@ -25,6 +25,8 @@ use super::model::{
 use super::program::{self, Program};
 use super::runner::Cancel;
 use super::temporal::{Bounds, End, Form, Watch, outcome};
+use crate::cluster_api::Passing;
+use crate::workstation::Workstation;
 
 /// Runs one trial.
 pub fn run(program: &Program, trial: &Trial, cancel: &Cancel) -> (TrialResult, Trace, Vec<u8>) {
@@ -141,6 +143,39 @@ fn config(program: &Program, trial: &Trial) -> Config {
     config
 }
 
+/// A line that is typed lets time pass, and every change is looked at.
+impl Passing for Run<'_> {
+    fn cluster(&mut self) -> &mut Cluster {
+        &mut self.cluster
+    }
+
+    fn step(&mut self) -> bool {
+        if self.cluster.next_event_at().is_none_or(|next| next > self.end) {
+            self.stopped = Some(Stop::End);
+            return false;
+        }
+        // A command may have written: without a trace that is forgotten with the next step.
+        self.look();
+        self.cluster.step();
+        self.look();
+        self.stopped = self.check_limits().err();
+        self.stopped.is_none()
+    }
+
+    fn reach(&mut self, at: SimTime) -> bool {
+        self.cluster.run_until(at.min(self.end));
+        self.look();
+        if at > self.end {
+            self.stopped = Some(Stop::End);
+        }
+        self.stopped.is_none()
+    }
+
+    fn goes_on(&mut self) -> bool {
+        self.stopped.is_none()
+    }
+}
+
 /// Why a trial ends before its time.
 enum Stop {
     /// Its end came while a step still waited.
@@ -181,6 +216,9 @@ struct Run<'p> {
     /// Expectations are looked at once the first step has been done.
     observing: bool,
     outputs: BTreeMap<usize, String>,
+    workstation: Option<Workstation>,
+    /// Why the line that is typed into it must end.
+    stopped: Option<Stop>,
     troubles: Vec<String>,
     end: SimTime,
     began: Instant,
@@ -255,6 +293,8 @@ impl<'p> Run<'p> {
             judged,
             observing: false,
             outputs: BTreeMap::new(),
+            workstation: None,
+            stopped: None,
             troubles: Vec::new(),
             end,
             began: Instant::now(),
@@ -347,6 +387,7 @@ impl<'p> Run<'p> {
                 let Some(rendered) = texts.first() else { return Ok(()) };
                 self.kubectl(index, &rendered.text, *place)
             }
+            Action::Shell { text, place } => self.shell(index, text, *place),
             Action::Wait { until, timeout } => {
                 let Some(compiled) = self.program.steps.get(index).and_then(|step| step.until.as_ref()) else {
                     return Ok(());
@@ -398,6 +439,36 @@ impl<'p> Run<'p> {
             return Ok(());
         }
         let message = output.stderr.trim_end().to_owned();
+        Err(Stop::Failed(Diagnostic::error("trial.kubectl", message).at(place)))
+    }
+
+    /// Types a line into the shell of the workstation, which is there from the first such line on.
+    fn shell(&mut self, index: usize, line: &str, place: Place) -> Result<(), Stop> {
+        self.begin_observing();
+        let mut station = self
+            .workstation
+            .take()
+            .unwrap_or_else(|| Workstation::new(self.trial.seed));
+        let (mut printed, mut errors) = (String::new(), String::new());
+        let end = station.enter(self, line, &mut |stderr, text| {
+            printed.push_str(text);
+            if stderr {
+                errors.push_str(text);
+            }
+        });
+        self.workstation = Some(station);
+        self.look();
+        if let Some(stop) = self.stopped.take() {
+            return Err(stop);
+        }
+        self.outputs.insert(index, printed);
+        if end.exit_code == 0 || self.prints(index) {
+            return Ok(());
+        }
+        let message = match errors.trim_end() {
+            "" => format!("exit status {}", end.exit_code),
+            errors => errors.to_owned(),
+        };
         Err(Stop::Failed(Diagnostic::error("trial.kubectl", message).at(place)))
     }
 

@@ -12,6 +12,7 @@ use super::magic::MAGICS;
 use super::session::View;
 use super::source::{self, Source, Typed, top_key};
 use crate::lab::expr::schema::{Type, of_kind};
+use crate::workstation::goes_on;
 
 /// Proposals of one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -442,7 +443,7 @@ pub fn is_complete(text: &str) -> Completeness {
         Ok(Source::Lines(lines)) => {
             let open = lines
                 .iter()
-                .any(|line| matches!(&line.what, Typed::Shell { command, .. } if source::goes_on(command)));
+                .any(|line| matches!(&line.what, Typed::Shell { command, .. } if goes_on(command)));
             // What stands under `%%sh` ends with an empty line.
             let block = text.trim_start().starts_with("%%") && !text.ends_with("\n\n");
             if open || block && lines.iter().all(|line| line.line > 1) && !text.trim_start().starts_with("%%kubectl") {

@@ -7,7 +7,7 @@ use peapod_sim::version::Version;
 use super::session::{Session, interrupted, stream};
 use super::{Bundle, Failure, Output, show};
 use crate::lab::{Cancel, duration, limit, nearest_hint};
-use crate::workstation;
+use crate::workstation::{self, Held};
 
 /// One command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,7 +242,8 @@ fn now(session: &Session) -> Bundle {
 }
 
 fn advance(session: &mut Session, until: SimTime, cancel: &Cancel) -> Result<(), Failure> {
-    if workstation::pass(&mut session.now.cluster, until, cancel) || !cancel.is_cancelled() {
+    let cluster = &mut session.now.cluster;
+    if workstation::pass(&mut Held { cluster, cancel }, until) || !cancel.is_cancelled() {
         return Ok(());
     }
     Err(interrupted(&session.now.cluster))
@@ -355,10 +356,9 @@ fn until(
         format!("--for={what}"),
         format!("--timeout={timeout}"),
     ];
-    let output =
-        crate::cluster_api::kubectl_words(&mut session.now.cluster, &words, &peapod_kubectl::NoFiles, &mut || {
-            !cancel.is_cancelled()
-        });
+    let cluster = &mut session.now.cluster;
+    let mut held = Held { cluster, cancel };
+    let output = crate::cluster_api::kubectl_words(&mut held, &words, &peapod_kubectl::NoFiles);
     if cancel.is_cancelled() {
         return Err(interrupted(&session.now.cluster));
     }

@@ -17,7 +17,7 @@ use crate::cluster_api;
 use crate::i18n::Lang;
 use crate::lab::model::Diagnostic;
 use crate::lab::{self, Cancel, RunEvent, Runner};
-use crate::workstation::{self, Workstation};
+use crate::workstation::{self, Held, Workstation};
 
 /// Records that the cluster of a session may write: as many as a trial's.
 const RECORDS: usize = lab::limit::RECORDS;
@@ -389,20 +389,23 @@ impl Session {
     ) -> Result<(), Failure> {
         if std::mem::take(&mut self.now.applied) && self.now.settings.lead > SimDuration::ZERO {
             let until = self.now.cluster.now() + self.now.settings.lead;
-            workstation::pass(&mut self.now.cluster, until, cancel);
+            let cluster = &mut self.now.cluster;
+            workstation::pass(&mut Held { cluster, cancel }, until);
         }
         let mut pieces: Vec<(bool, String)> = Vec::new();
         let cluster = &mut self.now.cluster;
+        let mut held = Held { cluster, cancel };
         let end = self
             .now
             .workstation
-            .enter(cluster, command, cancel, &mut |stderr, text| match pieces
-                .last_mut()
-                .filter(|(own, _)| *own == stderr)
-            {
-                Some((_, last)) => last.push_str(text),
-                None => pieces.push((stderr, text.to_owned())),
-            });
+            .enter(
+                &mut held,
+                command,
+                &mut |stderr, text| match pieces.last_mut().filter(|(own, _)| *own == stderr) {
+                    Some((_, last)) => last.push_str(text),
+                    None => pieces.push((stderr, text.to_owned())),
+                },
+            );
         let printed: String = pieces.iter().map(|(_, text)| text.as_str()).collect();
         match end.table.as_deref().and_then(show::table) {
             Some(bundle) => {

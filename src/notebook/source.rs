@@ -10,6 +10,7 @@
 use super::Failure;
 use super::magic::MAGICS;
 use crate::lab::nearest_hint;
+use crate::workstation::goes_on;
 
 /// A cell that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,58 +209,6 @@ fn lines(text: &str, bare: bool) -> Result<Vec<Line>, Failure> {
     Ok(found)
 }
 
-/// Whether a command goes on in the next line: a backslash at its end, an open quote, an open here-document.
-pub fn goes_on(command: &str) -> bool {
-    let last = command.lines().next_back().unwrap_or_default();
-    if last.ends_with('\\') && !last.ends_with("\\\\") {
-        return true;
-    }
-    let mut ends: Vec<(String, bool)> = Vec::new();
-    let mut quote = None;
-    for line in command.lines() {
-        if let Some((end, tabs)) = ends.first() {
-            let own = if *tabs { line.trim_start_matches('\t') } else { line };
-            if own == end {
-                ends.remove(0);
-            }
-            continue;
-        }
-        let mut characters = line.chars().peekable();
-        while let Some(c) = characters.next() {
-            match (quote, c) {
-                (Some('\''), '\'') | (Some('"'), '"') => quote = None,
-                (Some('\''), _) => {}
-                (_, '\\') => {
-                    characters.next();
-                }
-                (Some(_), _) => {}
-                (None, '\'' | '"') => quote = Some(c),
-                (None, '#') => break,
-                (None, '<') if characters.peek() == Some(&'<') => {
-                    characters.next();
-                    if characters.peek() == Some(&'<') {
-                        characters.next();
-                        continue;
-                    }
-                    let tabs = characters.next_if_eq(&'-').is_some();
-                    while characters.next_if(|c| c.is_whitespace()).is_some() {}
-                    let mut word = String::new();
-                    while let Some(c) = characters.next_if(|c| !c.is_whitespace() && !";|&<>()".contains(*c)) {
-                        if !matches!(c, '\'' | '"' | '\\') {
-                            word.push(c);
-                        }
-                    }
-                    if !word.is_empty() {
-                        ends.push((word, tabs));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-    quote.is_some() || !ends.is_empty()
-}
-
 /// Keys that only an experiment has at its top.
 const OF_EXPERIMENTS: &[&str] = &[
     "experiment",
@@ -369,23 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_go_on_in_the_next_line() {
-        for (command, expected) in [
-            ("kubectl get pods", false),
-            ("kubectl get pods \\", true),
-            ("kubectl get pods \\\n-A", false),
-            ("cat <<EOF", true),
-            ("cat <<EOF\na", true),
-            ("cat <<'EOF' | kubectl apply -f -\na'b\nEOF", false),
-            ("cat <<-EOF\n\tEOF", false),
-            ("echo \"a", true),
-            ("echo \"a\nb\"", false),
-            ("echo it\\'s", false),
-            ("echo # it's", false),
-            ("cat <<<EOF", false),
-        ] {
-            assert_eq!(goes_on(command), expected, "{command}");
-        }
+    fn commands_have_several_lines() {
         assert_eq!(
             read("$ cat <<EOF\nkind: Pod\nEOF\nkind: Pod\n"),
             Ok(Source::Lines(vec![shell(

@@ -202,3 +202,28 @@ fn a_cell_that_needs_a_fresh_cluster_gets_one() {
     assert_eq!(book.matches("\"output_type\": \"error\"").count(), 0);
     assert_eq!(book.matches("pod/a created").count(), 2);
 }
+
+const PIPED: &str = "# T\n\n```yaml\napiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: nginx}]}\n```\n\n```console\n$ N=web\n$ kubectl get pod $N --no-headers | awk '{print $3}'\nRunning\n$ kubectl get pod web\nNAME   READY   STATUS    RESTARTS   AGE\nweb    1/1     Running   0          <age>\n$ kubectl delete pod $N && kubectl get pods\npod \"web\" deleted from default namespace\nNo resources found in default namespace.\n```\n";
+
+#[test]
+fn consoles_of_notes_have_a_shell_and_are_brought_up_to_date() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("n.md");
+    let check = |more: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_peapod"))
+            .arg("check")
+            .args(more)
+            .arg(&path)
+            .output()
+            .expect("it runs");
+        output.status.code()
+    };
+    std::fs::write(&path, PIPED).expect("written");
+    assert_eq!(check(&[]), Some(0));
+    std::fs::write(&path, PIPED.replace("\nRunning\n", "\nPending\nor so\n")).expect("written");
+    assert_eq!(check(&[]), Some(1));
+    assert_eq!(check(&["--update"]), Some(0));
+    assert_eq!(std::fs::read_to_string(&path).expect("read"), PIPED);
+    std::fs::write(&path, PIPED.replace("$ N=web", "$ false")).expect("written");
+    assert_eq!(check(&[]), Some(1));
+}
