@@ -3,6 +3,7 @@
 mod base64;
 pub mod cli;
 pub mod cluster_api;
+mod following;
 pub mod golden;
 pub mod i18n;
 pub mod jupyter;

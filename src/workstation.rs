@@ -16,6 +16,7 @@ use peapod_sim::time::{SimDuration, SimTime};
 use serde_json::Value;
 
 use crate::cluster_api::{self, Passing};
+use crate::following::Following;
 use crate::lab::Cancel;
 
 /// Virtual time that one line may take: nobody sits before a terminal for longer.
@@ -123,6 +124,7 @@ impl Workstation {
         };
         let deadline = time.cluster().now() + PATIENCE;
         let (mut printed, mut whole, mut ran) = (0, String::new(), Vec::new());
+        let mut followed: Vec<(RequestId, Following)> = Vec::new();
         typed.exit_code = loop {
             machine.now = time.cluster().now();
             machine.wall = time.cluster().wall_now();
@@ -155,8 +157,29 @@ impl Workstation {
                 let words = argv.get(1..).unwrap_or_default();
                 let output = cluster_api::kubectl_words(time, words, &files);
                 ran.push(output.clone());
-                processes.answer(id, Ok(ended(output)));
+                match Following::of(words, &output, time.cluster()) {
+                    Some(following) => {
+                        processes.answer(id, Ok(piece(&output.stdout)));
+                        followed.push((id, following));
+                    }
+                    None => processes.answer(id, Ok(ended(output))),
+                }
                 continue;
+            }
+            if !followed.is_empty() {
+                let until = progress.wake.unwrap_or(deadline).min(deadline);
+                let came = follow(time, until, &mut followed, progress.wake.is_some());
+                let any = !came.is_empty();
+                for (id, response) in came {
+                    processes.answer(id, Ok(response));
+                }
+                if any {
+                    continue;
+                }
+                if !time.goes_on() {
+                    typed.interrupted = true;
+                    break 130;
+                }
             }
             match progress.wake {
                 Some(wake) if wake <= deadline => {
@@ -268,11 +291,61 @@ pub fn goes_on(command: &str) -> bool {
     quote.is_some() || !ends.is_empty()
 }
 
+/// Lets time pass until a command that follows has something to say, at most up to an instant. Where nobody ends it
+/// otherwise, it ends when nothing happens any more.
+fn follow(
+    time: &mut dyn Passing,
+    until: SimTime,
+    followed: &mut Vec<(RequestId, Following)>,
+    somebody_waits: bool,
+) -> Vec<(RequestId, Response)> {
+    let mut came = Vec::new();
+    let mut revision = None;
+    loop {
+        if revision != Some(time.cluster().revision()) {
+            revision = Some(time.cluster().revision());
+            followed.retain_mut(|(id, following)| {
+                let (text, goes_on) = following.poll(time.cluster());
+                if !text.is_empty() || !goes_on {
+                    let mut response = piece(&text);
+                    if let (Response::Output { exit_code, .. }, false) = (&mut response, goes_on) {
+                        *exit_code = Some(0);
+                    }
+                    came.push((*id, response));
+                }
+                goes_on
+            });
+            if !came.is_empty() {
+                return came;
+            }
+        }
+        let is_over = !somebody_waits && time.cluster().settled();
+        let next = time.cluster().next_event_at().filter(|next| *next <= until && !is_over);
+        if next.is_some() && time.goes_on() && time.step() {
+            continue;
+        }
+        if !somebody_waits && time.goes_on() {
+            let ends = followed.drain(..).map(|(id, _)| (id, ended(Output::default())));
+            came.extend(ends);
+        }
+        return came;
+    }
+}
+
+/// A piece of what a command prints that goes on.
+fn piece(text: &str) -> Response {
+    Response::Output {
+        stdout: text.as_bytes().to_vec(),
+        stderr: Vec::new(),
+        exit_code: None,
+    }
+}
+
 fn ended(output: Output) -> Response {
-    Response::Ended {
+    Response::Output {
         stdout: output.stdout.into_bytes(),
         stderr: output.stderr.into_bytes(),
-        exit_code: output.exit_code,
+        exit_code: Some(output.exit_code),
     }
 }
 
@@ -470,6 +543,31 @@ mod tests {
                 0,
             ),
             (&["nosuch"], "", "sh: nosuch: not found\n", 127),
+            (
+                &[
+                    "kubectl run a --image=busybox --restart=Never -- sh -c 'for i in 1 2 3; do echo $i; sleep 5; done'",
+                    "kubectl wait --for=condition=Ready pod/a >/dev/null; kubectl logs -f a; kubectl get pods -w | awk '{print $3}'",
+                ],
+                "pod/a created\n1\n2\n3\nSTATUS\nCompleted\nCompleted\n",
+                "",
+                0,
+            ),
+            (
+                &[
+                    "timeout 20 kubectl get pods -w --no-headers 2>/dev/null | awk '{print $3}' & sleep 1; kubectl run a --image=nginx >/dev/null; wait",
+                ],
+                "Pending\nPending\nContainerCreating\nContainerCreating\nRunning\n",
+                "",
+                0,
+            ),
+            (
+                &[
+                    "kubectl create deployment d --image=nginx >/dev/null; kubectl get pods -w --no-headers | head -2 | wc -l",
+                ],
+                "2\n",
+                "",
+                0,
+            ),
         ] {
             let got = typed(lines);
             assert_eq!((got.0.as_str(), got.1.as_str(), got.2), (out, err, code), "{lines:?}");

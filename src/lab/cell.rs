@@ -192,7 +192,12 @@ fn needs_shell(command: &str) -> bool {
         quoted ^= c == '\'';
         !quoted && matches!(c, '|' | ';' | '&' | '<' | '>' | '$' | '`' | '\n')
     });
-    special || !matches!(word, "kubectl" | "sleep")
+    // What follows is told piece by piece.
+    let follows = command
+        .split_whitespace()
+        .any(|word| matches!(word, "-w" | "--watch" | "--watch-only" | "--follow"))
+        || command.contains(" logs ") && command.split_whitespace().any(|word| word == "-f");
+    special || follows || !matches!(word, "kubectl" | "sleep")
 }
 
 /// A line that is typed into a console, and what is printed under it.
@@ -392,6 +397,9 @@ mod tests {
             ("kubectl get pods -o jsonpath='{.items[*].metadata.name};$'", false),
             ("sleep 3", false),
             ("kubectl get pods | wc -l", true),
+            ("kubectl get pods -w", true),
+            ("kubectl apply -f a.yaml", false),
+            ("kubectl logs -f a", true),
             ("kubectl get pod $NAME", true),
             ("echo a", true),
         ] {

@@ -592,7 +592,7 @@ impl Kubelet {
                 200..=299 => Outcome::Success,
                 _ => Outcome::Failure(format!("HTTP probe failed with statuscode: {status}")),
             },
-            Ok(Response::Tcp { .. } | Response::Ended { .. }) => Outcome::Success,
+            Ok(Response::Tcp { .. } | Response::Output { .. }) => Outcome::Success,
             Err(error) => {
                 let text = match error {
                     NetError::Refused { .. } => format!("dial tcp {address}: connect: connection refused"),

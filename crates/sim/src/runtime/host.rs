@@ -121,7 +121,7 @@ pub trait Host {
     }
 
     /// A command that the machine runs for a process: its words with the program's name, the directory in which it was
-    /// started, and what was piped into it. Its [`Response::Ended`] comes later, as that of [`Host::send`].
+    /// started, and what was piped into it. Its [`Response::Output`] comes later, as that of [`Host::send`].
     fn command(&mut self, id: RequestId, argv: Vec<String>, directory: &str, stdin: Vec<u8>) {
         let _ = (id, argv, directory, stdin);
     }
@@ -189,14 +189,14 @@ pub enum Response {
         /// Body.
         body: Vec<u8>,
     },
-    /// A command of the machine has ended.
-    Ended {
+    /// What a command of the machine has printed since the last such answer.
+    Output {
         /// What it wrote to standard output.
         stdout: Vec<u8>,
         /// What it wrote to standard error.
         stderr: Vec<u8>,
-        /// Its exit code.
-        exit_code: i32,
+        /// Its exit code, once it has ended; until then more follows under the same id.
+        exit_code: Option<i32>,
     },
     /// The bytes that came over a TCP connection until it was closed.
     Tcp {

@@ -65,14 +65,19 @@ impl Command {
             return Step::Wait(Wait::Answer(id, None));
         };
         match ctx.take_answer(id) {
-            Some(Ok(Response::Ended {
+            Some(Ok(Response::Output {
                 stdout,
                 stderr,
                 exit_code,
             })) => {
-                let _ = ctx.write(1, &stdout);
+                // Whoever read it may have gone.
+                let written = ctx.write(1, &stdout).is_ok();
                 let _ = ctx.write(2, &stderr);
-                Step::Exit(exit_code)
+                match exit_code {
+                    Some(code) => Step::Exit(code),
+                    None if written => Step::Wait(Wait::Answer(id, None)),
+                    None => Step::Exit(1),
+                }
             }
             Some(_) => Step::Exit(1),
             None => Step::Wait(Wait::Answer(id, None)),

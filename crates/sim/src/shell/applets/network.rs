@@ -374,7 +374,7 @@ impl Fetch {
     fn received(&mut self, ctx: &mut Ctx<'_>, url: &Url, response: Response) {
         let (status, headers, body) = match response {
             Response::Http { status, headers, body } => (status, headers, body),
-            Response::Tcp { .. } | Response::Ended { .. } => {
+            Response::Tcp { .. } | Response::Output { .. } => {
                 self.urls.push_front(url.clone());
                 self.tries = 1;
                 self.fail_with(ctx, url, &NetError::Reset, None);
@@ -627,7 +627,7 @@ impl Netcat {
                     return Step::Exit(0);
                 }
                 let bytes = match response {
-                    Response::Tcp { data } | Response::Ended { stdout: data, .. } => data,
+                    Response::Tcp { data } | Response::Output { stdout: data, .. } => data,
                     Response::Http { status, headers, body } => {
                         let mut bytes = format!("HTTP/1.1 {status} {}\r\n", reason(status)).into_bytes();
                         for (name, value) in headers {
