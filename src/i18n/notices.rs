@@ -18,10 +18,6 @@ const SENTENCES: &[(&str, &str)] = &[
         "API 서버가 버림: {} (이 버전에서 기능 게이트가 꺼져 있다)",
     ),
     (
-        "not simulated: generic ephemeral volumes (nothing makes their claims, and a pod waits for them)",
-        "시뮬레이션하지 않음: generic ephemeral volume (그 PVC를 만드는 것이 없어 파드가 계속 기다린다)",
-    ),
-    (
         "not simulated: ephemeral containers (they are stored and never start)",
         "시뮬레이션하지 않음: ephemeral container (저장되지만 시작하지 않는다)",
     ),

@@ -365,7 +365,7 @@ mod tests {
             let (head, tail) = code.split_once('.').unwrap_or_default();
             let heads = [
                 "manifest", "metadata", "spec", "status", "involved", "limits", "requests", "services", "tls", "ca",
-                "http", "cgroup", "cpu", "memory", "pids", "volumes",
+                "http", "cgroup", "cpu", "memory", "pids",
             ];
             let tails = [
                 "available",

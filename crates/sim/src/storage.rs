@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::storage::v1 as storage;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::objects::{Key, Kind, Object, selects};
 use crate::resources::value;
@@ -89,7 +90,7 @@ pub(crate) fn default_class(w: &World) -> Option<&storage::StorageClass> {
 
 /// An annotation of an object.
 pub(crate) fn annotation<'a>(
-    meta: &'a k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    meta: &'a ObjectMeta,
     name: &str,
 ) -> Option<&'a str> {
     meta.annotations.as_ref()?.get(name).map(String::as_str)
@@ -275,6 +276,24 @@ pub(crate) fn claim_name(pod: &str, volume: &core::Volume) -> Option<String> {
         .as_ref()
         .map(|claim| claim.claim_name.clone());
     named.or_else(|| volume.ephemeral.as_ref().map(|_| format!("{pod}-{}", volume.name)))
+}
+
+/// Whether a claim was made for this pod, and does not only have the name (`VolumeIsForPod`).
+///
+/// # Errors
+/// The sentence that says that it was not.
+pub(crate) fn is_made_for(pod: &core::Pod, claim: &core::PersistentVolumeClaim) -> Result<(), String> {
+    let mut owners = claim.metadata.owner_references.iter().flatten();
+    let uid = pod.metadata.uid.as_deref();
+    if owners.any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid) {
+        return Ok(());
+    }
+    let place = |meta: &ObjectMeta| {
+        let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref());
+        format!("{}/{}", namespace.unwrap_or_default(), name.unwrap_or_default())
+    };
+    let (claim, pod) = (place(&claim.metadata), place(&pod.metadata));
+    Err(format!("PVC {claim} was not created for pod {pod} (pod is not owner)"))
 }
 
 /// The names of the claims that a pod uses, in the order of its volumes.

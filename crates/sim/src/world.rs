@@ -94,6 +94,8 @@ pub enum Controller {
     AttachDetach,
     /// The CSI driver's provisioner, a process of its own.
     Provisioner,
+    /// ephemeral-volume-controller
+    EphemeralVolume,
     /// replicationcontroller-controller
     ReplicationController,
     /// horizontal-pod-autoscaler-controller
@@ -121,6 +123,7 @@ impl Controller {
         Self::PersistentVolume,
         Self::VolumeProtection,
         Self::AttachDetach,
+        Self::EphemeralVolume,
         Self::ReplicationController,
         Self::Autoscaler,
     ];
@@ -148,6 +151,7 @@ impl fmt::Display for Controller {
             Self::VolumeProtection => "volume-protection-controller",
             Self::AttachDetach => "attachdetach-controller",
             Self::Provisioner => crate::storage::DRIVER,
+            Self::EphemeralVolume => "ephemeral-volume-controller",
             Self::ReplicationController => "replicationcontroller-controller",
             Self::Autoscaler => "horizontal-pod-autoscaler-controller",
         })
@@ -336,6 +340,14 @@ impl World {
     pub fn latency(&mut self, (low, high): (SimDuration, SimDuration)) -> SimDuration {
         match self.jitter {
             Jitter::Real => self.rng.between(low, high),
+            Jitter::None => low,
+        }
+    }
+
+    /// A latency drawn from a stream of its own, which leaves every other chance as it is.
+    pub fn latency_of(&self, rng: &mut Rng, (low, high): (SimDuration, SimDuration)) -> SimDuration {
+        match self.jitter {
+            Jitter::Real => rng.between(low, high),
             Jitter::None => low,
         }
     }

@@ -140,7 +140,8 @@ types! {
         of {
             emptyDir: EmptyDirVolumeSource, hostPath: HostPathVolumeSource, configMap: ConfigMapVolumeSource,
             secret: SecretVolumeSource, downwardAPI: DownwardAPIVolumeSource,
-            projected: ProjectedVolumeSource, persistentVolumeClaim: PersistentVolumeClaimVolumeSource
+            projected: ProjectedVolumeSource, persistentVolumeClaim: PersistentVolumeClaimVolumeSource,
+            ephemeral: EphemeralVolumeSource
         }
         "kubelet/volumes.rs" { name }
     }
@@ -179,6 +180,7 @@ types! {
         "storage.rs" { claimName }
         "kubelet/volumes.rs" { readOnly }
     }
+    EphemeralVolumeSource { of { volumeClaimTemplate: PersistentVolumeClaimTemplate } }
     PersistentVolumeClaimTemplate {
         of { spec: PersistentVolumeClaimSpec }
         "controllers/volumes" { metadata }

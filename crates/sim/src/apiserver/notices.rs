@@ -56,11 +56,7 @@ pub(super) fn of(w: &mut World, object: &Object) {
         value = value.get_mut("spec").map(Value::take).unwrap_or_default();
     }
     for path in without_effect(spec, &value) {
-        if path == "volumes.ephemeral" {
-            w.notice("not simulated: generic ephemeral volumes (nothing makes their claims, and a pod waits for them)");
-        } else {
-            w.notice(&format!("not simulated: {path} (it is stored, and has no effect)"));
-        }
+        w.notice(&format!("not simulated: {path} (it is stored, and has no effect)"));
     }
 }
 

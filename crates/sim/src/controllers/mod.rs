@@ -66,6 +66,9 @@ pub(crate) fn watchers(object: &Object, change: Change) -> Vec<Controller> {
     {
         found.extend([Controller::AttachDetach, Controller::VolumeProtection]);
     }
+    if volumes::ephemeral::watches(object, change) {
+        found.push(Controller::EphemeralVolume);
+    }
     if object.as_pod().is_some_and(|pod| pod.metadata.labels.is_some()) {
         found.push(Controller::Disruption);
     }
@@ -155,6 +158,7 @@ pub struct Controllers {
     protection: volumes::protection::Protection,
     attach_detach: volumes::attach::AttachDetach,
     provisioner: volumes::provisioner::Provisioner,
+    ephemeral_volumes: volumes::ephemeral::EphemeralVolumes,
 }
 
 impl Default for Controllers {
@@ -181,6 +185,7 @@ impl Default for Controllers {
             protection: Default::default(),
             attach_detach: Default::default(),
             provisioner: Default::default(),
+            ephemeral_volumes: Default::default(),
         }
     }
 }
@@ -215,6 +220,7 @@ impl Controllers {
             Controller::VolumeProtection => self.protection.on_notify(w, key),
             Controller::AttachDetach => self.attach_detach.on_notify(w, key, record),
             Controller::Provisioner => self.provisioner.on_notify(w, key),
+            Controller::EphemeralVolume => self.ephemeral_volumes.on_notify(w, key),
             Controller::PodGc => {}
         }
     }
@@ -243,6 +249,7 @@ impl Controllers {
             Controller::VolumeProtection => self.protection.on_event(w, event),
             Controller::AttachDetach => self.attach_detach.on_event(w, event),
             Controller::Provisioner => self.provisioner.on_event(w, event),
+            Controller::EphemeralVolume => self.ephemeral_volumes.on_event(w, event),
         }
     }
 
@@ -272,6 +279,7 @@ impl Controllers {
                 Controller::PersistentVolume => self.binder.queue.is_waiting(key, at),
                 Controller::VolumeProtection => self.protection.queue.is_waiting(key, at),
                 Controller::AttachDetach => self.attach_detach.is_planned(key, at),
+                Controller::EphemeralVolume => self.ephemeral_volumes.queue.is_waiting(key, at),
                 Controller::NodeLifecycle | Controller::PodGc | Controller::Provisioner => false,
             },
         }

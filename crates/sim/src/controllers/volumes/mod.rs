@@ -1,8 +1,10 @@
 //! Storage in the controller manager and beside it: claims find their volumes ([`binder`]), a simulated driver makes and
-//! deletes disks ([`provisioner`]) that are attached to nodes ([`attach`]), and nothing in use is deleted ([`protection`]).
+//! deletes disks ([`provisioner`]) that are attached to nodes ([`attach`]), nothing in use is deleted ([`protection`]), and
+//! volumes that live as long as their pod get claims of their own ([`ephemeral`]).
 
 pub mod attach;
 pub mod binder;
+pub mod ephemeral;
 pub mod protection;
 pub mod provisioner;
 

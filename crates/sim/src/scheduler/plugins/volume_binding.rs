@@ -16,6 +16,10 @@ use crate::world::World;
 pub struct PodStorage {
     /// The names of the pod's claims, in the order of its volumes, and those that exist.
     pub claims: Vec<(String, Option<Claim>)>,
+    /// Names of `claims` that are made for the pod's own generic ephemeral volumes.
+    pub generic: Vec<String>,
+    /// Why a claim that has the name of one of those cannot be used.
+    pub foreign: Option<String>,
     /// All volumes.
     pub volumes: Vec<core::PersistentVolume>,
     /// Volumes that pods which are about to be bound were promised.
@@ -59,6 +63,12 @@ impl PodStorage {
         if names.is_empty() {
             return Self::default();
         }
+        let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+        let own = pod.metadata.name.as_deref().unwrap_or_default();
+        let generic: Vec<String> = volumes
+            .filter(|volume| volume.ephemeral.is_some())
+            .filter_map(|volume| storage::claim_name(own, volume))
+            .collect();
         let claims: Vec<(String, Option<Claim>)> = names
             .into_iter()
             .map(|name| {
@@ -71,8 +81,14 @@ impl PodStorage {
             })
             .collect();
         let taken_by = taken_by(w, pod, &claims);
+        let foreign = generic.iter().find_map(|name| {
+            let claim = storage::claim(w, namespace, name)?;
+            storage::is_made_for(pod, claim).err()
+        });
         Self {
             claims,
+            generic,
+            foreign,
             volumes: storage::volumes(w).cloned().collect(),
             promised,
             taken_by,
@@ -116,6 +132,11 @@ fn taken_by(w: &World, pod: &core::Pod, claims: &[(String, Option<Claim>)]) -> O
 
 /// The text that refuses the pod as a whole.
 pub fn pre_filter(storage: &PodStorage) -> Option<String> {
+    if let Some((name, _)) = storage.claims.iter().find(|(_, claim)| claim.is_none()) {
+        return Some(format!(
+            "waiting for ephemeral volume controller to create the persistentvolumeclaim \"{name}\""
+        ));
+    }
     for (name, claim) in storage.existing() {
         let status = claim.object.status.as_ref();
         if status.and_then(|status| status.phase.as_deref()) == Some("Lost") {
@@ -127,6 +148,9 @@ pub fn pre_filter(storage: &PodStorage) -> Option<String> {
         if claim.object.metadata.deletion_timestamp.is_some() {
             return Some(format!("persistentvolumeclaim \"{name}\" is being deleted"));
         }
+    }
+    if storage.foreign.is_some() {
+        return storage.foreign.clone();
     }
     let waits = storage
         .existing()

@@ -1,4 +1,5 @@
-//! VolumeRestrictions: a pod waits for the claims that it names, and for those that one pod alone may use
+//! VolumeRestrictions: a pod waits for the claims that it names (VolumeBinding waits for those that are made for it), and for
+//! those that one pod alone may use
 //! (`pkg/scheduler/framework/plugins/volumerestrictions`, whose PreFilter is the first to look claims up).
 
 use super::volume_binding::PodStorage;
@@ -9,7 +10,7 @@ pub fn pre_filter(storage: &PodStorage) -> Option<String> {
     storage
         .claims
         .iter()
-        .find(|(_, claim)| claim.is_none())
+        .find(|(name, claim)| claim.is_none() && !storage.generic.contains(name))
         .map(|(name, _)| format!("persistentvolumeclaim \"{name}\" not found"))
 }
 
