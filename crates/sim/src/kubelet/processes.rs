@@ -15,6 +15,7 @@ use super::runtime_status::State;
 use super::worker::{ExecPurpose, Instance, Worker};
 use crate::latency;
 use crate::network::dns::Resolver;
+use crate::rng::Rng;
 use crate::runtime::files::{ROOT, Tree};
 use crate::runtime::host::{Host, Lookup, NetError, Request, RequestId, Response};
 use crate::runtime::namespaces::{Ipc, Neighbour};
@@ -350,6 +351,24 @@ impl Kubelet {
             Ok(())
         });
         started.unwrap_or(Ok(()))
+    }
+
+    /// A started process has loaded its program a moment later. How long that takes is drawn from the container's own
+    /// id, so that it follows from the seed and moves no other chance.
+    pub(super) fn begin_processes(&mut self, w: &mut World, worker: &mut Worker, id: &str) {
+        let digits = id.get(..16).unwrap_or_default();
+        let own = u64::from_str_radix(digits, 16).unwrap_or_default();
+        let at = w.now + w.latency_of(&mut Rng::new(own), latency::PROGRAM_LOAD);
+        let Some(instance) = worker.instance_mut(id) else {
+            return;
+        };
+        instance.wake += 1;
+        instance.woken_at = Some(at);
+        let event = PodEvent::Wake {
+            container: id.to_owned(),
+            token: instance.wake,
+        };
+        self.plan(w, at, worker, event);
     }
 
     /// Lets a container's processes run until all of them wait, and passes on what came of it.

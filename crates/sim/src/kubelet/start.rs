@@ -311,7 +311,7 @@ impl Kubelet {
         };
         self.pod_event(w, worker, field, "Normal", "Started", started);
         let saved = std::mem::replace(&mut w.causes, vec![record]);
-        self.run_processes(w, worker, &id);
+        self.begin_processes(w, worker, &id);
         w.causes = saved;
         let hook = worker
             .container(group, index)
