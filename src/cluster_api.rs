@@ -329,7 +329,18 @@ fn logs(cluster: &Cluster, request: &LogRequest) -> Result<String, Status> {
             json!({ "name": request.pod, "kind": "pods" }),
         ));
     };
-    let instance = log_instance(&pod, request)?;
+    let node = pod
+        .pointer("/spec/nodeName")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if node.is_empty() {
+        // There is nobody to ask yet (`LogLocation`).
+        return Ok(String::new());
+    }
+    let instance = match log_instance(&pod, request)? {
+        Log::Of(instance) => instance,
+        Log::Removed(id) => return Ok(format!("unable to retrieve container logs for {id}")),
+    };
     let uid = peapod_sim::kubelet::mirror::source_uid(&pod).unwrap_or_default();
     let start = cluster.wall_now() - SignedDuration::from_nanos(i64::try_from(cluster.now().0).unwrap_or(i64::MAX));
     let wall = |line: &LogLine| start + SignedDuration::from_nanos(i64::try_from(line.at.0).unwrap_or(i64::MAX));
@@ -368,8 +379,17 @@ fn failure(code: u16, reason: &str, message: String, details: Value) -> Status {
     }
 }
 
-/// Which instance of a container is asked for, or why there is no log of it.
-fn log_instance(pod: &Value, request: &LogRequest) -> Result<u64, Status> {
+/// Where the log that is asked for is.
+enum Log {
+    /// With the instance of that restart count.
+    Of(u64),
+    /// Nowhere any more: the container of that id has been removed.
+    Removed(String),
+}
+
+/// Which instance of a container is asked for, or why there is no log of it (`validateContainerLogStatus`). Of dead containers
+/// the kubelet keeps the newest alone, and none of a pod that it evicted (`cleanUpContainersInPod`).
+fn log_instance(pod: &Value, request: &LogRequest) -> Result<Log, Status> {
     let refused = |message: String| Err(failure(400, "BadRequest", message, Value::Null));
     let (container, name) = (&request.container, &request.pod);
     let status = [
@@ -382,25 +402,50 @@ fn log_instance(pod: &Value, request: &LogRequest) -> Result<u64, Status> {
     .flatten()
     .find(|status| status.get("name").and_then(Value::as_str) == Some(container));
     let Some(status) = status else {
-        return refused(format!(
-            "container \"{container}\" in pod \"{name}\" is waiting to start: ContainerCreating"
-        ));
+        return refused(format!("container \"{container}\" in pod \"{name}\" is not available"));
     };
     let count = status.get("restartCount").and_then(Value::as_u64).unwrap_or(0);
     let waiting = status.pointer("/state/waiting");
     let has_ended = status.pointer("/lastState/terminated").is_some();
+    let id_of = |pointer: &str| {
+        let id = status
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .filter(|id| !id.is_empty());
+        id.map(str::to_owned)
+    };
+    let (ended, before) = (
+        id_of("/state/terminated/containerID"),
+        id_of("/lastState/terminated/containerID"),
+    );
+    if request.previous
+        && ended.is_some()
+        && let Some(id) = before
+    {
+        return Ok(Log::Removed(id));
+    }
+    let evicted = pod.pointer("/status/reason").and_then(Value::as_str) == Some("Evicted");
+    if !request.previous && status.pointer("/state/terminated").is_some() {
+        match ended {
+            Some(id) if evicted => return Ok(Log::Removed(id)),
+            None if !has_ended => {
+                return refused(format!("container \"{container}\" in pod \"{name}\" is terminated"));
+            }
+            _ => {}
+        }
+    }
     if request.previous {
         // While the next instance is waited for, the last one is the one that the count names.
         return match (waiting, count.checked_sub(1)) {
-            (Some(_), _) if has_ended => Ok(count),
-            (None, Some(before)) if has_ended => Ok(before),
+            (Some(_), _) if has_ended => Ok(Log::Of(count)),
+            (None, Some(before)) if has_ended => Ok(Log::Of(before)),
             _ => refused(format!(
                 "previous terminated container \"{container}\" in pod \"{name}\" not found"
             )),
         };
     }
     let Some(waiting) = waiting.filter(|_| !has_ended) else {
-        return Ok(count);
+        return Ok(Log::Of(count));
     };
     let why = match waiting.get("reason").and_then(Value::as_str).unwrap_or_default() {
         "ErrImagePull" => "is waiting to start: image can't be pulled",

@@ -58,7 +58,8 @@ impl Count {
 
 /// Runs it.
 pub fn run(arguments: &Golden) -> ExitCode {
-    let (mut traces, mut events, mut watch) = (Count::default(), Count::default(), Count::default());
+    let (mut traces, mut events) = (Count::default(), Count::default());
+    let (mut watch, mut outputs) = (Count::default(), Count::default());
     for directory in &arguments.directories {
         let folders = match golden::folders(directory) {
             Ok(folders) => folders,
@@ -92,6 +93,7 @@ pub fn run(arguments: &Golden) -> ExitCode {
             for (what, verdict, count) in [
                 ("events", &judgement.events, &mut events),
                 ("watch", &judgement.watch, &mut watch),
+                ("outputs", &judgement.outputs, &mut outputs),
             ] {
                 let Some(verdict) = verdict else { continue };
                 count.add(*verdict == Verdict::Agrees, case.unstable);
@@ -103,6 +105,7 @@ pub fn run(arguments: &Golden) -> ExitCode {
     }
     events.print("events: ");
     watch.print("watch lines: ");
+    outputs.print("outputs of get, describe and logs: ");
     traces.print("");
     if traces.agree == traces.all {
         ExitCode::SUCCESS

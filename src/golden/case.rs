@@ -9,6 +9,7 @@ use peapod_yaml::{Dialect, Node};
 
 use super::digest::Digest;
 use super::events::Event;
+use super::outputs::{self, Printed};
 use super::watch::{self, Row};
 
 /// One case.
@@ -40,6 +41,8 @@ pub struct Case {
     pub events: Option<Vec<Event>>,
     /// What `kubectl get pods -o wide -w` printed.
     pub watch: Option<Vec<Row>>,
+    /// What `get`, `describe` and `logs` printed at the end.
+    pub outputs: Option<Vec<Printed>>,
 }
 
 /// The value of a setting.
@@ -113,7 +116,7 @@ impl Case {
         let about = documents.first().ok_or_else(|| format!("{name}/case.yaml is empty"))?;
         let mut manifests = BTreeMap::new();
         let mut recordings = Vec::new();
-        let (mut events, mut watch) = (None, None);
+        let (mut events, mut watch, mut printed) = (None, None, None);
         let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         files.sort();
@@ -133,7 +136,9 @@ impl Case {
                     .map_err(|error| format!("{name}/{file} is no list of events: {error}"))?;
                 events = Some(recorded);
             } else if file == "kubectl.txt" {
-                watch = Some(watch::recorded(&read_text(&path)?));
+                let text = read_text(&path)?;
+                watch = Some(watch::recorded(&text));
+                printed = Some(outputs::recorded(&text));
             }
         }
         let number = |key: &str| about.get(key).and_then(Node::as_f64);
@@ -187,6 +192,7 @@ impl Case {
             recordings,
             events,
             watch,
+            outputs: printed,
             name,
         })
     }

@@ -9,6 +9,7 @@ pub mod compare;
 pub mod digest;
 pub mod events;
 mod mask;
+pub mod outputs;
 pub mod recovered;
 pub mod replay;
 mod sequence;
@@ -43,6 +44,8 @@ pub struct Judgement {
     pub events: Option<Verdict>,
     /// The lines of `kubectl get pods -w`, where they were recorded.
     pub watch: Option<Verdict>,
+    /// What `get`, `describe` and `logs` printed at the end, where it was recorded.
+    pub outputs: Option<Verdict>,
 }
 
 /// The fewest problems that any seed had so far.
@@ -75,7 +78,8 @@ impl Best {
 
 /// Replays a case with every seed until each of its recordings agrees with one.
 pub fn judge(case: &Case) -> Judgement {
-    let (mut traces, mut events, mut watch) = (Best::default(), Best::default(), Best::default());
+    let (mut traces, mut events) = (Best::default(), Best::default());
+    let (mut watch, mut outputs) = (Best::default(), Best::default());
     for seed in SEEDS {
         let cluster = match replay::run(case, seed) {
             Ok(cluster) => cluster,
@@ -84,6 +88,7 @@ pub fn judge(case: &Case) -> Judgement {
                 return Judgement {
                     events: case.events.as_ref().map(|_| verdict.clone()),
                     watch: case.watch.as_ref().map(|_| verdict.clone()),
+                    outputs: case.outputs.as_ref().map(|_| verdict.clone()),
                     traces: verdict,
                 };
             }
@@ -99,8 +104,15 @@ pub fn judge(case: &Case) -> Judgement {
         if let Some(recorded) = &case.watch {
             watch.add(|| watch::compare(recorded, &watch::simulated(&cluster, namespace), case.duration));
         }
+        if let Some(recorded) = &case.outputs {
+            outputs.add(|| outputs::compare(recorded, &outputs::simulated(&cluster, namespace, recorded)));
+        }
         let settled = |best: &Best, recorded: bool| best.agrees() || !recorded;
-        if settled(&traces, true) && settled(&events, case.events.is_some()) && settled(&watch, case.watch.is_some()) {
+        if settled(&traces, true)
+            && settled(&events, case.events.is_some())
+            && settled(&watch, case.watch.is_some())
+            && settled(&outputs, case.outputs.is_some())
+        {
             break;
         }
     }
@@ -108,6 +120,7 @@ pub fn judge(case: &Case) -> Judgement {
         traces: traces.verdict(),
         events: case.events.as_ref().map(|_| events.verdict()),
         watch: case.watch.as_ref().map(|_| watch.verdict()),
+        outputs: case.outputs.as_ref().map(|_| outputs.verdict()),
     }
 }
 

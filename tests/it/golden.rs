@@ -1,5 +1,6 @@
 //! Recorded cases of a real cluster against the simulator. `agree.txt` lists the cases whose traces agree, `agree-events.txt`
-//! and `agree-watch.txt` those whose Event objects and lines of `kubectl get pods -w` do: they may only grow.
+//! and `agree-watch.txt` those whose Event objects and lines of `kubectl get pods -w` do, `agree-outputs.txt` those in which `get`,
+//! `describe` and `logs` print the same at the end: they may only grow.
 //!
 //! `PEAPOD_GOLDEN` names another folder of cases: there the verdicts are only printed.
 
@@ -71,6 +72,7 @@ fn recorded_cases_agree() {
     let mut traces = Tally::new(&folder, "traces", "agree.txt");
     let mut events = Tally::new(&folder, "events", "agree-events.txt");
     let mut watch = Tally::new(&folder, "watch lines", "agree-watch.txt");
+    let mut outputs = Tally::new(&folder, "outputs", "agree-outputs.txt");
     for folder in golden::folders(&folder).expect("the folder of cases is there") {
         let case = Case::read(&folder).expect("a case can be read");
         let judgement = golden::judge(&case);
@@ -81,11 +83,14 @@ fn recorded_cases_agree() {
         if let Some(verdict) = &judgement.watch {
             watch.add(&case.name, verdict);
         }
+        if let Some(verdict) = &judgement.outputs {
+            outputs.add(&case.name, verdict);
+        }
     }
-    for tally in [&traces, &events, &watch] {
+    for tally in [&traces, &events, &watch, &outputs] {
         tally.print();
     }
-    let lost: Vec<String> = [&traces, &events, &watch]
+    let lost: Vec<String> = [&traces, &events, &watch, &outputs]
         .iter()
         .flat_map(|tally| tally.lost.iter().map(|name| format!("{name} ({})", tally.what)))
         .collect();

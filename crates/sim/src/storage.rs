@@ -89,10 +89,7 @@ pub(crate) fn default_class(w: &World) -> Option<&storage::StorageClass> {
 }
 
 /// An annotation of an object.
-pub(crate) fn annotation<'a>(
-    meta: &'a ObjectMeta,
-    name: &str,
-) -> Option<&'a str> {
+pub(crate) fn annotation<'a>(meta: &'a ObjectMeta, name: &str) -> Option<&'a str> {
     meta.annotations.as_ref()?.get(name).map(String::as_str)
 }
 

@@ -132,8 +132,9 @@ pub(super) fn service(object: &Value, around: &[Value], now: Timestamp, show_eve
 /// The ready addresses behind a port of a service (`formatEndpointSlices`).
 fn endpoints(around: &[Value], port_name: &str) -> String {
     let mut shown = Vec::new();
-    let mut more = 0;
+    let (mut more, mut slices) = (0, 0);
     for slice in around.iter().filter(|other| text(other, "/kind") == "EndpointSlice") {
+        slices += 1;
         for port in list(slice, "/ports")
             .iter()
             .filter(|port| text(port, "/name") == port_name)
@@ -157,7 +158,12 @@ fn endpoints(around: &[Value], port_name: &str) -> String {
             }
         }
     }
-    let list = or_none(shown.join(","));
+    // Without ready endpoints the list is empty; it is the slices that there may be none of.
+    let list = if slices == 0 {
+        "<none>".to_owned()
+    } else {
+        shown.join(",")
+    };
     if more > 0 {
         format!("{list} + {more} more...")
     } else {
@@ -296,9 +302,11 @@ pub(super) fn claim(object: &Value, around: &[Value], now: Timestamp, show_event
         .iter()
         .filter(|other| {
             text(other, "/kind") == "Pod"
-                && list(other, "/spec/volumes")
-                    .iter()
-                    .any(|volume| text(volume, "/persistentVolumeClaim/claimName") == name)
+                && list(other, "/spec/volumes").iter().any(|volume| {
+                    text(volume, "/persistentVolumeClaim/claimName") == name
+                        || has(volume, "/ephemeral")
+                            && format!("{}-{}", text(other, "/metadata/name"), text(volume, "/name")) == name
+                })
         })
         .map(|pod| text(pod, "/metadata/name"))
         .collect();

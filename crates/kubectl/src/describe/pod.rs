@@ -601,6 +601,22 @@ fn volumes(w: &mut Writer, volumes: &[Value], space: &str) {
                 };
                 w.line(3, format!("{from} -> {}", text(item, "/path")));
             }
+        } else if has(volume, "/ephemeral") {
+            say(&[kind(
+                "EphemeralVolume (an inline specification for a volume that gets created and deleted with the pod)",
+            )]);
+            let template = "/ephemeral/volumeClaimTemplate";
+            if let Some(claim) = volume.pointer(template) {
+                w.line(2, format!("StorageClass:\t{}", text(claim, "/spec/storageClassName")));
+                w.line(2, format!("Volume:\t{}", text(claim, "/spec/volumeName")));
+                labels_at(w, 2, "Labels", "\t", map(claim, "/metadata/labels"));
+                annotations_at(w, 2, "Annotations", claim);
+                w.line(2, "Capacity:\t");
+                w.line(2, "Access Modes:\t");
+                if has(claim, "/spec/volumeMode") {
+                    w.line(2, format!("VolumeMode:\t{}", text(claim, "/spec/volumeMode")));
+                }
+            }
         } else {
             w.line(1, "<unknown>");
         }

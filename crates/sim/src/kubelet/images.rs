@@ -135,6 +135,16 @@ impl Puller {
         enough
     }
 
+    /// What a status shows as `imageID`: where an image was pulled from and its digest there, and of one that came with the
+    /// node its digest alone (containerd knows no repository of an imported image).
+    pub(super) fn image_id(&self, reference: &Reference) -> String {
+        if !self.pulled.contains(&full_name(reference)) {
+            return digest(reference);
+        }
+        let pulled = reference.digest.clone().unwrap_or_else(|| digest(reference));
+        format!("{}@{pulled}", reference.repository)
+    }
+
     fn has(&self, catalogue: &Catalogue, reference: &Reference) -> bool {
         if self.removed.contains(&full_name(reference)) {
             return false;
@@ -235,7 +245,7 @@ fn pull_secrets(w: &World, worker: &Worker) -> (Vec<Login>, Vec<String>) {
 }
 
 /// A digest that is the same for the same image on every machine.
-pub(super) fn image_id(reference: &Reference) -> String {
+fn digest(reference: &Reference) -> String {
     let mut state = 0xcbf2_9ce4_8422_2325_u64;
     for byte in full_name(reference).bytes() {
         state = (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);

@@ -3,7 +3,7 @@
 
 use super::actions::KillReason;
 use super::environment::{container_spec, network_files};
-use super::images::{full_name, image_id, image_of};
+use super::images::{full_name, image_of};
 use super::node::Kubelet;
 use super::processes::shared_memory;
 use super::runtime_status::{ContainerRecord, SandboxStatus, State};
@@ -227,7 +227,7 @@ impl Kubelet {
                 restart_count,
                 created_at: w.now,
                 image: full_name(&reference),
-                image_id: image_id(&reference),
+                image_id: self.puller.image_id(&reference),
                 spec_matches: true,
                 ..Default::default()
             },

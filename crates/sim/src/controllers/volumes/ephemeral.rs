@@ -115,5 +115,6 @@ fn claim_for(w: &mut World, about: &Object, pod: &core::Pod, volume: &core::Volu
         status: None,
     };
     let made = w.create(claim.into());
-    made.map(|_| ()).map_err(|status| format!("create PVC {name}: {status}"))
+    made.map(|_| ())
+        .map_err(|status| format!("create PVC {name}: {status}"))
 }
