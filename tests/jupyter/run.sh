@@ -25,3 +25,10 @@ export JUPYTER_PATH="$prefix/share/jupyter"
 "$PEAPOD" kernel install --prefix "$prefix" >/dev/null
 # A test that waits for what never comes is a failure, not a pause.
 timeout 100 python -m unittest "$@" kernel_test peapod_test ipynb_test
+
+# JupyterLab in a real browser.
+: "${CHROMIUM:=$(command -v chromium || command -v chromium-browser || command -v google-chrome)}"
+export CHROMIUM
+cd ../browser
+[ -d node_modules/playwright-core ] || npm ci --no-audit --no-fund --silent
+node --test --test-reporter=spec --test-timeout=100000 jupyter/*.test.js
