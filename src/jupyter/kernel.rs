@@ -38,9 +38,8 @@ pub const LANGUAGE: &str = "peapod";
 /// When the connection file cannot be read or a port cannot be had.
 pub fn run(connection_file: &Path, settings: Settings) -> anyhow::Result<()> {
     let connection = Connection::read(connection_file)?;
-    let session = Session::new(settings).map_err(anyhow::Error::msg)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(connection, session))
+    runtime.block_on(serve(connection, settings))
 }
 
 /// A cell that waits for its turn.
@@ -82,7 +81,7 @@ impl Shared {
     }
 }
 
-async fn serve(connection: Connection, session: Session) -> anyhow::Result<()> {
+async fn serve(connection: Connection, settings: Settings) -> anyhow::Result<()> {
     let bind = |port| Listener::bind(&connection.transport, &connection.ip, port);
     let taken =
         |name: &'static str| move |error: std::io::Error| anyhow::anyhow!("the {name} port cannot be had: {error}");
@@ -91,16 +90,18 @@ async fn serve(connection: Connection, session: Session) -> anyhow::Result<()> {
     let (shell_in, mut shell_out) = mpsc::unbounded_channel();
     let (control_in, mut control_out) = mpsc::unbounded_channel();
     let (stdin_in, mut stdin_out) = mpsc::unbounded_channel();
-    // First where things are told, then where they are asked: whoever gets an answer can have heard what went with it.
+    // A client that finds no port tries again after a tenth of a second: the ports are there before anything else.
     let iopub = bind(connection.iopub_port).await.map_err(taken("iopub"))?;
-    let iopub = iopub.serve(Socket::Xpub, iopub_in);
     let hb = bind(connection.hb_port).await.map_err(taken("heartbeat"))?;
-    let hb = hb.serve(Socket::Rep, hb_in);
     let stdin = bind(connection.stdin_port).await.map_err(taken("stdin"))?;
-    let _stdin = stdin.serve(Socket::Router, stdin_in);
     let control = bind(connection.control_port).await.map_err(taken("control"))?;
-    let control = control.serve(Socket::Router, control_in);
     let shell = bind(connection.shell_port).await.map_err(taken("shell"))?;
+    let session = Session::new(settings).map_err(anyhow::Error::msg)?;
+    // First where things are told, then where they are asked: whoever gets an answer can have heard what went with it.
+    let iopub = iopub.serve(Socket::Xpub, iopub_in);
+    let hb = hb.serve(Socket::Rep, hb_in);
+    let _stdin = stdin.serve(Socket::Router, stdin_in);
+    let control = control.serve(Socket::Router, control_in);
     let shell = shell.serve(Socket::Router, shell_in);
     let signer = Signer::new(&connection.key);
     let shared = Arc::new(Shared {
