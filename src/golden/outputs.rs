@@ -133,7 +133,7 @@ fn table(block: &str, command: &str) -> Vec<String> {
     let Some(head) = lines.next().map(cells) else {
         return Vec::new();
     };
-    if !command.starts_with("get") || !head.first().is_some_and(|cell| cell == "NAME") {
+    if !command.starts_with("get") || head.first().is_none_or(|cell| cell != "NAME") {
         return block.lines().map(masked).collect();
     }
     let mut rows: Vec<String> = lines

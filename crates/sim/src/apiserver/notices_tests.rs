@@ -201,7 +201,10 @@ fn a_pod_gets_the_claim_of_a_generic_ephemeral_volume() {
     });
     let lines = seen(&[pod], 60);
     assert!(!lines.iter().any(|line| line.contains("not simulated")), "{lines:#?}");
-    assert!(lines.iter().any(|line| line.contains(r#""phase":"Running""#)), "{lines:#?}");
+    assert!(
+        lines.iter().any(|line| line.contains(r#""phase":"Running""#)),
+        "{lines:#?}"
+    );
 }
 
 /// What an example is about, and what is done in it.
