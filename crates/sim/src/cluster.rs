@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::apiserver;
+use crate::apiserver::{self, Watch, WatchEvent};
 use crate::controllers::{ControllerEvent, Controllers};
 use crate::fault::Fault;
 use crate::kubelet::config::{self, KubeletConfig};
@@ -353,6 +353,21 @@ impl Cluster {
         self.world.actor = Actor::User;
         self.world.causes = self.commanded.into_iter().collect();
         apiserver::handle(&mut self.world, request)
+    }
+
+    /// Opens a watch at this instant: `request` is a list whose query has the options of a watch. Its events are read by
+    /// [`Cluster::watched`]; it has no effect on what happens.
+    ///
+    /// # Errors
+    /// The `Status` with which the API server refuses.
+    pub fn watch(&mut self, request: &Request) -> Result<Watch, Status> {
+        self.world.warnings.clear();
+        Watch::open(&mut self.world, request)
+    }
+
+    /// The events of a watch since it was asked last.
+    pub fn watched(&mut self, watch: &mut Watch) -> Vec<WatchEvent> {
+        watch.events(&mut self.world)
     }
 
     /// Injects a fault.

@@ -2,7 +2,7 @@
 //!
 //! - [`decode`] listens to the types of `k8s-openapi` and says what does not fit;
 //! - `defaults`, `admission`, `strategy` and `validation` are the steps of a write, in this order;
-//! - `write`, `read`, `delete`, `patch` and `subresource` are the verbs.
+//! - `write`, `read`, `watch`, `delete`, `patch` and `subresource` are the verbs.
 //!
 //! What is accepted and has no effect in the simulation is named in the world's notices.
 
@@ -29,8 +29,10 @@ pub mod selector;
 pub(crate) mod strategy;
 mod subresource;
 pub(crate) mod validation;
+mod watch;
 mod write;
 
+pub use watch::{Watch, WatchEvent};
 pub(crate) use write::decode as decode_object;
 
 use serde_json::Value;
@@ -46,6 +48,22 @@ use crate::world::{Jitter, World};
 /// The `Status` with which the API server refuses.
 pub fn handle(w: &mut World, request: &Request) -> Result<Value, Status> {
     w.warnings.clear();
+    let kind = kind_of(request)?;
+    if !dry_run(request)? {
+        return answer(w, kind, request);
+    }
+    // A dry run does everything and leaves nothing behind.
+    let mut copy = w.clone();
+    let answered = answer(&mut copy, kind, request);
+    for notice in &copy.notices {
+        w.notice(notice);
+    }
+    w.warnings = copy.warnings;
+    answered
+}
+
+/// The kind whose objects a request is about.
+fn kind_of(request: &Request) -> Result<Kind, Status> {
     let known = if is_binding(request) {
         Some(Kind::Pod)
     } else {
@@ -58,17 +76,7 @@ pub fn handle(w: &mut World, request: &Request) -> Result<Value, Status> {
     if !kind.resource().namespaced && !request.namespace.is_empty() && kind != Kind::Namespace {
         return Err(refusal::no_such_resource());
     }
-    if !dry_run(request)? {
-        return answer(w, kind, request);
-    }
-    // A dry run does everything and leaves nothing behind.
-    let mut copy = w.clone();
-    let answered = answer(&mut copy, kind, request);
-    for notice in &copy.notices {
-        w.notice(notice);
-    }
-    w.warnings = copy.warnings;
-    answered
+    Ok(kind)
 }
 
 /// What is wrong with the content of a new object, without a cluster that could refuse it for other reasons.

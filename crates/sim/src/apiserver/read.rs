@@ -88,14 +88,21 @@ pub(super) fn selected(w: &World, kind: Kind, request: &Request) -> Result<Vec<A
     filtered(kind, request, w.store.list(kind, namespace).cloned())
 }
 
-fn filtered(
+/// The selectors of a request.
+pub(super) fn selectors(kind: Kind, request: &Request) -> Result<(LabelSelector, FieldSelector), Status> {
+    let labels = LabelSelector::parse(query(request, "labelSelector")).map_err(|error| refusal::bad_request(&error))?;
+    let fields =
+        FieldSelector::parse(query(request, "fieldSelector"), kind).map_err(|error| refusal::bad_request(&error))?;
+    Ok((labels, fields))
+}
+
+/// Those of some objects that a request's selectors choose.
+pub(super) fn filtered(
     kind: Kind,
     request: &Request,
     objects: impl Iterator<Item = Arc<Stored>>,
 ) -> Result<Vec<Arc<Stored>>, Status> {
-    let labels = LabelSelector::parse(query(request, "labelSelector")).map_err(|error| refusal::bad_request(&error))?;
-    let fields =
-        FieldSelector::parse(query(request, "fieldSelector"), kind).map_err(|error| refusal::bad_request(&error))?;
+    let (labels, fields) = selectors(kind, request)?;
     Ok(objects
         .filter(|stored| labels.matches(stored.object.meta().labels.as_ref()))
         .filter(|stored| fields.is_empty() || fields.matches(&stored.json()))
@@ -103,7 +110,7 @@ fn filtered(
 }
 
 /// The objects of a kind as they were at a resourceVersion.
-fn at(w: &World, kind: Kind, request: &Request, version: u64) -> Vec<Arc<Stored>> {
+pub(super) fn at(w: &World, kind: Kind, request: &Request, version: u64) -> Vec<Arc<Stored>> {
     let mut objects: BTreeMap<Key, Arc<Stored>> = BTreeMap::new();
     let count = usize::try_from(version).unwrap_or(usize::MAX);
     for write in w.store.history().iter().take(count) {
@@ -221,7 +228,7 @@ fn validate(given: &str, rule: &str, token: &str, initial: &str) -> Result<(), S
 }
 
 /// A resourceVersion as a number; none is 0 (`ParseResourceVersion`).
-fn version(text: &str) -> Result<u64, String> {
+pub(super) fn version(text: &str) -> Result<u64, String> {
     if text.is_empty() {
         return Ok(0);
     }
@@ -233,7 +240,7 @@ fn version(text: &str) -> Result<u64, String> {
 
 /// The oldest resourceVersion that etcd still knows: what was there before the clock started is long compacted, and a cluster
 /// that keeps no trace knows the newest state alone.
-fn compacted(w: &World) -> u64 {
+pub(super) fn compacted(w: &World) -> u64 {
     if w.store.forgotten() > 0 {
         return w.store.revision();
     }

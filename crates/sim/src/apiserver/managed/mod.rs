@@ -231,6 +231,11 @@ pub(super) fn created_by_apply(w: &mut World, request: &Request, config: &Value,
     w.managers.insert(stored.object.uid().to_owned(), tracked);
 }
 
+/// An object of a kind in which nothing is set, as Go writes it.
+pub(super) fn zero(kind: Kind) -> Value {
+    schema::zero(kind)
+}
+
 /// Puts the owners into an answer, if they are known.
 pub(super) fn show(w: &mut World, kind: Kind, answer: &mut Value) {
     if answer["kind"] != kind.resource().name {
