@@ -373,8 +373,8 @@ impl World {
                 self.put(Change::Modified, object)
             });
         }
-        if key.kind == Kind::Pod && !marked && stored.object.meta().deletion_timestamp.is_some() {
-            // The store writes the shortened grace before it removes a pod that was already being deleted.
+        if key.kind == Kind::Pod && !marked {
+            // A pod's deletion is always graceful: the mark is written, and then what has no grace left is removed.
             self.put(Change::Modified, object.clone());
         }
         let deleted = self.put(Change::Deleted, object);
