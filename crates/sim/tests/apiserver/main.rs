@@ -4,6 +4,7 @@
 
 mod golden;
 mod sequences;
+mod watches;
 
 use peapod_sim::apiserver::handle;
 use peapod_sim::apiserver::selector::LabelSelector;

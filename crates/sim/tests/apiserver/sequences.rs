@@ -560,8 +560,8 @@ const FLOORS: [(&str, usize); 20] = [
     ("apiserver-sequences-flow-subresources", 46),
     ("apiserver-sequences-flow-lists", 60),
     ("apiserver-sequences-flow-services", 27),
-    ("apiserver-sequences-watch", 42),
-    ("apiserver-sequences-flow-watch", 32),
+    ("apiserver-sequences-watch", 44),
+    ("apiserver-sequences-flow-watch", 33),
 ];
 
 #[test]
