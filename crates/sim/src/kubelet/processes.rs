@@ -161,6 +161,10 @@ impl Host for Machine<'_> {
         }
     }
 
+    fn ports(&mut self) -> Vec<u16> {
+        self.ports.keys().copied().collect()
+    }
+
     fn close(&mut self, port: u16) {
         if self.ports.get(&port).is_some_and(|owner| owner == self.id) {
             self.ports.remove(&port);

@@ -70,6 +70,11 @@ pub trait Host {
         let _ = port;
     }
 
+    /// The ports of the pod's address on which somebody listens, in order.
+    fn ports(&mut self) -> Vec<u16> {
+        Vec::new()
+    }
+
     /// The addresses behind a name; a dotted address is its own.
     ///
     /// # Errors

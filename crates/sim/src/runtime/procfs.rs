@@ -1,11 +1,13 @@
 //! Files that are made when they are opened: `/proc`, the control group in `/sys/fs/cgroup`, `/dev/stdout` and its kin.
 
-use super::files::Errno;
+use std::sync::Arc;
+
+use super::files::{Content, Errno, Node, ROOT};
 use super::kernel::{FileId, FileKind, Pid, Proc, State};
 use super::syscalls::Ctx;
 
 /// Memory and processors of the machine, as `/proc` shows those of the node to every container.
-const MACHINE_MEMORY: u64 = 8 << 30;
+pub(crate) const MACHINE_MEMORY: u64 = 8 << 30;
 pub(crate) const PROCESSORS: u32 = 4;
 
 /// What the control group's directory holds, with cgroup v2.
@@ -21,7 +23,86 @@ pub(crate) const CGROUP_FILES: &[&str] = &[
     "pids.max",
 ];
 
+/// The files of `/proc` about the machine.
+const MACHINE_FILES: &[&str] = &[
+    "cpuinfo",
+    "filesystems",
+    "loadavg",
+    "meminfo",
+    "mounts",
+    "self",
+    "sys",
+    "uptime",
+    "version",
+];
+/// The files of a process's own directory.
+const PROCESS_FILES: &[&str] = &[
+    "cgroup",
+    "cmdline",
+    "comm",
+    "environ",
+    "fd",
+    "limits",
+    "mounts",
+    "oom_score_adj",
+    "stat",
+    "status",
+];
+/// What of them is a directory.
+const DIRECTORIES: &[&str] = &["self", "sys", "fd"];
+
 impl Ctx<'_> {
+    /// The process whose directory a path names.
+    fn process_of(&self, path: &str) -> Option<Pid> {
+        let name = path.strip_prefix("/proc/")?.trim_end_matches('/');
+        if name == "self" {
+            return Some(self.pid);
+        }
+        let pid = name.parse::<Pid>().ok()?;
+        self.kernel
+            .visible()
+            .iter()
+            .any(|process| process.pid == pid)
+            .then_some(pid)
+    }
+
+    /// What a directory of `/proc` holds; `None` for all others.
+    pub(super) fn list_proc(&self, path: &str) -> Option<Vec<String>> {
+        if path.trim_end_matches('/') != "/proc" {
+            self.process_of(path)?;
+            return Some(PROCESS_FILES.iter().map(|name| (*name).to_owned()).collect());
+        }
+        let processes = self.kernel.visible();
+        let processes = processes.iter().map(|process| process.pid.to_string());
+        Some(
+            processes
+                .chain(MACHINE_FILES.iter().map(|name| (*name).to_owned()))
+                .collect(),
+        )
+    }
+
+    /// A file or directory of `/proc`; `None` for all others.
+    pub(super) fn stat_proc(&self, path: &str) -> Option<Node> {
+        let rest = path.strip_prefix("/proc/")?.trim_end_matches('/');
+        let name = match rest.rsplit_once('/') {
+            _ if self.process_of(path).is_some() => "self",
+            Some((process, name)) => {
+                self.process_of(&format!("/proc/{process}"))?;
+                PROCESS_FILES.iter().find(|known| **known == name)?
+            }
+            None => MACHINE_FILES.iter().find(|known| **known == rest)?,
+        };
+        Some(if DIRECTORIES.contains(&name) {
+            let content = Content::Directory {
+                entries: Arc::default(),
+                parent: ROOT,
+            };
+            Node::new(content, 0o555)
+        } else {
+            Node::file(Vec::new(), 0o444)
+        })
+    }
+
     /// A file that is made when it is opened; `None` for all others.
     pub(super) fn open_special(&mut self, path: &str) -> Result<Option<FileId>, Errno> {
         let own = match path {

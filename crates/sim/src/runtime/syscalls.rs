@@ -369,8 +369,10 @@ impl Ctx<'_> {
 
     /// A copy of a file's node: cheap, content is shared.
     pub fn stat(&mut self, path: &str, follow: bool) -> Result<Node, Errno> {
-        let place = self.walk(path, follow)?.found.ok_or(Errno::NoEntry)?;
-        self.node(place)
+        match self.walk(path, follow).map(|walk| walk.found.ok_or(Errno::NoEntry)) {
+            Ok(Ok(place)) => self.node(place),
+            Ok(Err(error)) | Err(error) => self.stat_proc(path).ok_or(error),
+        }
     }
 
     pub fn node(&mut self, place: Place) -> Result<Node, Errno> {
@@ -386,19 +388,12 @@ impl Ctx<'_> {
     }
 
     pub fn list(&mut self, path: &str) -> Result<Vec<String>, Errno> {
-        let place = self.walk(path, true)?.found.ok_or(Errno::NoEntry)?;
         self.spend(8);
+        let Some(place) = self.walk(path, true)?.found else {
+            return self.list_proc(path).ok_or(Errno::NoEntry);
+        };
         let mut names = self.vfs().list(place)?;
-        if path.trim_end_matches('/') == "/proc" {
-            names.splice(
-                0..0,
-                self.kernel
-                    .visible()
-                    .iter()
-                    .map(|process| process.pid.to_string())
-                    .collect::<Vec<_>>(),
-            );
-        }
+        names.extend(self.list_proc(path).unwrap_or_default());
         Ok(names)
     }
 

@@ -495,3 +495,29 @@ fn scripts_are_compiled_once() {
     let first = super::code::compiled("echo once");
     assert!(Arc::ptr_eq(&first, &super::code::compiled("echo once")));
 }
+
+#[test]
+fn processes_are_directories_while_they_live() {
+    let script = "sleep 9 & p=$!; test -d /proc/$p && echo lives; ls /proc/$p | head -n 2; \
+                  kill $p; wait; test -e /proc/$p || echo gone; test -f /proc/self/status && echo file";
+    let (out, err, _, _) = run(script);
+    assert_eq!(
+        (out.as_str(), err.as_str()),
+        ("lives\ncgroup\ncmdline\ngone\nfile\n", "")
+    );
+}
+
+#[test]
+fn disks_memory_and_ports_are_shown_in_the_asked_unit() {
+    let (out, _, _, _) =
+        run("df -h /tmp | tail -n 1; free -m | grep Mem; nc -l -p 8080 & sleep 1; netstat -tln | tail -n 1");
+    let words: Vec<Vec<&str>> = out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[0], ["overlay", "100.0G", "0", "100.0G", "0%", "/"]);
+    assert_eq!(words[1][..2], ["Mem:", "8192"]);
+    assert_eq!(words[2], ["tcp", "0", "0", "0.0.0.0:8080", "0.0.0.0:*", "LISTEN"]);
+    let (_, err, exit, _) = run("df /nowhere");
+    assert_eq!(
+        (err.as_str(), exit.map(|exit| exit.code)),
+        ("df: /nowhere: can't find mount point\n", Some(1))
+    );
+}

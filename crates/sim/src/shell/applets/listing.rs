@@ -14,7 +14,6 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
         "ls" | "dir" => ls(arguments, ctx),
         "stat" => stat(arguments, ctx),
         "du" => du(arguments, ctx),
-        "df" => df(ctx),
         "tree" => tree(arguments, ctx),
         "mountpoint" => mountpoint(arguments, ctx),
         "file" => Err("not simulated by Peapod".to_owned()),
@@ -404,26 +403,6 @@ fn du(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<i32, String> {
     }
     ctx.print(&text);
     Ok(code)
-}
-
-fn df(ctx: &mut Ctx<'_>) -> Result<i32, String> {
-    let mut text = "Filesystem           1K-blocks      Used Available Use% Mounted on\n".to_owned();
-    let mut row = |name: &str, used: u64, mount: &str| {
-        let (blocks, used) = (100 * 1024 * 1024, used / 1024);
-        text.push_str(&format!(
-            "{name:<20} {blocks:>9} {used:>9} {:>9} {:>3}% {mount}\n",
-            blocks - used.min(blocks),
-            used * 100 / blocks
-        ));
-    };
-    row("overlay", ctx.host.root().size(), "/");
-    let mounts = Arc::clone(&ctx.kernel.spec);
-    for mount in &mounts.mounts {
-        let used = ctx.host.volume(&mount.volume).map_or(0, |tree| tree.size());
-        row("/dev/vda1", used, &mount.path);
-    }
-    ctx.print(&text);
-    Ok(0)
 }
 
 fn mountpoint(arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Result<i32, String> {

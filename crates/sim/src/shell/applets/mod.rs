@@ -12,6 +12,7 @@ mod fileops;
 mod filters;
 mod find;
 mod input;
+mod interfaces;
 mod interpreters;
 mod ipc;
 mod listing;
@@ -23,6 +24,7 @@ mod sed;
 mod sed_parser;
 mod server;
 mod system;
+mod usage;
 mod waiters;
 
 use std::sync::Arc;

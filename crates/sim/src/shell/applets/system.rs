@@ -7,6 +7,7 @@ use jiff::{Timestamp, Zoned};
 
 use super::options::Options;
 use super::reckoning::{expr, seq};
+use super::{interfaces, usage};
 use crate::runtime::process::Signal;
 use crate::runtime::syscalls::{Ctx, Step};
 use crate::shell::builtins::{kill, signal_number};
@@ -64,21 +65,10 @@ pub(super) fn start(name: &str, arguments: &[Arc<str>], ctx: &mut Ctx<'_>) -> Op
             ctx.print("x86_64\n");
             0
         }
-        "uptime" => {
-            let up = ctx.now().as_secs();
-            let clock = ctx.wall_now().strftime("%H:%M:%S").to_string();
-            ctx.print(&format!(
-                " {clock} up {} min,  load average: 0.00, 0.00, 0.00\n",
-                up / 60
-            ));
-            0
-        }
-        "free" => {
-            ctx.print(
-                "              total        used        free      shared  buff/cache   available\nMem:        8388608     2097152     4194304           0     2097152     6291456\nSwap:             0           0           0\n",
-            );
-            0
-        }
+        "uptime" => usage::uptime(ctx),
+        "free" => usage::free(arguments, ctx),
+        "df" => usage::df(arguments, ctx),
+        "ifconfig" | "ip" | "netstat" => return interfaces::start(name, arguments, ctx),
         "groups" => {
             let user = ctx.proc().user;
             let name = user_name(ctx, user).unwrap_or_else(|| user.to_string());
