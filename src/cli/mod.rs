@@ -9,6 +9,7 @@ mod keeper;
 mod kernel;
 pub mod place;
 mod run;
+mod schema;
 mod serve;
 mod sh;
 mod show;
@@ -35,6 +36,7 @@ enum Subcommands {
     Kernel(kernel::Kernel),
     Serve(serve::Serve),
     Run(run::Run),
+    Schema(schema::Schema),
     Sh(sh::Sh),
     Vault(vault::VaultCommand),
 }
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
         Some(Subcommands::Import(arguments)) => import::main(arguments),
         Some(Subcommands::Kernel(arguments)) => kernel::main(arguments),
         Some(Subcommands::Serve(arguments)) => Ok(serve::run(arguments)),
+        Some(Subcommands::Schema(arguments)) => schema::main(arguments),
         Some(Subcommands::Sh(arguments)) => Ok(sh::run(arguments)),
         Some(Subcommands::Vault(arguments)) => vault::main(arguments),
         Some(Subcommands::Run(arguments)) => run::main(arguments),

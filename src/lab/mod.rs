@@ -25,5 +25,5 @@ mod trial;
 pub mod why;
 
 pub use nearest::hint as nearest_hint;
-pub use read::{Reading, read, trials};
+pub use read::{Reading, read, schema, trials};
 pub use runner::{Cancel, RunEvent, Runner};

@@ -8,6 +8,7 @@ mod lab;
 mod notebook;
 mod report;
 mod sample;
+mod schema;
 mod shell;
 mod store;
 mod vault;

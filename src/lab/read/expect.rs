@@ -7,7 +7,7 @@ use super::source::{Fields, Source};
 use crate::lab::model::{Condition, Expectation, Verdict};
 use crate::lab::nearest;
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "claim",
     "when",
     "eventually",
@@ -22,11 +22,19 @@ const KEYS: &[&str] = &[
     "of",
     "verdict",
 ];
-const FORMS: &[&str] = &["eventually", "always", "never", "finally", "until", "shape"];
-const VERDICTS: &[(&str, Verdict)] = &[
+pub(super) const FORMS: &[&str] = &["eventually", "always", "never", "finally", "until", "shape"];
+pub(super) const VERDICTS: &[(&str, Verdict)] = &[
     ("holds", Verdict::Holds),
     ("fails", Verdict::Fails),
     ("depends", Verdict::Depends),
+];
+
+pub(super) const UNTIL_KEYS: &[&str] = &["a", "b"];
+/// Bounds, and the forms with which they make no sense.
+pub(super) const APART: &[(&str, &[&str])] = &[
+    ("within", &["finally", "shape"]),
+    ("for", &["until", "shape"]),
+    ("after", &["finally", "shape"]),
 ];
 
 /// Reads `expect`.
@@ -93,11 +101,7 @@ fn expectation(source: &mut Source<'_>, node: &Node) -> Option<Expectation> {
         duration(source, "for"),
         duration(source, "after"),
     );
-    for (key, forbidden) in [
-        ("within", &["finally", "shape"][..]),
-        ("for", &["until", "shape"]),
-        ("after", &["finally", "shape"]),
-    ] {
+    for (key, forbidden) in APART {
         if let (Some(at), Some(form)) = (fields.key(key), forms.iter().find(|form| forbidden.contains(form))) {
             source.error("experiment.expect", format!("`{key}` does not go with `{form}`"), at);
         }
@@ -138,7 +142,7 @@ fn condition(source: &mut Source<'_>, fields: &Fields<'_>, form: &str) -> Option
         "never" => Condition::Never(expression(source)?),
         "finally" => Condition::Finally(expression(source)?),
         "until" => {
-            let fields = source.fields(value, "`until`", &["a", "b"]);
+            let fields = source.fields(value, "`until`", UNTIL_KEYS);
             let a = fields
                 .required(source, "a")
                 .and_then(|node| source.expression(node, "a"));

@@ -1,6 +1,7 @@
 //! From the text of an `experiment` fence to an [`Experiment`], strictly: all errors, each at its place.
 
 mod expect;
+mod schema;
 mod source;
 mod steps;
 mod trials;
@@ -17,6 +18,7 @@ use super::model::{
     StaticPodFile, TaintSpec, Until, Variable,
 };
 use super::{limit, nearest, program};
+pub use schema::schema;
 pub use source::place_in;
 use source::{Fields, Source};
 pub use trials::trials;
@@ -85,6 +87,11 @@ const KEYS: &[&str] = &[
     "expect",
     "predict",
 ];
+
+const JITTERS: &[(&str, JitterMode)] = &[("real", JitterMode::Real), ("none", JitterMode::None)];
+const PREDICT_KEYS: &[&str] = &["ask"];
+const SETTLED_KEYS: &[&str] = &["settled"];
+const CLUSTER_KEYS: &[&str] = &["nodes", "settings", "featureGates", "static"];
 
 /// Reads the content of an `experiment` fence. `file` is the note's path relative to its vault, for diagnostics;
 /// `first_line` is the line of the note (from 1) in which the content begins, 1 when the text stands alone.
@@ -217,13 +224,7 @@ fn experiment(source: &mut Source<'_>, root: &Node, text: &str, first_line: u32)
             .unwrap_or(1),
         jitter: match fields.get("jitter") {
             None => JitterMode::Real,
-            Some(node) => source
-                .choice(
-                    node,
-                    "jitter",
-                    &[("real", JitterMode::Real), ("none", JitterMode::None)],
-                )
-                .unwrap_or_default(),
+            Some(node) => source.choice(node, "jitter", JITTERS).unwrap_or_default(),
         },
         schedules: fields
             .get("schedules")
@@ -244,7 +245,7 @@ fn experiment(source: &mut Source<'_>, root: &Node, text: &str, first_line: u32)
             .map(|node| expect::expectations(source, node))
             .unwrap_or_default(),
         predict: fields.get("predict").and_then(|node| {
-            let fields = source.fields(node, "`predict`", &["ask"]);
+            let fields = source.fields(node, "`predict`", PREDICT_KEYS);
             let ask = fields.required(source, "ask")?;
             Some(Predict {
                 ask: source.text(ask, "ask")?,
@@ -437,7 +438,7 @@ fn until(source: &mut Source<'_>, node: &Node) -> Until {
     match &node.value {
         Value::String(word) if word == "settled" => default,
         Value::Mapping(_) => {
-            let fields = source.fields(node, "`until`", &["settled"]);
+            let fields = source.fields(node, "`until`", SETTLED_KEYS);
             let cap = fields
                 .required(source, "settled")
                 .and_then(|node| checked(source, node));
@@ -459,12 +460,13 @@ fn until(source: &mut Source<'_>, node: &Node) -> Until {
 }
 
 const NODE_KEYS: &[&str] = &["name", "cpu", "memory", "disk", "pods", "labels", "taints"];
+const TAINT_KEYS: &[&str] = &["key", "value", "effect"];
 /// Settings that are lists; the cluster takes them as JSON.
 const LISTS: &[&str] = &["shutdownGracePeriodByPodPriority"];
 const EFFECTS: &[&str] = &["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
 fn cluster(source: &mut Source<'_>, node: &Node, versions: &[Version]) -> ClusterSpec {
-    let fields = source.fields(node, "`cluster`", &["nodes", "settings", "featureGates", "static"]);
+    let fields = source.fields(node, "`cluster`", CLUSTER_KEYS);
     let mut cluster = ClusterSpec::default();
     if let Some(nodes) = fields.get("nodes") {
         match &nodes.value {
@@ -658,7 +660,7 @@ fn node_spec(source: &mut Source<'_>, node: &Node, index: usize) -> NodeSpec {
         let parsed = match &taint.value {
             Value::String(text) => parse_taint(text),
             _ => {
-                let fields = source.fields(taint, "a taint", &["key", "value", "effect"]);
+                let fields = source.fields(taint, "a taint", TAINT_KEYS);
                 let mut part = |key: &str| {
                     fields
                         .get(key)

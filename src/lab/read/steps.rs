@@ -8,9 +8,11 @@ use crate::lab::limit;
 use crate::lab::model::{Action, FaultSpec, OrElse, StaticPodFile, Step, Timing};
 use crate::lab::nearest;
 
-const KEYS: &[&str] = &["apply", "kubectl", "wait", "fault", "at", "after", "when", "orElse"];
-const ACTIONS: &[&str] = &["apply", "kubectl", "wait", "fault"];
-const OR_ELSE: &[(&str, OrElse)] = &[("fail", OrElse::Fail), ("continue", OrElse::Continue)];
+pub(super) const KEYS: &[&str] = &["apply", "kubectl", "wait", "fault", "at", "after", "when", "orElse"];
+pub(super) const ACTIONS: &[&str] = &["apply", "kubectl", "wait", "fault"];
+pub(super) const WAIT_KEYS: &[&str] = &["for", "timeout", "orElse"];
+pub(super) const STATIC_POD_KEYS: &[&str] = &["write", "manifest", "remove"];
+pub(super) const OR_ELSE: &[(&str, OrElse)] = &[("fail", OrElse::Fail), ("continue", OrElse::Continue)];
 
 /// Reads `steps`.
 pub fn steps(source: &mut Source<'_>, node: &Node) -> Vec<Step> {
@@ -120,7 +122,7 @@ fn action(source: &mut Source<'_>, name: &str, value: &Node, or_else: &mut Optio
             Action::Kubectl { text, place }
         }
         "wait" => {
-            let fields = source.fields(value, "`wait`", &["for", "timeout", "orElse"]);
+            let fields = source.fields(value, "`wait`", WAIT_KEYS);
             let until = fields
                 .required(source, "for")
                 .and_then(|node| source.expression(node, "for"));
@@ -143,7 +145,7 @@ fn action(source: &mut Source<'_>, name: &str, value: &Node, or_else: &mut Optio
 }
 
 /// What a fault can be about, and what can happen to it.
-const FAULTS: &[(&str, &[&str])] = &[
+pub(super) const FAULTS: &[(&str, &[&str])] = &[
     (
         "node",
         &[
@@ -166,7 +168,7 @@ const FAULTS: &[(&str, &[&str])] = &[
     ("image", &["available"]),
 ];
 
-const SIGNALS: &[&str] = &[
+pub(super) const SIGNALS: &[&str] = &[
     "SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGSTOP", "SIGCONT",
 ];
 
@@ -309,7 +311,7 @@ fn fault(source: &mut Source<'_>, node: &Node) -> Option<FaultSpec> {
 
 /// What is done to a node's directory of static pods.
 fn static_pod(source: &mut Source<'_>, node: &str, value: &Node) -> Option<FaultSpec> {
-    let fields = source.fields(value, "`staticPod`", &["write", "manifest", "remove"]);
+    let fields = source.fields(value, "`staticPod`", STATIC_POD_KEYS);
     match (fields.get("write"), fields.get("manifest"), fields.get("remove")) {
         (Some(write), Some(manifest), None) => {
             let file = source.text(write, "write")?;
