@@ -8,6 +8,7 @@ mod import;
 mod keeper;
 mod kernel;
 pub mod place;
+mod refute;
 mod run;
 mod schema;
 mod serve;
@@ -34,6 +35,7 @@ enum Subcommands {
     Golden(golden::Golden),
     Import(import::Import),
     Kernel(kernel::Kernel),
+    Refute(refute::Refute),
     Serve(serve::Serve),
     Run(run::Run),
     Schema(schema::Schema),
@@ -57,6 +59,7 @@ pub fn main() -> ExitCode {
         Some(Subcommands::Schema(arguments)) => schema::main(arguments),
         Some(Subcommands::Sh(arguments)) => Ok(sh::run(arguments)),
         Some(Subcommands::Vault(arguments)) => vault::main(arguments),
+        Some(Subcommands::Refute(arguments)) => refute::main(arguments),
         Some(Subcommands::Run(arguments)) => run::main(arguments),
     };
     result.unwrap_or_else(|error| {

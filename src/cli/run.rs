@@ -89,7 +89,7 @@ pub fn main(arguments: &Run) -> anyhow::Result<ExitCode> {
 }
 
 /// The cell that is named, or all experiments of the note; of a note without any, all its cells.
-fn choose<'n>(note: &'n Note, wanted: Option<&str>) -> anyhow::Result<Vec<&'n Cell>> {
+pub fn choose<'n>(note: &'n Note, wanted: Option<&str>) -> anyhow::Result<Vec<&'n Cell>> {
     let known = || {
         let keys: Vec<&str> = note.cells.iter().map(|cell| cell.key.as_str()).collect();
         if keys.is_empty() {

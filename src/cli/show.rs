@@ -320,7 +320,7 @@ fn word(value: &Value) -> String {
     }
 }
 
-fn words(variables: &Assignment) -> String {
+pub fn words(variables: &Assignment) -> String {
     variables
         .iter()
         .map(|(name, value)| format!("{name} = {}", word(value)))

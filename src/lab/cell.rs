@@ -271,6 +271,7 @@ fn empty(id: &str, text: &str, first_line: u32) -> Experiment {
         observe: Vec::new(),
         expect: Vec::new(),
         predict: None,
+        refute: Default::default(),
         first_line,
         source: text.to_owned(),
     }

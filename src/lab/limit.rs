@@ -36,3 +36,6 @@ pub const EXPRESSION_DEPTH: usize = 100;
 
 /// Characters of one expression.
 pub const EXPRESSION_LENGTH: usize = 10_000;
+
+/// Trials that the search for a counter-example makes, unless its note or the command line says otherwise.
+pub const REFUTE_TRIES: usize = 2_000;

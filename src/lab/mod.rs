@@ -17,6 +17,7 @@ mod nearest;
 mod program;
 mod read;
 mod runner;
+pub mod refute;
 pub mod said;
 mod table;
 mod template;

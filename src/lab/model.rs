@@ -164,6 +164,9 @@ pub struct Experiment {
     pub expect: Vec<Expectation>,
     /// What the reader is asked before the first run.
     pub predict: Option<Predict>,
+    /// Where to look for counter-examples of its claims.
+    #[serde(default, skip_serializing_if = "RefuteSpec::is_default")]
+    pub refute: RefuteSpec,
     /// Where the fence's content begins in the note; line 1 when it stands alone.
     pub first_line: u32,
     /// The text of the fence.
@@ -280,6 +283,9 @@ pub enum Timing {
     At(SimDuration),
     /// That long after the step before it.
     After(SimDuration),
+    /// That long after the start, whatever the other steps wait for: done by somebody else, in another terminal. What
+    /// it does is not waited for.
+    Aside(SimDuration),
 }
 
 /// What a step does.
@@ -539,6 +545,38 @@ impl Condition {
 pub struct Predict {
     /// The question.
     pub ask: String,
+}
+
+/// Where to look for counter-examples: what is varied, what is not, and how long to look.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefuteSpec {
+    /// Fields of manifests and the values that they may have; with these, or with faults, nothing else is varied.
+    pub vary: Vec<Vary>,
+    /// What may happen to the cluster.
+    pub faults: Vec<FaultSpec>,
+    /// When it may happen, since the start; the instants at which pods change if there are none.
+    pub at: Vec<SimDuration>,
+    /// Fields that are left as they are, with everything in them.
+    pub keep: Vec<String>,
+    /// How many trials are made at most.
+    pub tries: Option<u32>,
+}
+
+impl RefuteSpec {
+    /// Whether the experiment says nothing about it.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A field of the manifests and the values that it may have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Vary {
+    /// Its path, such as `spec.containers[app].image`.
+    pub path: String,
+    /// The values; `null` takes the field out.
+    pub values: Vec<Value>,
 }
 
 /// One assignment of the variables: one simulation.

@@ -49,6 +49,16 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    /// The bytes of the text that come from holes.
+    pub fn filled(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+        let ends = self.parts.iter().skip(1).map(|(start, _, _)| *start);
+        self.parts
+            .iter()
+            .zip(ends)
+            .filter(|((_, _, hole), _)| *hole)
+            .map(|((start, _, _), end)| *start..end)
+    }
+
     /// The byte of the template from which a byte of the text comes.
     pub fn source(&self, at: usize) -> usize {
         let index = self

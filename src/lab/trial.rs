@@ -215,6 +215,10 @@ struct Run<'p> {
     judged: Vec<Judged<'p>>,
     /// Expectations are looked at once the first step has been done.
     observing: bool,
+    /// The steps that others do, and when; the next one is the last.
+    asides: Vec<(SimTime, usize)>,
+    /// Whether such a step is being done.
+    aside: bool,
     outputs: BTreeMap<usize, String>,
     workstation: Option<Workstation>,
     /// Why the line that is typed into it must end.
@@ -280,6 +284,15 @@ impl<'p> Run<'p> {
         let end = match experiment.until {
             Until::For(span) | Until::Settled { cap: span } => SimTime::ZERO + span.min(limit::VIRTUAL_TIME),
         };
+        let steps = experiment.steps.iter().zip(&program.steps).enumerate();
+        let mut asides: Vec<(SimTime, usize)> = steps
+            .filter(|(_, (_, compiled))| program::applies(compiled.when.as_ref(), variables))
+            .filter_map(|(index, (step, _))| match step.timing {
+                Timing::Aside(at) => Some((SimTime::ZERO + at, index)),
+                _ => None,
+            })
+            .collect();
+        asides.sort_by(|left, right| right.cmp(left));
         let mut run = Self {
             program,
             trial,
@@ -292,6 +305,8 @@ impl<'p> Run<'p> {
             trackers: Trackers::new(trackers),
             judged,
             observing: false,
+            asides,
+            aside: false,
             outputs: BTreeMap::new(),
             workstation: None,
             stopped: None,
@@ -320,6 +335,7 @@ impl<'p> Run<'p> {
                 Timing::Now => self.cluster.now(),
                 Timing::At(at) => SimTime::ZERO + at,
                 Timing::After(after) => self.cluster.now() + after,
+                Timing::Aside(_) => continue,
             };
             let waits = matches!(step.action, Action::Wait { .. } | Action::Sleep { .. });
             if done && (due > self.cluster.now() || waits) {
@@ -331,16 +347,21 @@ impl<'p> Run<'p> {
             }
             let outcome = self.step(index, step);
             self.look();
-            match outcome {
-                Err(Stop::Failed(error)) if step.or_else == OrElse::Continue => {
-                    self.troubles.push(format!("line {}: {}", error.line, error.message));
-                }
-                other => other?,
-            }
+            self.unless_it_may_fail(step, outcome)?;
             done = true;
         }
         self.begin_observing();
         Ok(())
+    }
+
+    fn unless_it_may_fail(&mut self, step: &Step, outcome: Result<(), Stop>) -> Result<(), Stop> {
+        match outcome {
+            Err(Stop::Failed(error)) if step.or_else == OrElse::Continue => {
+                self.troubles.push(format!("line {}: {}", error.line, error.message));
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     fn step(&mut self, index: usize, step: &Step) -> Result<(), Stop> {
@@ -422,7 +443,9 @@ impl<'p> Run<'p> {
                 self.cluster.command(&format!("kubectl {line}"));
                 let mut output = with_api(&mut self.cluster, |api| kubectl::run(&command, api, &kubectl::NoFiles));
                 self.look();
-                if let Some(wait) = output.waits_for.take() {
+                if let Some(wait) = output.waits_for.take()
+                    && !self.aside
+                {
                     output.append(&self.wait_for(wait)?);
                 }
                 output
@@ -496,12 +519,8 @@ impl<'p> Run<'p> {
                 }
                 self.look();
             }
-            match self.cluster.next_event_at() {
-                Some(next) if next <= deadline.min(self.end) => {
-                    self.cluster.step();
-                    self.look();
-                    self.check_limits()?;
-                }
+            match self.advance(deadline.min(self.end))? {
+                true => {}
                 _ if deadline > self.end => {
                     self.run_to(self.end, None)?;
                     return Err(Stop::End);
@@ -523,12 +542,10 @@ impl<'p> Run<'p> {
         if self.holds(condition) {
             return Ok(true);
         }
-        while self.cluster.next_event_at().is_some_and(|next| next <= at) {
-            let revision = self.cluster.revision();
-            self.cluster.step();
+        let mut revision = self.cluster.revision();
+        while self.advance(at)? {
             let changed = self.cluster.revision() != revision;
-            self.look();
-            self.check_limits()?;
+            revision = self.cluster.revision();
             let again = changed || condition.is_some_and(|condition| condition.deps.time);
             if again && self.holds(condition) {
                 return Ok(true);
@@ -540,6 +557,36 @@ impl<'p> Run<'p> {
         Ok(self.holds(condition))
     }
 
+    /// Lets the next thing happen, at an instant at the latest; says whether there was one.
+    fn advance(&mut self, to: SimTime) -> Result<bool, Stop> {
+        let event = self.cluster.next_event_at().filter(|next| *next <= to);
+        let aside = self.asides.last().copied();
+        // As with the other steps, what happens at the same instant comes first.
+        if let Some((at, index)) =
+            aside.filter(|(at, _)| !self.aside && *at <= to && event.is_none_or(|event| *at < event))
+        {
+            self.asides.pop();
+            self.cluster.run_until(at);
+            self.look();
+            let program = self.program;
+            if let Some(step) = program.experiment.steps.get(index) {
+                self.aside = true;
+                let outcome = self.step(index, step);
+                self.aside = false;
+                self.look();
+                self.unless_it_may_fail(step, outcome)?;
+            }
+            return Ok(true);
+        }
+        if event.is_none() {
+            return Ok(false);
+        }
+        self.cluster.step();
+        self.look();
+        self.check_limits()?;
+        Ok(true)
+    }
+
     fn holds(&self, condition: Option<&Compiled>) -> bool {
         condition.is_some_and(|condition| {
             Scope::new(&self.view, self.cluster.now(), self.trackers.values()).holds(&condition.node)
@@ -548,18 +595,10 @@ impl<'p> Run<'p> {
 
     fn reach_end(&mut self) -> Result<(), Stop> {
         if let Until::Settled { .. } = self.program.experiment.until {
-            while !self.cluster.settled() {
-                match self.cluster.next_event_at() {
-                    Some(next) if next <= self.end => {
-                        self.cluster.step();
-                        self.look();
-                        self.check_limits()?;
-                    }
-                    _ => break,
-                }
-            }
+            let waits = |run: &Self| run.asides.last().is_some_and(|(at, _)| *at <= run.end);
+            while (!self.cluster.settled() || waits(self)) && self.advance(self.end)? {}
             self.check_cluster()?;
-            if self.cluster.settled() {
+            if self.cluster.settled() && !waits(self) {
                 return Ok(());
             }
         }

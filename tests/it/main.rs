@@ -6,6 +6,7 @@ mod fuzz;
 mod golden;
 mod lab;
 mod notebook;
+mod refute;
 mod report;
 mod sample;
 mod schema;

@@ -74,6 +74,7 @@ pub fn experiment() -> Experiment {
             ),
         ],
         predict: None,
+        refute: Default::default(),
         first_line: 1,
         source: SOURCE.to_owned(),
     }

@@ -1,6 +1,7 @@
 //! From the text of an `experiment` fence to an [`Experiment`], strictly: all errors, each at its place.
 
 mod expect;
+mod refute;
 mod schema;
 mod source;
 mod steps;
@@ -86,6 +87,7 @@ const KEYS: &[&str] = &[
     "observe",
     "expect",
     "predict",
+    "refute",
 ];
 
 const JITTERS: &[(&str, JitterMode)] = &[("real", JitterMode::Real), ("none", JitterMode::None)];
@@ -251,6 +253,10 @@ fn experiment(source: &mut Source<'_>, root: &Node, text: &str, first_line: u32)
                 ask: source.text(ask, "ask")?,
             })
         }),
+        refute: fields
+            .get("refute")
+            .map(|node| refute::spec(source, node))
+            .unwrap_or_default(),
         variables,
         first_line,
         source: text.to_owned(),

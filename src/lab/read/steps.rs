@@ -172,7 +172,8 @@ pub(super) const SIGNALS: &[&str] = &[
     "SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGSTOP", "SIGCONT",
 ];
 
-fn fault(source: &mut Source<'_>, node: &Node) -> Option<FaultSpec> {
+/// Reads one fault.
+pub(super) fn fault(source: &mut Source<'_>, node: &Node) -> Option<FaultSpec> {
     let entries = source.mapping(node, "`fault`");
     let targets: Vec<&str> = FAULTS.iter().map(|(target, _)| *target).collect();
     let Some((target, events)) = FAULTS.iter().find(|(target, _)| node.get(target).is_some()) else {
