@@ -245,6 +245,12 @@ pub fn fault_with(fault: &FaultSpec, texts: &[String]) -> peapod_sim::fault::Fau
     }
 }
 
+/// A fault in words, its templates as they are.
+pub fn fault_words(fault: &FaultSpec) -> String {
+    let texts: Vec<String> = fault_texts(fault).into_iter().map(str::to_owned).collect();
+    fault_with(fault, &texts).to_string()
+}
+
 /// So many different fillings of a template are looked at when a note is read; the others are looked at when they run.
 const MAX_RENDERINGS: usize = 24;
 

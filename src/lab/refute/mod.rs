@@ -109,8 +109,7 @@ impl std::fmt::Display for Change {
                 }
             }
             Self::Fault { at, fault } => {
-                let fault = serde_json::to_value(fault).unwrap_or_default();
-                write!(f, "at {at}: fault {fault}")
+                write!(f, "at {at}: {}", program::fault_words(fault))
             }
             Self::Command { at, line } => write!(f, "at {at}: kubectl {line}"),
             Self::Kubernetes { to } => write!(f, "Kubernetes {to}"),
