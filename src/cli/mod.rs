@@ -2,6 +2,7 @@
 
 mod cells;
 mod check;
+mod compare;
 mod export;
 mod golden;
 mod import;
@@ -30,7 +31,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {
+    Branch(compare::Branch),
     Check(check::Check),
+    Compare(compare::Compare),
     Export(export::Export),
     Golden(golden::Golden),
     Import(import::Import),
@@ -51,6 +54,8 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         None => Ok(serve::run(&serve::Serve::default())),
         Some(Subcommands::Check(arguments)) => check::main(arguments),
+        Some(Subcommands::Branch(arguments)) => compare::branch(arguments),
+        Some(Subcommands::Compare(arguments)) => compare::main(arguments),
         Some(Subcommands::Export(arguments)) => export::main(arguments),
         Some(Subcommands::Golden(arguments)) => Ok(golden::run(arguments)),
         Some(Subcommands::Import(arguments)) => import::main(arguments),

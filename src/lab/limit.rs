@@ -39,3 +39,6 @@ pub const EXPRESSION_LENGTH: usize = 10_000;
 
 /// Trials that the search for a counter-example makes, unless its note or the command line says otherwise.
 pub const REFUTE_TRIES: usize = 2_000;
+
+/// Instants at which the search for a point of no return looks, spread over those at which something changed.
+pub const NO_RETURN_INSTANTS: usize = 400;

@@ -7,6 +7,7 @@
 //! - [`why`] puts the decisions of a trace into words, [`said`] everything that a record can say;
 //! - [`limit`] names every limit.
 
+pub mod branch;
 pub mod cell;
 pub mod duration;
 pub mod expr;

@@ -150,19 +150,25 @@ impl Passing for Run<'_> {
     }
 
     fn step(&mut self) -> bool {
-        if self.cluster.next_event_at().is_none_or(|next| next > self.end) {
-            self.stopped = Some(Stop::End);
-            return false;
-        }
         // A command may have written: without a trace that is forgotten with the next step.
         self.look();
-        self.cluster.step();
-        self.look();
-        self.stopped = self.check_limits().err();
+        match self.advance(self.end) {
+            Ok(true) => {}
+            Ok(false) => self.stopped = Some(Stop::End),
+            Err(stop) => self.stopped = Some(stop),
+        }
         self.stopped.is_none()
     }
 
     fn reach(&mut self, at: SimTime) -> bool {
+        let waits = |run: &Self| run.asides.last().is_some_and(|(aside, _)| *aside <= at.min(run.end));
+        while !self.aside && waits(self) && self.stopped.is_none() {
+            match self.advance(at.min(self.end)) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(stop) => self.stopped = Some(stop),
+            }
+        }
         self.cluster.run_until(at.min(self.end));
         self.look();
         if at > self.end {

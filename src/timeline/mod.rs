@@ -4,6 +4,7 @@
 //! is in percent of the width, so that a picture fits a phone and a wall.
 
 pub mod axis;
+pub mod compare;
 pub mod instant;
 pub mod kubectl;
 pub mod lanes;

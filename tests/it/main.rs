@@ -1,5 +1,6 @@
 //! The integration tests of the application: one binary, one file a subject.
 
+mod branch;
 mod cli;
 mod cluster_api;
 mod fuzz;
