@@ -129,7 +129,14 @@ pub fn branch(arguments: &Branch) -> anyhow::Result<ExitCode> {
     };
     let words: Vec<String> = done.iter().map(|(at, deed)| format!("{deed} at {at}")).collect();
     let left = side("as it is".to_owned(), &[])?;
-    let right = side(words.join(", "), &done)?;
+    let right = side(
+        if words.is_empty() {
+            "the same".to_owned()
+        } else {
+            words.join(", ")
+        },
+        &done,
+    )?;
     let difference = compare(&left.trace, &right.trace);
     print(&left, &right, &difference, &experiment_of(&left), arguments.json)?;
     Ok(ExitCode::from(u8::from(!difference.is_none())))
