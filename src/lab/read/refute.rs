@@ -8,7 +8,7 @@ use crate::lab::limit;
 use crate::lab::model::{RefuteSpec, Vary};
 use crate::lab::refute::path;
 
-const KEYS: &[&str] = &["vary", "faults", "at", "keep", "tries"];
+pub(super) const KEYS: &[&str] = &["vary", "faults", "at", "keep", "tries"];
 
 /// Reads `refute`.
 pub fn spec(source: &mut Source<'_>, node: &Node) -> RefuteSpec {

@@ -11,7 +11,7 @@ use peapod_sim::version::Version;
 use serde_json::{Map, Value, json};
 
 use super::{CLUSTER_KEYS, EFFECTS, JITTERS, KEYS, LISTS, NODE_KEYS, PREDICT_KEYS, RESERVED, SETTLED_KEYS, TAINT_KEYS};
-use super::{expect, steps};
+use super::{expect, refute, steps};
 use crate::lab::limit;
 
 /// The schema (JSON Schema 2020-12) of the content of an `experiment` fence.
@@ -133,6 +133,32 @@ fn experiment(key: &str) -> Value {
             }),
             &["ask"],
         ),
+        "refute" => {
+            let mut refute = object(refute::KEYS, search);
+            refute["description"] = json!("Where `peapod refute` looks for counter-examples.");
+            refute
+        }
+        _ => Value::Null,
+    }
+}
+
+fn search(key: &str) -> Value {
+    match key {
+        "vary" => json!({
+            "type": "object",
+            "additionalProperties": {"type": "array"},
+            "description": "Fields of the manifests by path, such as `spec.containers[app].image`, and the values that they may have; null takes one out.",
+        }),
+        "faults" => list("fault", "What may happen to the cluster."),
+        "at" => list("duration", "When it may happen, since the start."),
+        "keep" => json!({
+            "type": "array", "items": {"type": "string"},
+            "description": "Fields that stay as they are, with everything in them.",
+        }),
+        "tries" => json!({
+            "type": "integer", "minimum": 1, "maximum": limit::TRIALS, "default": limit::REFUTE_TRIES,
+            "description": "How many trials are made at most.",
+        }),
         _ => Value::Null,
     }
 }
