@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 
 use peapod_sim::cluster::Cluster;
 
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures a stretch of simulation.
 pub struct Meter {
     begin: Instant,

@@ -13,6 +13,7 @@
 pub mod apiserver;
 pub mod cluster;
 pub mod controllers;
+pub mod core;
 pub mod events;
 pub mod fault;
 pub mod kubelet;

@@ -1,9 +1,9 @@
 //! The storage rules of the API server: what create, update and delete do to an object
 //! (`staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go`, `pkg/registry/core/pod/strategy.go`).
 
+use crate::core;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::{Value, json};
 

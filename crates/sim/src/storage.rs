@@ -1,9 +1,9 @@
 //! What claims, volumes and storage classes are to each other: the rules that the persistent volume controller, the scheduler
 //! and the kubelet share (`component-helpers/storage/volume`, `pkg/apis/core/v1/helper`).
 
+use crate::core;
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::storage::v1 as storage;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 

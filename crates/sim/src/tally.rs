@@ -1,10 +1,10 @@
 //! Pods counted by who controls them and by their labels, kept up to date with every write: a controller that asks how many
 //! of its pods are ready pays for the sets of labels among them, which are few, and not for the pods, which are many.
 
+use crate::core;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1 as core;
 
 use crate::controllers::pods::{condition, is_active};
 use crate::objects::{controller_of, is_terminal};
@@ -137,11 +137,12 @@ mod tests {
             last_transition_time: Timestamp::from_second(since).ok().map(Time),
             ..core::PodCondition::default()
         });
-        pod.status = Some(core::PodStatus {
+        let status = core::PodStatus {
             phase: Some(phase.to_owned()),
             conditions: condition.map(|condition| vec![condition]),
             ..core::PodStatus::default()
-        });
+        };
+        pod.status = Some(status.into());
         pod
     }
 

@@ -1,12 +1,12 @@
 //! What every actor shares: the clock, the event queue, the store, the trace and chance. An actor reads and writes the
 //! cluster through a [`World`] and nothing else.
 
+use crate::core;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use crate::apiserver::managed::Tracked;

@@ -4,7 +4,6 @@ mod common;
 
 use common::{compare, int, read};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use peapod_sim::controllers::cron_job::missed::{Missed, Since};
 use peapod_sim::controllers::cron_job::schedule::Schedule;
@@ -17,6 +16,7 @@ use peapod_sim::controllers::job::indexes::Indexes;
 use peapod_sim::controllers::job::policy;
 use peapod_sim::controllers::replicaset::ranking::{self, Ranked};
 use peapod_sim::controllers::template_hash::{compute_hash, dump, safe_encode};
+use peapod_sim::core;
 use serde_json::{Value, json};
 
 fn int_or_string(value: &Value) -> IntOrString {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use common::{read, vectors};
-use k8s_openapi::api::core::v1 as core;
+use peapod_sim::core;
 use peapod_sim::rng::Rng;
 use peapod_sim::scheduler::cache::Cache;
 use peapod_sim::scheduler::cycle::{Cycle, Listers};

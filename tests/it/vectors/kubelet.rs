@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use peapod_sim::core;
 use peapod_sim::kubelet::actions::{KillReason, ProbeResult, ProbeResults, compute_pod_actions};
 use peapod_sim::kubelet::admission::{HostPort, admit, ports_conflict};
 use peapod_sim::kubelet::backoff::Backoff;
@@ -147,10 +147,10 @@ pub fn container_grace(row: &Value, out: &Value) -> Result<(), String> {
             deletion_grace_period_seconds: row["deletionGracePeriodSeconds"].as_i64(),
             ..Default::default()
         },
-        spec: Some(core::PodSpec {
+        spec: Some(core::Shared::new(core::PodSpec {
             termination_grace_period_seconds: row["podTerminationGracePeriodSeconds"].as_i64(),
             ..Default::default()
-        }),
+        })),
         status: None,
     };
     let reason = match text(row, "killReason") {
@@ -183,7 +183,7 @@ pub fn container_statuses(row: &Value, out: &Value) -> Result<(), String> {
         pod_restarting: row["podRestarting"].as_bool() == Some(true),
         time: &time,
     };
-    let spec = pod.spec.clone().unwrap_or_default();
+    let spec = pod.spec.clone().unwrap_or_default().into_inner();
     let is_init = row["isInit"].as_bool() == Some(true);
     let containers = match text(row, "group") {
         "initContainers" => spec.init_containers.unwrap_or_default(),
@@ -477,7 +477,7 @@ pub fn pod_resources(row: &Value, out: &Value) -> Result<(), String> {
         "PodLimits" => limits,
         other => return Err(format!("the function {other} is not known")),
     };
-    equal(function(&spec, pod.status.as_ref(), &options), theirs)
+    equal(function(&spec, pod.status.as_deref(), &options), theirs)
 }
 
 /// The only threshold of a row about one signal.

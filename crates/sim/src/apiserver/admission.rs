@@ -1,7 +1,8 @@
 //! Admission: what the API server's plugins add to a new object or refuse (`plugin/pkg/admission/*`,
 //! `pkg/kubeapiserver/options/plugins.go`).
 
-use k8s_openapi::api::{core::v1 as core, scheduling::v1 as scheduling};
+use crate::core;
+use k8s_openapi::api::scheduling::v1 as scheduling;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
@@ -146,7 +147,9 @@ fn service_account(w: &mut World, pod: &mut core::Pod) -> Result<(), Status> {
         .is_some_and(|map| map.contains_key(MIRROR_ANNOTATION));
     let pod_name = pod.metadata.name.clone().unwrap_or_default();
     let namespace = pod.metadata.namespace.clone().unwrap_or_default();
-    let Some(spec) = &mut pod.spec else { return Ok(()) };
+    let Some(spec) = pod.spec.as_deref_mut() else {
+        return Ok(());
+    };
     if mirror {
         if spec
             .service_account_name

@@ -1,9 +1,10 @@
 //! What disruption budgets allow, counted whenever a pod or its owner changes (`pkg/controller/disruption/disruption.go`
 //! `trySync`). The real controller is a moment later; nothing that a reader can see depends on that moment.
 
+use crate::core;
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::{core::v1 as core, policy::v1 as policy};
+use k8s_openapi::api::policy::v1 as policy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 

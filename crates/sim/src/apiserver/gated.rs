@@ -52,7 +52,7 @@ fn apply<T: Clone + PartialEq>(version: Profile, rules: &[Rule<T>], old: Option<
 /// The pod spec in an object: its own, or that of its template.
 fn pod_spec(object: &Object) -> Option<&core::PodSpec> {
     match object {
-        Object::Pod(pod) => pod.spec.as_ref(),
+        Object::Pod(pod) => pod.spec.as_deref(),
         Object::Deployment(object) => object.spec.as_ref()?.template.spec.as_ref(),
         Object::ReplicaSet(object) => object.spec.as_ref()?.template.as_ref()?.spec.as_ref(),
         Object::ReplicationController(object) => object.spec.as_ref()?.template.as_ref()?.spec.as_ref(),
@@ -67,7 +67,7 @@ fn pod_spec(object: &Object) -> Option<&core::PodSpec> {
 
 fn pod_spec_mut(object: &mut Object) -> Option<&mut core::PodSpec> {
     match object {
-        Object::Pod(pod) => pod.spec.as_mut(),
+        Object::Pod(pod) => pod.spec.as_deref_mut(),
         Object::Deployment(object) => object.spec.as_mut()?.template.spec.as_mut(),
         Object::ReplicaSet(object) => object.spec.as_mut()?.template.as_mut()?.spec.as_mut(),
         Object::ReplicationController(object) => object.spec.as_mut()?.template.as_mut()?.spec.as_mut(),

@@ -1,9 +1,9 @@
 //! `LimitRanger`: what a namespace gives to containers that ask for nothing, and what it refuses
 //! (`plugin/pkg/admission/limitranger/admission.go`).
 
+use crate::core;
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
 
 use crate::objects::{Kind, Object};

@@ -1,9 +1,8 @@
 //! `PodSecurity`: what the level of a namespace forbids a pod (`k8s.io/pod-security-admission`): the checks of the levels
 //! baseline and restricted, in the order and the words of the real ones.
 
+use crate::core;
 use std::collections::{BTreeMap, BTreeSet};
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::admission::forbidden;
 use super::field::{Errors, Path, quoted};

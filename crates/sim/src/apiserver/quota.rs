@@ -1,9 +1,9 @@
 //! `ResourceQuota`: what a namespace may hold in all. The admission plugin refuses what would exceed a quota, and the
 //! quota controller counts what is there (`apiserver/pkg/admission/plugin/resourcequota`, `pkg/quota/v1/evaluator/core`).
 
+use crate::core;
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
 
 use super::admission::forbidden;

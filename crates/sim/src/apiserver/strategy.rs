@@ -70,7 +70,7 @@ pub(crate) fn prepare_for_create(w: &mut World, object: &mut Object) {
                     ..Default::default()
                 }]);
             }
-            pod.status = Some(status);
+            pod.status = Some(status.into());
             // A negative grace is one second.
             if let Some(grace) = pod
                 .spec

@@ -1,8 +1,9 @@
 //! `status`, `scale`, `binding`, `eviction`, `ephemeralcontainers`, `resize`.
 
+use crate::core;
 use serde_json::{Value, json};
 
-use k8s_openapi::api::{core::v1 as core, policy::v1 as policy};
+use k8s_openapi::api::policy::v1 as policy;
 
 use super::delete::{options, remove};
 use super::{admission, defaults, field, key, managed, notices, patch, read, refusal, strategy, validation, write};

@@ -1,11 +1,10 @@
 //! The pod garbage collector: every 20 seconds it removes pods whose node is gone and finished pods beyond a limit
 //! (`pkg/controller/podgc`).
 
+use crate::core;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::pods::{condition, set_disruption_target};
 use crate::cluster::Event;

@@ -1,10 +1,10 @@
 //! What controllers that own pods share: pods from templates, their events, adoption and release
 //! (`pkg/controller/{controller_utils,controller_ref_manager}.go`).
 
+use crate::core;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, Time};
 
 use crate::events::NewEvent;
@@ -107,7 +107,7 @@ pub fn from_template(template: &core::PodTemplateSpec, owner: &Object) -> core::
             owner_references: Some(vec![controller_reference(owner)]),
             ..ObjectMeta::default()
         },
-        spec: template.spec.clone(),
+        spec: template.spec.clone().map(core::Shared::new),
         status: None,
     }
 }

@@ -1,9 +1,8 @@
 //! The taint eviction controller: pods that do not tolerate a node's NoExecute taints go, at once or when their patience is
 //! over (`pkg/controller/tainteviction`).
 
+use crate::core;
 use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::pods::{emit, set_disruption_target};
 use crate::cluster::Event;

@@ -1,12 +1,11 @@
 //! What a sync of a pod has to do (`pkg/kubelet/kuberuntime/kuberuntime_manager.go computePodActions`). The decision is
 //! plain data, made before anything is done, so that it can be tested and explained by itself.
 
-use k8s_openapi::api::core::v1 as core;
-
 use super::restart::{
     RuleAction, container_should_restart, effective_policy, matching_rule, should_container_be_restarted,
 };
 use super::runtime_status::{ContainerRecord, RuntimeStatus, State};
+use crate::core;
 use crate::resources::is_sidecar;
 
 /// The result of a probe, as the results manager keeps it.
@@ -118,7 +117,7 @@ pub fn compute_pod_actions(
     restart_all_containers: bool,
 ) -> PodActions {
     let empty = core::PodSpec::default();
-    let spec = pod.spec.as_ref().unwrap_or(&empty);
+    let spec = pod.spec.as_deref().unwrap_or(&empty);
     let (changed, attempt, sandbox_id) = pod_sandbox_changed(spec, status);
     let mut actions = PodActions {
         kill_pod: changed,

@@ -1,14 +1,13 @@
 //! Whether the node takes a pod (`pkg/kubelet/lifecycle/predicate.go`, `pkg/kubelet/allocation`): decided once, when the pod
 //! arrives; a pod that is refused fails and is never tried again.
 
-use k8s_openapi::api::core::v1 as core;
-
 use super::eviction::EVICTED;
 use super::eviction::threshold::Pressure;
 use super::node::Kubelet;
 use super::nodeshutdown::REFUSED;
 use super::static_pods::is_critical;
 use super::worker::{Work, Worker};
+use crate::core;
 use crate::objects::is_terminal;
 use crate::resources::{Amounts, milli_value, pod_requests};
 use crate::world::World;
@@ -29,7 +28,7 @@ pub struct Refusal {
 pub fn admit(node: &core::Node, others: &[&core::Pod], pod: &core::Pod) -> Result<(), Refusal> {
     let mut used = Amounts::new();
     for other in others {
-        for (name, amount) in pod_requests(other.spec.as_ref().unwrap_or(&core::PodSpec::default())) {
+        for (name, amount) in pod_requests(other.spec.as_deref().unwrap_or(&core::PodSpec::default())) {
             *used.entry(name).or_default() += amount;
         }
     }
@@ -46,7 +45,7 @@ fn refusal(reason: &str, message: String) -> Refusal {
 
 fn fits(node: &core::Node, pods: usize, used: &Amounts, ports: &[HostPort], pod: &core::Pod) -> Result<(), Refusal> {
     let empty = core::PodSpec::default();
-    let spec = pod.spec.as_ref().unwrap_or(&empty);
+    let spec = pod.spec.as_deref().unwrap_or(&empty);
     let labels = node.metadata.labels.clone().unwrap_or_default();
     let os = labels.get("kubernetes.io/os").map_or("linux", String::as_str);
     let wanted = pod

@@ -2,9 +2,8 @@
 //! `kuberuntime_container.go generateContainerConfig`): command, environment, user, mounts. Whatever is wrong here is a
 //! `CreateContainerConfigError`.
 
+use crate::core;
 use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::processes::{NODE_FILES, SHARED_MEMORY};
 use super::worker::Worker;
@@ -159,7 +158,7 @@ fn groups(worker: &Worker, container: &core::Container, user: u32) -> Vec<u32> {
 /// The files by which a container knows its name, its neighbours' and its name server (`pkg/kubelet/kubelet_pods.go
 /// managedHostsFileContent`; the runtime writes the others).
 pub(super) fn network_files(pod: &core::Pod, address: &str, node: &str) -> [(&'static str, String); 3] {
-    let spec = pod.spec.clone().unwrap_or_default();
+    let spec = pod.spec.clone().unwrap_or_default().into_inner();
     let on_host = spec.host_network == Some(true);
     let name = pod.metadata.name.clone().unwrap_or_default();
     let hostname = match spec.hostname.filter(|name| !name.is_empty()) {

@@ -2,10 +2,9 @@
 //! and reads the whole directory every twenty seconds, and what it finds are its pods, whether there is an API server or
 //! not (`pkg/kubelet/config/config.go podStorage.merge`).
 
+use crate::core;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::event::NodeEvent;
 use super::node::{Kubelet, after};

@@ -1,9 +1,8 @@
 //! How a container is brought to its end (`pkg/kubelet/kuberuntime/kuberuntime_container.go killContainer`): the grace, the
 //! preStop hook, the turn of sidecars, the stop signal, and KILL when the grace is over.
 
+use crate::core;
 use std::collections::BTreeSet;
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::actions::KillReason;
 use super::event::PodEvent;

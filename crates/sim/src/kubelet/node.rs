@@ -2,10 +2,9 @@
 //! goroutine in the real kubelet (a pull, a hook, a kill with its grace) is a [`Step`](super::worker::Step) that suspends the
 //! pod's sync.
 
+use crate::core;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::backoff::Backoff;
 use super::event::{NodeEvent, PodEvent};

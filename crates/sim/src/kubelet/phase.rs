@@ -1,8 +1,7 @@
 //! The phase of a pod (`pkg/kubelet/kubelet_pods.go getPhase`).
 
-use k8s_openapi::api::core::v1 as core;
-
 use super::restart::{RESTARTING_ALL, container_should_restart};
+use crate::core;
 use crate::resources::is_sidecar;
 
 /// The phase, and the rule that gave it (a stable code for explanations).
@@ -25,7 +24,7 @@ pub fn get_phase(
     pod_has_initialized: bool,
 ) -> PhaseDecision {
     let empty = core::PodSpec::default();
-    let spec = pod.spec.as_ref().unwrap_or(&empty);
+    let spec = pod.spec.as_deref().unwrap_or(&empty);
     let find = |name: &str| statuses.iter().find(|status| status.name == name);
     let restarts = |container: &core::Container, ended: &core::ContainerStateTerminated| {
         container_should_restart(container, spec, ended.exit_code) || ended.reason.as_deref() == Some(RESTARTING_ALL)

@@ -1,11 +1,11 @@
 //! The kubelet's seam to the runtime: a container's processes run, say when they want to run again, write log lines, answer
 //! requests and end.
 
+use crate::core;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1 as core;
 
 use super::event::{PodEvent, Reply};
 use super::logs::ContainerLog;

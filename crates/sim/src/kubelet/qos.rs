@@ -1,8 +1,8 @@
 //! The QoS class of a pod (`pkg/apis/core/v1/helper/qos/qos.go ComputePodQOS`).
 
+use crate::core;
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::resources::{is_pod_level, milli_value};

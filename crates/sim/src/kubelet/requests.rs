@@ -2,9 +2,9 @@
 //! the API server (`pkg/registry/core/pod/strategy.go LogLocation`) and of the kubelet (`kubelet_pods.go
 //! validateContainerLogStatus`).
 
+use crate::core;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
 use super::node::{Health, Kubelet};

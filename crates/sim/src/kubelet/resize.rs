@@ -1,9 +1,9 @@
 //! In-place resize (`pkg/kubelet/allocation`): new requests and limits are allocated if the node has room, and then given to the
 //! running container, or to a new one if its `resizePolicy` asks for a restart.
 
+use crate::core;
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1 as core;
 use serde_json::json;
 
 use super::actions::{ContainerToKill, KillReason, PodActions};
@@ -39,7 +39,7 @@ impl Worker {
     /// (`allocation.Manager.UpdatePodFromAllocation`). Until a kubelet has seen a pod they are those of the spec.
     pub(super) fn as_allocated(&self) -> core::Pod {
         let mut pod = (*self.pod).clone();
-        if let Some(spec) = &mut pod.spec {
+        if let Some(spec) = pod.spec.as_deref_mut() {
             let containers = spec.init_containers.iter_mut().flatten().chain(&mut spec.containers);
             for container in containers {
                 if let Some(resources) = self.allocated.get(&container.name) {

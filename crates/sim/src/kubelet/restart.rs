@@ -1,8 +1,7 @@
 //! Whether a container restarts (`pkg/api/v1/pod/util.go ContainerShouldRestart`).
 
-use k8s_openapi::api::core::v1 as core;
-
 use super::runtime_status::{RuntimeStatus, State};
+use crate::core;
 
 /// What a restart rule asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! From a file on a node to the pod that its kubelet runs without asking anybody (`pkg/kubelet/config/common.go`).
 
-use k8s_openapi::api::core::v1 as core;
+use crate::core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::apiserver::{decode_object, defaults, validation};
@@ -142,10 +142,11 @@ fn apply_defaults(pod: &mut core::Pod, origin: Origin<'_>) {
             tolerations.push(stays);
         }
     }
-    pod.status = Some(core::PodStatus {
+    let status = core::PodStatus {
         phase: Some("Pending".to_owned()),
         ..Default::default()
-    });
+    };
+    pod.status = Some(status.into());
 }
 
 /// The uid of a pod whose manifest gives none: any other content, node or path makes another. The real one hashes a dump of

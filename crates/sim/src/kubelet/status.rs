@@ -1,9 +1,9 @@
 //! A pod's status as the kubelet makes it (`pkg/kubelet/kubelet_pods.go generateAPIPodStatus`), keeps it, and writes it to
 //! the API (`pkg/kubelet/status/status_manager.go`).
 
+use crate::core;
 use std::borrow::Cow;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::actions::{ProbeResult, is_restart_all_source, pod_sandbox_changed};
@@ -131,7 +131,7 @@ impl Kubelet {
     /// The status that the API should show, from what the last relist saw. `terminal`: all containers have stopped for good.
     pub(super) fn generate_status(&mut self, w: &mut World, worker: &mut Worker, terminal: bool) -> core::PodStatus {
         let mut status = self.container_statuses(w, worker);
-        let old = worker.status.as_ref().or(worker.pod.status.as_ref());
+        let old = worker.status.as_ref().or(worker.pod.status.as_deref());
         let (old_phase, old_reason, old_message) = old
             .map(|old| (old.phase.clone(), old.reason.clone(), old.message.clone()))
             .unwrap_or_default();
@@ -195,7 +195,7 @@ impl Kubelet {
 
     fn container_statuses(&self, w: &World, worker: &Worker) -> core::PodStatus {
         let spec = worker.spec();
-        let old = worker.status.as_ref().or(worker.pod.status.as_ref());
+        let old = worker.status.as_ref().or(worker.pod.status.as_deref());
         let none = Vec::new();
         let resizable = w.version.enabled(Gate::InPlacePodVerticalScaling);
         let time = |at: SimTime| w.time_of(at);
@@ -264,7 +264,7 @@ impl Kubelet {
 
     /// Fills in `started` and `ready`, and wakes readiness probes that have not succeeded.
     fn update_probed(&mut self, w: &mut World, worker: &mut Worker, status: &mut core::PodStatus) {
-        let old = worker.status.as_ref().or(worker.pod.status.as_ref());
+        let old = worker.status.as_ref().or(worker.pod.status.as_deref());
         let mut triggered = Vec::new();
         let spec = worker.spec();
         let lists = [
@@ -333,7 +333,7 @@ impl Kubelet {
 
     fn add_conditions(&self, w: &World, worker: &Worker, status: &mut core::PodStatus, phase: &'static str) {
         let spec = worker.spec();
-        let old = worker.status.as_ref().or(worker.pod.status.as_ref());
+        let old = worker.status.as_ref().or(worker.pod.status.as_deref());
         let old_conditions = old.and_then(|old| old.conditions.as_deref()).unwrap_or_default();
         let api = worker
             .pod
@@ -406,8 +406,8 @@ impl Kubelet {
         let old = worker
             .status
             .as_ref()
-            .or_else(|| mirror?.pod.status.as_ref())
-            .or(worker.pod.status.as_ref());
+            .or_else(|| mirror?.pod.status.as_deref())
+            .or(worker.pod.status.as_deref());
         if let Some(old) = old {
             if check_container_state_transition(old, &status, spec).is_err() {
                 return;
@@ -525,7 +525,7 @@ impl Kubelet {
         let api = w
             .get(&worker.key)
             .and_then(|stored| stored.object.as_pod())
-            .and_then(|pod| pod.status.as_ref());
+            .and_then(|pod| pod.status.as_deref());
         let merged = merge_pod_status(api.unwrap_or(&empty), status, could_run, &now);
         if merged.phase.as_deref() != api.and_then(|api| api.phase.as_deref()) {
             // A final phase is decided before it is written: while containers may still run, the API does not hear of it.
@@ -538,7 +538,7 @@ impl Kubelet {
         } else {
             Some(std::mem::replace(&mut w.causes, causes))
         };
-        w.update_pod(&worker.key, &target, |pod| pod.status = Some(merged));
+        w.update_pod(&worker.key, &target, |pod| pod.status = Some(merged.into()));
         if let Some(saved) = saved {
             w.causes = saved;
         }
@@ -664,7 +664,7 @@ pub(super) fn should_all_containers_restart(worker: &Worker) -> bool {
     if announced_restart(worker) {
         return true;
     }
-    let old = worker.status.as_ref().or(worker.pod.status.as_ref());
+    let old = worker.status.as_ref().or(worker.pod.status.as_deref());
     spec.init_containers
         .iter()
         .flatten()

@@ -1,9 +1,9 @@
 //! From the runtime's records to the container statuses that the API shows
 //! (`pkg/kubelet/kubelet_pods.go convertToAPIContainerStatuses`).
 
+use crate::core;
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::merge::has_pod_initialized;

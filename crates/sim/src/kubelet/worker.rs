@@ -1,10 +1,9 @@
 //! One pod on one node: the pod worker's state (`pkg/kubelet/pod_workers.go`), what the runtime holds for the pod, and the
 //! status that the status manager keeps.
 
+use crate::core;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::actions::{KillReason, ProbeResult, ProbeResults};
 use super::event::{ProbeKind, Reply};
@@ -347,9 +346,9 @@ impl Worker {
     pub(crate) fn new(key: Key, pod: PodVersion, node_ip: &str) -> Self {
         let uid = pod.metadata.uid.as_deref().unwrap_or_default().into();
         let qos = super::status::qos_of(&pod);
-        let allocated = pod.spec.as_ref().map(desired).unwrap_or_default();
-        let requests = pod.spec.as_ref().map(pod_requests).unwrap_or_default();
-        let limited = pod.spec.as_ref().is_some_and(is_limited);
+        let allocated = pod.spec.as_deref().map(desired).unwrap_or_default();
+        let requests = pod.spec.as_deref().map(pod_requests).unwrap_or_default();
+        let limited = pod.spec.as_deref().is_some_and(is_limited);
         let is_static = super::static_pods::is_static(&pod);
         Self {
             key,
@@ -439,7 +438,7 @@ impl Worker {
     /// The spec.
     pub(crate) fn spec(&self) -> &core::PodSpec {
         static EMPTY: std::sync::LazyLock<core::PodSpec> = std::sync::LazyLock::new(core::PodSpec::default);
-        self.pod.spec.as_ref().unwrap_or(&EMPTY)
+        self.pod.spec.as_deref().unwrap_or(&EMPTY)
     }
 
     /// The container at `index` of `group`.

@@ -1,9 +1,8 @@
 //! Names: what a pod's resolver asks (`/etc/resolv.conf`, `pkg/kubelet/network/dns`) and what the cluster's DNS answers
 //! (the Kubernetes plugin of CoreDNS, and the specification of DNS-based service discovery).
 
-use k8s_openapi::api::core::v1 as core;
-
 use crate::controllers::endpoints::service_of;
+use crate::core;
 use crate::objects::{Key, Kind, Object};
 use crate::runtime::host::{Lookup, NetError};
 use crate::world::World;

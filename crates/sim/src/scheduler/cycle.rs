@@ -1,10 +1,10 @@
 //! One scheduling cycle as a function of what the scheduler knows: which nodes can take the pod, which is best, or why none
 //! can (`pkg/scheduler/schedule_one.go`). It changes nothing.
 
+use crate::core;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::policy::v1 as policy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 

@@ -1,9 +1,8 @@
 //! Queueing hints: whether a change of the cluster may help a pod that a plugin refused (`EventsToRegister` and the
 //! `isSchedulableAfter…` functions of the plugins).
 
+use crate::core;
 use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::cache::NodeInfo;
 use super::framework::Plugin;

@@ -16,10 +16,10 @@ pub mod preemption;
 pub mod queue;
 mod volumes;
 
+use crate::core;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use self::cache::{Cache, NodeId};

@@ -1,9 +1,9 @@
 //! What the scheduler remembers of a pod: the parts that count against a node, taken out once.
 
+use crate::core;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
 
@@ -351,7 +351,7 @@ impl PodInfo {
             priority: spec.and_then(|spec| spec.priority).unwrap_or(0),
             requests: spec.map(|spec| pod_requests(spec, false)).unwrap_or_default(),
             nonzero: (nonzero.milli_cpu, nonzero.memory),
-            ports: spec.map(host_ports).unwrap_or_default(),
+            ports: spec.map(|spec| host_ports(spec)).unwrap_or_default(),
             terminating: meta.deletion_timestamp.is_some(),
             preempted: is_preempted(pod),
             start_time: status.and_then(|status| status.start_time.clone()),

@@ -247,17 +247,17 @@ impl SchedulingQueue {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::core::v1 as core;
-
     use super::*;
+    use crate::core;
 
     fn pod(name: &str, priority: i32) -> Arc<PodInfo> {
         let mut pod = core::Pod::default();
         pod.metadata.name = Some(name.to_owned());
-        pod.spec = Some(core::PodSpec {
+        let spec = core::PodSpec {
             priority: Some(priority),
             ..core::PodSpec::default()
-        });
+        };
+        pod.spec = Some(spec.into());
         Arc::new(PodInfo::new(&pod))
     }
 

@@ -1,8 +1,8 @@
 //! Pods and the templates of pods (`pkg/apis/core/v1/defaults.go`).
 
+use crate::core;
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::text;
@@ -10,8 +10,8 @@ use crate::quantity;
 
 /// `SetDefaults_Pod` and everything inside.
 pub(super) fn pod(pod: &mut core::Pod) {
-    let Some(spec) = &mut pod.spec else {
-        pod.spec = Some(core::PodSpec::default());
+    let Some(spec) = pod.spec.as_deref_mut() else {
+        pod.spec = Some(core::Shared::default());
         return self::pod(pod);
     };
     self::spec(spec);

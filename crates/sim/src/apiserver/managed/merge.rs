@@ -48,12 +48,29 @@ fn element(rule: List, item: &Value) -> Option<Element> {
     }
 }
 
-fn items(place: Place<'_>, value: &Value) -> Vec<(Element, Value)> {
+fn items<'a>(place: Place<'_>, value: &'a Value) -> Vec<(Element, &'a Value)> {
     let Value::Array(list) = value else { return Vec::new() };
     let rule = schema::list(place.parent, place.field, list);
     list.iter()
-        .filter_map(|item| Some((element(rule, item)?, item.clone())))
+        .filter_map(|item| Some((element(rule, item)?, item)))
         .collect()
+}
+
+/// The fields of an object or the items of a list.
+fn parts<'a>(place: Place<'_>, value: Option<&'a Value>) -> Vec<(Element, &'a Value)> {
+    match value {
+        Some(Value::Object(map)) => map
+            .iter()
+            .map(|(name, value)| (Element::Field(name.clone()), value))
+            .collect(),
+        Some(value) => items(place, value),
+        None => Vec::new(),
+    }
+}
+
+fn find<'a>(list: &[(Element, &'a Value)], wanted: &Element) -> Option<&'a Value> {
+    let found = list.iter().find(|(element, _)| element == wanted);
+    found.map(|(_, value)| *value)
 }
 
 /// The fields that a configuration has (`ToFieldSet`).
@@ -83,7 +100,7 @@ fn walk(place: Place<'_>, value: &Value, set: &mut Set) {
                 let child = set.child(element);
                 child.here = true;
                 if item.is_object() {
-                    walk(Place { field: "", ..place }, &item, child);
+                    walk(Place { field: "", ..place }, item, child);
                     child.here = true;
                 }
             }
@@ -119,36 +136,24 @@ fn differ(place: Place<'_>, before: Option<&Value>, after: Option<&Value>, chang
         }
         return;
     }
-    let of = |value: Option<&Value>| -> Vec<(Element, Value)> {
-        match value {
-            Some(Value::Object(map)) => map
-                .iter()
-                .map(|(name, value)| (Element::Field(name.clone()), value.clone()))
-                .collect(),
-            Some(value) => items(place, value),
-            None => Vec::new(),
-        }
-    };
-    let (old, new) = (of(old), of(new));
-    let find = |list: &[(Element, Value)], wanted: &Element| {
-        list.iter()
-            .find(|(element, _)| element == wanted)
-            .map(|(_, value)| value.clone())
-    };
+    let (old, new) = (parts(place, old), parts(place, new));
     let fresh = new.iter().filter(|(element, _)| find(&old, element).is_none());
-    for element in old.iter().chain(fresh).map(|(element, _)| element.clone()) {
-        let (one, two) = (find(&old, &element), find(&new, &element));
-        let place = match &element {
+    for (element, _) in old.iter().chain(fresh) {
+        let (one, two) = (find(&old, element), find(&new, element));
+        if one == two {
+            continue;
+        }
+        let place = match element {
             Element::Field(name) => place.below(name),
             _ => Place { field: "", ..place },
         };
         let (mut more, mut less) = (Set::default(), Set::default());
-        differ(place, one.as_ref(), two.as_ref(), &mut more, &mut less);
+        differ(place, one, two, &mut more, &mut less);
         if !more.is_empty() {
             *changed.child(element.clone()) = more;
         }
         if !less.is_empty() {
-            *removed.child(element) = less;
+            *removed.child(element.clone()) = less;
         }
     }
 }
@@ -177,11 +182,11 @@ fn put(place: Place<'_>, live: &Value, config: &Value) -> Value {
             let mut merged: Vec<Value> = Vec::new();
             for (element, item) in &old {
                 let wanted = new.iter().find(|(other, _)| other == element);
-                merged.push(wanted.map_or_else(|| item.clone(), |(_, value)| put(inside, item, value)));
+                merged.push(wanted.map_or_else(|| (*item).clone(), |(_, value)| put(inside, item, value)));
             }
             for (element, item) in &new {
                 if !old.iter().any(|(other, _)| other == element) {
-                    merged.push(item.clone());
+                    merged.push((*item).clone());
                 }
             }
             Value::Array(merged)

@@ -6,6 +6,7 @@
 //! where no history is kept, before it is forgotten.
 
 mod merge;
+mod pod;
 mod schema;
 mod set;
 
@@ -126,12 +127,13 @@ pub(super) fn updated(w: &mut World, request: &Request, before: &Arc<Stored>, as
 /// The manager of an update takes what it changed; what it removed nobody owns any more.
 fn take(tracked: &mut Tracked, own: Entry, changed: Set, removed: &Set) {
     for entry in &mut tracked.entries {
-        entry.fields = entry.fields.minus(&changed).minus(removed);
+        entry.fields.take(&changed);
+        entry.fields.take(removed);
     }
     if !changed.is_empty() {
         match tracked.entries.iter_mut().find(|entry| entry.is(&own)) {
             Some(entry) => {
-                entry.fields = entry.fields.plus(&changed);
+                entry.fields.add(&changed);
                 entry.time = own.time;
             }
             None => tracked.entries.push(Entry { fields: changed, ..own }),
@@ -292,12 +294,8 @@ fn catch_up(w: &mut World, newest: &Arc<Stored>) {
     if from >= until {
         return;
     }
-    let mut tracked = known.cloned().unwrap_or_default();
-    // Of an object that no client has written yet, all is new.
-    let mut before = match &tracked.seen {
-        Some(seen) => seen.object.to_json(),
-        None => schema::zero(kind),
-    };
+    let mut tracked = w.managers.remove(uid).unwrap_or_default();
+    let mut before = tracked.seen.take();
     // The n-th write of all has the resourceVersion n.
     let forgotten = w.store.forgotten();
     let index = |version: u64| usize::try_from(version).unwrap_or(usize::MAX).saturating_sub(forgotten);
@@ -306,8 +304,13 @@ fn catch_up(w: &mut World, newest: &Arc<Stored>) {
         if write.stored.object.uid() != uid || write.change == Change::Deleted {
             continue;
         }
-        let now = write.stored.object.to_json();
-        let (changed, removed) = merge::compare(&before, &now);
+        let now = &write.stored;
+        let (old, new) = match &before {
+            Some(before) => apart(&before.object, &now.object),
+            // Of an object that no client has written yet, all is new.
+            None => (schema::zero(kind), now.object.to_json()),
+        };
+        let (changed, removed) = merge::compare(&old, &new);
         let (changed, removed) = (stripped(changed), stripped(removed));
         let only_status = changed.is_only("status") && removed.is_only("status");
         let own = Entry {
@@ -323,10 +326,18 @@ fn catch_up(w: &mut World, newest: &Arc<Stored>) {
             fields: Set::default(),
         };
         take(&mut tracked, own, changed, &removed);
-        before = now;
+        before = Some(Arc::clone(now));
     }
     tracked.seen = Some(Arc::clone(newest));
     w.managers.insert(uid.to_owned(), tracked);
+}
+
+/// Two versions of an object as far as they differ: what both agree in nobody comes to own.
+fn apart(before: &Object, after: &Object) -> (Value, Value) {
+    match (before, after) {
+        (Object::Pod(before), Object::Pod(after)) => pod::apart(before, after),
+        _ => (before.to_json(), after.to_json()),
+    }
 }
 
 /// The name under which a component owns what it writes.
@@ -341,6 +352,9 @@ fn manager(writer: Actor) -> &'static str {
 
 /// The history is about to be forgotten: what it says of the owners is kept.
 pub(crate) fn remember(w: &mut World) {
+    if w.store.history().is_empty() || w.managers.is_empty() {
+        return;
+    }
     let managers = &w.managers;
     let written: Vec<(Change, Arc<Stored>)> = w
         .store

@@ -77,6 +77,32 @@ impl Set {
         self.combine(other, |one, two| one && !two)
     }
 
+    /// Takes in the members of another.
+    pub fn add(&mut self, other: &Self) {
+        self.here |= other.here;
+        for (element, below) in other.below.iter().filter(|(_, below)| !below.is_empty()) {
+            match self.below.get_mut(element) {
+                Some(own) => own.add(below),
+                None => {
+                    self.below.insert(element.clone(), below.clone());
+                }
+            }
+        }
+    }
+
+    /// Takes out the members of another.
+    pub fn take(&mut self, other: &Self) {
+        self.here &= !other.here;
+        for (element, below) in &other.below {
+            if let Some(own) = self.below.get_mut(element) {
+                own.take(below);
+                if own.is_empty() {
+                    self.below.remove(element);
+                }
+            }
+        }
+    }
+
     fn combine(&self, other: &Self, rule: fn(bool, bool) -> bool) -> Self {
         let nothing = Self::default();
         let mut below = BTreeMap::new();

@@ -64,7 +64,7 @@ pub(crate) fn status(old: &Object, new: &Object) -> Errors {
     let path = super::field::Path::root("status");
     match (old, new) {
         (Object::Pod(old), Object::Pod(new)) => {
-            let nominated = |pod: &k8s_openapi::api::core::v1::Pod| {
+            let nominated = |pod: &crate::core::Pod| {
                 let status = pod.status.as_ref();
                 status
                     .and_then(|status| status.nominated_node_name.clone())

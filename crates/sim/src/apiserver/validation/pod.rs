@@ -1,8 +1,7 @@
 //! Pods and their templates (`pkg/apis/core/validation/validation.go ValidatePodSpec`).
 
+use crate::core;
 use std::collections::BTreeSet;
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::{container, meta, scheduling, volume};
 use crate::apiserver::field::{Errors, Path, shown};
@@ -26,7 +25,7 @@ pub(super) fn create(e: &mut Errors, pod: &core::Pod) {
 pub(super) fn metadata_and_spec(e: &mut Errors, pod: &core::Pod) {
     let path = Path::root("spec");
     let default = core::PodSpec::default();
-    let spec = pod.spec.as_ref().unwrap_or(&default);
+    let spec = pod.spec.as_deref().unwrap_or(&default);
     self::spec(e, spec, &path, pod.metadata.name.as_deref(), true);
 }
 

@@ -1,6 +1,7 @@
 //! What may change (`pkg/apis/*/validation/validation.go Validate*Update`).
 
-use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as core};
+use crate::core;
+use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch};
 use serde::Serialize;
 
 use super::{job, meta, pod, rest, service, workload};
@@ -133,8 +134,8 @@ fn pod(e: &mut Errors, old: &core::Pod, new: &core::Pod) {
     pod::metadata_and_spec(e, new);
     let default = core::PodSpec::default();
     let (before, after) = (
-        old.spec.as_ref().unwrap_or(&default),
-        new.spec.as_ref().unwrap_or(&default),
+        old.spec.as_deref().unwrap_or(&default),
+        new.spec.as_deref().unwrap_or(&default),
     );
     let path = Path::root("spec");
     if !same_containers(e, &before.containers, &after.containers, &path.child("containers")) {

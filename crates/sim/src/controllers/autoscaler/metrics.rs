@@ -4,7 +4,8 @@
 //! pod is what it uses; the annotation `peapod.dev/load-cpu` (or `-memory`) of the scaled object is a load that its ready pods
 //! share evenly, so that more pods make each of them use less. The metrics server has a pod's numbers 15 s after its start.
 
-use k8s_openapi::api::{autoscaling::v2 as autoscaling, core::v1 as core};
+use crate::core;
+use k8s_openapi::api::autoscaling::v2 as autoscaling;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::Target;

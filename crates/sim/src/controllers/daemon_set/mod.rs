@@ -3,11 +3,11 @@
 mod nodes;
 mod update;
 
+use crate::core;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1 as apps;
-use k8s_openapi::api::core::v1 as core;
 
 use super::pods::{self, available_at, emit, is_ready};
 use super::template_hash::compute_hash;

@@ -1,7 +1,7 @@
 //! Which nodes suit a DaemonSet, and the pod for a node (`NodeShouldRunDaemonPod`, `pkg/controller/daemon/util`).
 
+use crate::core;
 use k8s_openapi::api::apps::v1 as apps;
-use k8s_openapi::api::core::v1 as core;
 
 use super::{GENERATION, GENERATION_LABEL, HASH_LABEL};
 use crate::controllers::pods;
@@ -65,7 +65,7 @@ pub(super) fn suits(set: &apps::DaemonSet, node: &core::Node) -> (bool, bool) {
         return (false, false);
     }
     let pod = core::Pod {
-        spec: Some(spec.clone()),
+        spec: Some(spec.clone().into()),
         ..core::Pod::default()
     };
     let labels = node.metadata.labels.clone().unwrap_or_default();

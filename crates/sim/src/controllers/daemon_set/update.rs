@@ -1,7 +1,7 @@
 //! The rolling update of a DaemonSet, node by node (`pkg/controller/daemon/update.go`).
 
+use crate::core;
 use k8s_openapi::api::apps::v1 as apps;
-use k8s_openapi::api::core::v1 as core;
 
 use super::{ByNode, HASH_LABEL, desired, nodes};
 use crate::controllers::int_or_percent::{Round, scaled};

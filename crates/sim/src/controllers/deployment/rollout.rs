@@ -1,8 +1,8 @@
 //! One sync of a Deployment: what is done to its ReplicaSets
 //! (`pkg/controller/deployment/{sync,rolling,recreate,progress}.go`).
 
+use crate::core;
 use k8s_openapi::api::apps::v1 as apps;
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use super::replica_sets::{

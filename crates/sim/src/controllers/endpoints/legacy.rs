@@ -1,8 +1,8 @@
 //! Endpoints: one object a Service, named as the Service (`pkg/controller/endpoint`, `pkg/api/endpoints RepackSubsets`).
 
+use crate::core;
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{

@@ -7,10 +7,10 @@ mod legacy;
 mod slices;
 mod trigger;
 
+use crate::core;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::pods::is_ready;

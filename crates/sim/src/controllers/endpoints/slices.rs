@@ -1,10 +1,10 @@
 //! EndpointSlices: as few changes as lead from the slices that are there to those that should be
 //! (`k8s.io/endpointslice/reconciler.go`).
 
+use crate::core;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1 as discovery;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 

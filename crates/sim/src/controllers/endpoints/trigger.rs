@@ -1,10 +1,10 @@
 //! When what changed the endpoints of a Service happened: the annotation from which the delay of a Service is measured
 //! (`k8s.io/endpointslice/util/trigger_time_tracker.go`).
 
+use crate::core;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1 as core;
 
 use crate::controllers::pods::condition;
 use crate::objects::Key;

@@ -1,7 +1,7 @@
 //! How long a Job waits before it replaces a failed pod (`pkg/controller/job/backoff_utils.go`).
 
+use crate::core;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1 as core;
 
 use crate::controllers::pods::condition;
 use crate::resources::is_sidecar;

@@ -1,10 +1,10 @@
 //! A Job and its pods while one sync looks at them.
 
+use crate::core;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1 as batch;
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::has_tracking_finalizer;

@@ -1,9 +1,8 @@
 //! Sets of completion indexes, written as `1,3-5,7` (`pkg/controller/job/indexed_job_utils.go`).
 
+use crate::core;
 use std::collections::BTreeSet;
 use std::fmt;
-
-use k8s_openapi::api::core::v1 as core;
 
 /// The annotation and label that tell a pod's completion index.
 pub const COMPLETION_INDEX: &str = "batch.kubernetes.io/job-completion-index";

@@ -1,9 +1,8 @@
 //! How many pods a Job has at a time (`pkg/controller/job/job_controller.go manageJob`).
 
+use crate::core;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::backoff::{BackoffRecord, finished_at, remaining};
 use super::context::{Context, pod};
@@ -139,7 +138,7 @@ fn new_pod(c: &Context, owner: &Object, index: Option<usize>) -> core::Pod {
         .labels
         .get_or_insert_default()
         .insert(COMPLETION_INDEX.to_owned(), index.to_string());
-    if let Some(spec) = &mut pod.spec {
+    if let Some(spec) = pod.spec.as_deref_mut() {
         spec.hostname = Some(format!("{job}-{index}"));
         for container in spec.init_containers.iter_mut().flatten().chain(&mut spec.containers) {
             add_index_variable(container);

@@ -10,11 +10,11 @@ pub mod policy;
 mod sync;
 mod tracking;
 
+use crate::core;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1 as batch;
-use k8s_openapi::api::core::v1 as core;
 
 use self::backoff::BackoffRecord;
 use super::controller_key;

@@ -1,8 +1,8 @@
 //! What the pod failure policy and the success policy of a Job say
 //! (`pkg/controller/job/{pod_failure_policy,success_policy}.go`).
 
+use crate::core;
 use k8s_openapi::api::batch::v1 as batch;
-use k8s_openapi::api::core::v1 as core;
 
 use super::indexes::Indexes;
 

@@ -1,8 +1,7 @@
 //! One sync of a Job (`pkg/controller/job/job_controller.go syncJob`).
 
+use crate::core;
 use std::collections::BTreeSet;
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::context::{Context, condition, ensure, find, pod};
 use super::indexes::{Indexes, failure_count};

@@ -1,11 +1,11 @@
 //! How finished pods are counted: first their UIDs go into the status, then their finalizers go, then the counts take them
 //! in (`pkg/controller/job/job_controller.go trackJobStatusAndRemoveFinalizers`).
 
+use crate::core;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1 as batch;
-use k8s_openapi::api::core::v1 as core;
 
 use super::backoff::BackoffRecord;
 use super::context::{Context, condition, ensure, find, pod};

@@ -1,9 +1,9 @@
 //! Which pods a ReplicaSet deletes first (`pkg/controller/controller_utils.go ActivePodsWithRanks.Less`).
 
+use crate::core;
 use std::cmp::{Ordering, Reverse};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1 as core;
 
 use crate::controllers::pods::condition;
 use crate::objects::phase;

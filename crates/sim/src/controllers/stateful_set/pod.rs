@@ -1,8 +1,8 @@
 //! The pods of a StatefulSet: their names, their claims, how they are created and deleted
 //! (`pkg/controller/statefulset/{stateful_pod_control,stateful_set_utils}.go`).
 
+use crate::core;
 use k8s_openapi::api::apps::v1 as apps;
-use k8s_openapi::api::core::v1 as core;
 
 use super::COMPONENT;
 use crate::controllers::pods::{self, available_at, emit, is_ready};

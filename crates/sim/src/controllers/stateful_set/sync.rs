@@ -1,9 +1,9 @@
 //! One sync of a StatefulSet (`pkg/controller/statefulset/stateful_set_control.go updateStatefulSet`).
 
+use crate::core;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1 as apps;
-use k8s_openapi::api::core::v1 as core;
 
 use super::StatefulSets;
 use super::pod::{

@@ -1,10 +1,9 @@
 //! The attach/detach controller: a disk is attached to the node whose pods need it, and to one node only unless it may be
 //! shared (`pkg/controller/volume/attachdetach/reconciler/reconciler.go`).
 
+use crate::core;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-use k8s_openapi::api::core::v1 as core;
 
 use super::{object, volume_key};
 use crate::cluster::Event;

@@ -1,7 +1,7 @@
 //! The ephemeral volume controller: the claim of a generic `ephemeral` volume is made for its pod, owned by it, and goes with
 //! it (`pkg/controller/volume/ephemeral`).
 
-use k8s_openapi::api::core::v1 as core;
+use crate::core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::object;

@@ -1,7 +1,6 @@
 //! ImageLocality: a node that has the images already is better (`pkg/scheduler/framework/plugins/imagelocality`).
 
-use k8s_openapi::api::core::v1 as core;
-
+use crate::core;
 use crate::scheduler::cache::{Cache, NodeInfo};
 use crate::scheduler::framework::MAX_NODE_SCORE;
 

@@ -1,9 +1,8 @@
 //! NodeAffinity: node selector and node affinity (`pkg/scheduler/framework/plugins/nodeaffinity`,
 //! `component-helpers/scheduling/corev1/nodeaffinity`).
 
+use crate::core;
 use std::collections::BTreeSet;
-
-use k8s_openapi::api::core::v1 as core;
 
 use crate::scheduler::cache::NodeInfo;
 use crate::scheduler::framework::{Plugin, Rejection};

@@ -1,7 +1,6 @@
 //! NodeName: a pod that names its node goes nowhere else (`pkg/scheduler/framework/plugins/nodename`).
 
-use k8s_openapi::api::core::v1 as core;
-
+use crate::core;
 use crate::scheduler::cache::NodeInfo;
 use crate::scheduler::framework::{Plugin, Rejection};
 

@@ -1,9 +1,8 @@
 //! NodeUnschedulable: a cordoned node takes only pods that tolerate the cordon
 //! (`pkg/scheduler/framework/plugins/nodeunschedulable`).
 
-use k8s_openapi::api::core::v1 as core;
-
 use super::taint_toleration::tolerates;
+use crate::core;
 use crate::scheduler::cache::NodeInfo;
 use crate::scheduler::framework::{Plugin, Rejection};
 

@@ -1,9 +1,9 @@
 //! PodTopologySpread: pods of one kind spread over zones or nodes
 //! (`pkg/scheduler/framework/plugins/podtopologyspread/{filtering,scoring}.go`).
 
+use crate::core;
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
 use super::node_affinity::required_match;

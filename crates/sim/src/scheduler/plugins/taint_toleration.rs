@@ -1,7 +1,6 @@
 //! TaintToleration: taints keep pods away that do not tolerate them (`pkg/scheduler/framework/plugins/tainttoleration`).
 
-use k8s_openapi::api::core::v1 as core;
-
+use crate::core;
 use crate::scheduler::cache::NodeInfo;
 use crate::scheduler::framework::{Plugin, Rejection};
 use crate::version::{Change, Profile};

@@ -1,9 +1,9 @@
 //! VolumeBinding: a pod waits until its claims are bound; those that wait for their consumer get a volume that the node can
 //! use, or one that is made for it (`pkg/scheduler/framework/plugins/volumebinding`).
 
+use crate::core;
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::storage::v1 as storage_api;
 
 use crate::scheduler::cache::NodeInfo;
