@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use peapod_kubectl::{command, resources};
 use peapod_sim::objects::{Kind, RESOURCES};
+use peapod_vault::render::escape;
 use serde_json::Value;
 
 use super::complete::{at_cursor, part};
 use super::magic::MAGICS;
 use super::output::Bundle;
 use super::session::View;
-use super::show::escape;
 use crate::i18n::Lang;
 use crate::lab::expr::schema::{Struct, Type, of_kind};
 

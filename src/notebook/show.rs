@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use peapod_sim::trace::{Trace, What};
+use peapod_vault::render::escape;
 use serde_json::{Value, json};
 
 use super::magic::MAGICS;
@@ -19,22 +20,6 @@ const MAX_LANES: usize = 40;
 
 /// Rows of a table that are drawn; the text has all of them.
 const MAX_ROWS: usize = 500;
-
-/// Text for HTML.
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
 
 /// What `kubectl get` prints, as a table too. `None` when it is none: a table has a head in capitals whose columns stand
 /// apart, and every row begins in them.

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use peapod_vault::note::{Block, Tag};
-use peapod_vault::render::{self, CellRenderer, Destination, Options, OutlineEntry, Resolver};
+use peapod_vault::render::{self, CellRenderer, Destination, Options, OutlineEntry, Resolver, escape};
 use peapod_vault::{Cell, CellKind, FileRef, Layer, Note, Vault};
 use serde::Serialize;
 use serde_json::Value;
@@ -636,13 +636,6 @@ fn badge_html(lang: Lang, state: &Newest, file: &FileRef, id: &str, prepared: &P
         escape(&href),
         escape(&words)
     )
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 /// The sentences of a note by block id.

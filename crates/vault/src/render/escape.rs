@@ -21,6 +21,13 @@ pub(super) fn text(out: &mut String, text: &str) {
     out.push_str(&text[from..]);
 }
 
+/// A text as it stands in HTML, between tags and in quoted attributes.
+pub fn escape(plain: &str) -> String {
+    let mut out = String::with_capacity(plain.len());
+    text(&mut out, plain);
+    out
+}
+
 /// Appends ` name="value"`.
 pub(super) fn attribute(out: &mut String, name: &str, value: &str) {
     out.push(' ');

@@ -19,6 +19,8 @@ mod math;
 mod page;
 mod words;
 
+pub use escape::escape;
+
 use crate::note::{Block, Cell, Note};
 use crate::text::percent_encode;
 use crate::vault::{FileRef, Vault};
