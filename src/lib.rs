@@ -1,6 +1,5 @@
 //! Peapod: a study notebook for Kubernetes whose notes run.
 
-mod base64;
 pub mod cli;
 pub mod cluster_api;
 mod following;

@@ -1,5 +1,7 @@
 //! A report as one HTML file that needs nothing else.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use peapod_vault::note::Block;
 use peapod_vault::render::{self, CellRenderer, Destination, Resolver};
 use peapod_vault::{Cell, FileRef, Note};
@@ -7,7 +9,6 @@ use serde::Serialize;
 
 use super::document::{Document, Experiment};
 use super::{MAX_IMAGE_BYTES, Material, ReportError, templates};
-use crate::base64;
 use crate::i18n::{Lang, Text, fill};
 
 /// The style sheets of the pages that a report shares, and its own.
@@ -264,7 +265,7 @@ fn data_address(material: &Material, file: &FileRef) -> Option<String> {
     // An SVG image may name other files, which would be requests, or not be shown at all.
     let is_image = content.media_type.starts_with("image/") && content.media_type != "image/svg+xml";
     (is_image && content.bytes.len() <= MAX_IMAGE_BYTES)
-        .then(|| format!("data:{};base64,{}", content.media_type, base64::encode(&content.bytes)))
+        .then(|| format!("data:{};base64,{}", content.media_type, STANDARD.encode(&content.bytes)))
 }
 
 /// The HTML of a note without anything that would be fetched when the report is opened: images, audio, video and frames

@@ -1,12 +1,13 @@
 //! From a note to a notebook file: prose becomes Markdown cells, what runs becomes code cells with their outputs.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use peapod_vault::note::{Link, LinkSyntax};
 use peapod_vault::{CellKind, Note};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{CLOSE, GAP, language_info, lines, to_text};
-use crate::base64;
 use crate::lab::{Cancel, limit};
 use crate::notebook::source::{self, Source, Typed};
 use crate::notebook::{Failure, Output, Session, Settings};
@@ -281,7 +282,7 @@ fn prose(
                 _,
             ) if link.embed => {
                 let file = attachment(&name);
-                attachments.insert(file.clone(), json!({ media_type: base64::encode(&bytes) }));
+                attachments.insert(file.clone(), json!({ media_type: STANDARD.encode(&bytes) }));
                 let alt = link.alt.as_deref().unwrap_or(&name);
                 format!("![{alt}](attachment:{file})")
             }

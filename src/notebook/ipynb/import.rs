@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{CLOSE, GAP, joined};
-use crate::base64;
 use crate::notebook::source::{self, Source, Typed};
 
 /// A note that was read from a notebook.
@@ -19,6 +20,11 @@ pub struct Imported {
     pub images: BTreeMap<String, Vec<u8>>,
     /// The path of the note from which the notebook was made, if it was.
     pub note: Option<String>,
+}
+
+/// The bytes of an attachment, whose text may have several lines.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text.split_ascii_whitespace().collect::<String>()).ok()
 }
 
 /// Reads a notebook file.
@@ -94,7 +100,7 @@ fn markdown(
     for (name, data) in cell.get("attachments").and_then(Value::as_object).into_iter().flatten() {
         let bytes = data.as_object().and_then(|kinds| {
             let kinds: Vec<&Value> = kinds.values().collect();
-            base64::decode(&joined(kinds.first()?))
+            decoded(&joined(kinds.first()?))
         });
         // A name with a path in it would be a file somewhere else.
         let is_name = !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.');

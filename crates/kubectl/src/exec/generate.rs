@@ -1,5 +1,7 @@
 //! Commands that write an object themselves: `create TYPE`, `run`, `expose`, `autoscale`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{Failure, Info, Session};
@@ -71,7 +73,7 @@ impl Session<'_> {
                 if !data.is_empty() {
                     object["data"] = data
                         .into_iter()
-                        .map(|(key, value)| (key, json!(base64(value.as_bytes()))))
+                        .map(|(key, value)| (key, json!(STANDARD.encode(value))))
                         .collect();
                 }
                 if let Some(kind) = kind {
@@ -474,42 +476,9 @@ fn equalities(text: &str) -> Result<serde_json::Map<String, Value>, Failure> {
         .collect()
 }
 
-/// Standard base64 with padding, as Secrets hold their data.
-pub(crate) fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let word = chunk
-            .iter()
-            .enumerate()
-            .fold(0_u32, |word, (index, byte)| word | u32::from(*byte) << (16 - 8 * index));
-        for digit in 0..4 {
-            if digit <= chunk.len() {
-                out.push(char::from(DIGITS[(word >> (18 - 6 * digit) & 63) as usize]));
-            } else {
-                out.push('=');
-            }
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_pads() {
-        for (text, expected) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-        ] {
-            assert_eq!(base64(text.as_bytes()), expected);
-        }
-    }
 
     #[test]
     fn containers_are_named_after_their_image() {
