@@ -1,15 +1,16 @@
 //! Commands that go on printing: `kubectl get -w` and `kubectl logs -f`.
 
-use std::collections::BTreeSet;
-
 use peapod_kubectl::command::{Format, Logs};
 use peapod_kubectl::exec::Watching;
-use peapod_kubectl::print::{Watch, output};
-use peapod_kubectl::{Action, Api, Command, NoFiles, Output, Request, Verb, run};
+use peapod_kubectl::print::{Watch as Printer, output};
+use peapod_kubectl::{Action, Command, NoFiles, Output, run};
+use peapod_sim::apiserver::Watch;
 use peapod_sim::cluster::Cluster;
+use peapod_sim::request::{Request, Verb};
 use serde_json::Value;
 
 use crate::cluster_api::ClusterApi;
+use crate::workstation::PATIENCE;
 
 /// A command that has printed what there was, and now follows.
 pub struct Following {
@@ -19,11 +20,8 @@ pub struct Following {
 enum What {
     Watch {
         watching: Box<Watching>,
-        printer: Watch,
-        /// How many writes were seen.
-        seen: usize,
-        /// The objects that match, by namespace and name.
-        known: BTreeSet<(String, String)>,
+        printer: Printer,
+        watch: Box<Watch>,
     },
     Logs {
         command: Box<Command>,
@@ -38,17 +36,17 @@ impl Following {
     pub fn of(words: &[String], output: &Output, cluster: &mut Cluster) -> Option<Self> {
         let command = Command::from_words(words).ok()?;
         if let Some(watching) = output.watches.clone() {
-            let objects = list(cluster, &watching);
+            let (watch, objects) = open(cluster, &watching)?;
             let mut options = watching.options.clone();
             // Where nothing was there, the head comes with the first row.
             let without = words
                 .iter()
                 .any(|word| matches!(word.as_str(), "--no-headers" | "--no-headers=true"));
             options.no_headers &= without || !output.stdout.is_empty();
-            let mut printer = Watch::new(watching.resource.kind, options);
+            let mut printer = Printer::new(watching.resource.kind, options);
             if !output.stdout.is_empty() {
                 // Columns are as wide as those that stand above.
-                printer = Watch::new(watching.resource.kind, {
+                printer = Printer::new(watching.resource.kind, {
                     let mut options = watching.options.clone();
                     options.no_headers = false;
                     options
@@ -59,8 +57,7 @@ impl Following {
                 what: What::Watch {
                     watching: Box::new(watching),
                     printer,
-                    seen: cluster.forgotten_writes() + cluster.writes().len(),
-                    known: objects.iter().map(key).collect(),
+                    watch: Box::new(watch),
                 },
             });
         }
@@ -95,30 +92,25 @@ impl Following {
             What::Watch {
                 watching,
                 printer,
-                seen,
-                known,
+                watch,
             } => {
-                let now: BTreeSet<_> = list(cluster, watching).iter().map(key).collect();
-                let from = seen.saturating_sub(cluster.forgotten_writes());
-                let written: Vec<Value> = cluster
-                    .writes()
-                    .iter()
-                    .skip(from)
-                    .map(|write| write.stored.json())
-                    .filter(|object| object.get("kind").and_then(Value::as_str) == Some(watching.resource.kind))
-                    .filter(|object| known.contains(&key(object)) || now.contains(&key(object)))
-                    .map(|object| Value::clone(&object))
-                    .collect();
-                *seen = cluster.forgotten_writes() + cluster.writes().len();
-                *known = now;
+                let written = told(cluster, watch);
+                if watch.is_over(cluster.now())
+                    && let Some((anew, _)) = open(cluster, watching)
+                {
+                    // What a cluster without a trace has forgotten meanwhile is lost; the rest is not.
+                    **watch = anew;
+                }
                 if written.is_empty() {
                     return (String::new(), true);
                 }
                 let text = match &watching.format {
                     Format::Human | Format::Wide => printer.print(&written, cluster.wall_now()),
                     Format::Name => {
-                        let name =
-                            |object: &Value| format!("{}/{}\n", watching.resource.singular_group(), key(object).1);
+                        let name = |object: &Value| {
+                            let name = object.pointer("/metadata/name").and_then(Value::as_str);
+                            format!("{}/{}\n", watching.resource.singular_group(), name.unwrap_or_default())
+                        };
                         written.iter().map(name).collect()
                     }
                     format => written
@@ -147,27 +139,15 @@ impl Following {
     }
 }
 
-fn key(object: &Value) -> (String, String) {
-    let text = |pointer: &str| {
-        object
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    (text("/metadata/namespace"), text("/metadata/name"))
-}
-
-/// The objects that are watched.
-fn list(cluster: &mut Cluster, watching: &Watching) -> Vec<Value> {
-    let mut query = Vec::new();
+/// Opens a watch, and gives the objects that are there already.
+fn open(cluster: &mut Cluster, watching: &Watching) -> Option<(Watch, Vec<Value>)> {
+    let name = watching.name.as_ref().map(|name| format!("metadata.name={name}"));
+    let fields: Vec<String> = name.into_iter().chain(watching.field_selector.clone()).collect();
+    let mut query = vec![("timeoutSeconds".to_owned(), PATIENCE.as_secs().to_string())];
     query.extend(watching.selector.clone().map(|text| ("labelSelector".to_owned(), text)));
-    query.extend(
-        watching
-            .field_selector
-            .clone()
-            .map(|text| ("fieldSelector".to_owned(), text)),
-    );
+    if !fields.is_empty() {
+        query.push(("fieldSelector".to_owned(), fields.join(",")));
+    }
     let request = Request {
         verb: Verb::List,
         group: watching.resource.group.to_owned(),
@@ -180,19 +160,18 @@ fn list(cluster: &mut Cluster, watching: &Watching) -> Vec<Value> {
         patch: None,
         query,
     };
-    let answer = ClusterApi::new(cluster).request(&request).unwrap_or_default();
-    let items = answer
-        .get("items")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    let named = |object: &Value| watching.name.as_ref().is_none_or(|name| key(object).1 == *name);
-    let with_kind = |mut object: Value| {
-        object["kind"] = Value::from(watching.resource.kind);
-        object["apiVersion"] = Value::from(watching.resource.api_version());
-        object
-    };
-    items.into_iter().filter(named).map(with_kind).collect()
+    let mut watch = cluster.watch(&request).ok()?;
+    let objects = told(cluster, &mut watch);
+    Some((watch, objects))
+}
+
+/// The objects of which a watch has told since it was asked last, each as it was then.
+fn told(cluster: &mut Cluster, watch: &mut Watch) -> Vec<Value> {
+    let events = cluster.watched(watch).into_iter();
+    events
+        .filter(|event| matches!(event.kind, "ADDED" | "MODIFIED" | "DELETED"))
+        .map(|event| event.object)
+        .collect()
 }
 
 /// Whether a container whose log is followed still runs, or is still to run.
