@@ -291,6 +291,18 @@ pub fn goes_on(command: &str) -> bool {
     quote.is_some() || !ends.is_empty()
 }
 
+/// The whole of a command that begins with a line: as many of the lines under it as it goes on for.
+pub fn whole<'a>(first: &str, under: &mut impl Iterator<Item = &'a str>) -> String {
+    let mut command = first.to_owned();
+    while goes_on(&command) {
+        let Some(line) = under.next() else { break };
+        command.push('\n');
+        // The prompt of a continued line is no part of it.
+        command.push_str(line.strip_prefix("> ").unwrap_or(line));
+    }
+    command
+}
+
 /// Lets time pass until a command that follows has something to say, at most up to an instant. Where nobody ends it
 /// otherwise, it ends when nothing happens any more.
 fn follow(

@@ -8,7 +8,7 @@ use super::model::{
 };
 use super::read::Reading;
 use super::{duration, limit, program};
-use crate::workstation::goes_on;
+use crate::workstation::whole;
 
 /// An experiment without variables that applies the manifests of a `yaml` fence to a fresh cluster and runs until
 /// nothing changes any more, at most [`limit::MANIFEST_CAP`]. `id` is the cell's id in its note.
@@ -222,19 +222,13 @@ pub fn typed(text: &str) -> Vec<Typed> {
     while let Some((index, line)) = lines.next() {
         let head = line.trim_start();
         if let Some(command) = head.strip_prefix("$ ") {
-            let mut command = command.trim().to_owned();
+            let command = command.trim();
             if command.is_empty() || command.starts_with('#') {
                 continue;
             }
-            let column = line.find(&command).map_or(0, |at| line[..at].chars().count());
-            let mut last = index;
-            while goes_on(&command) {
-                let Some((index, line)) = lines.next() else { break };
-                command.push('\n');
-                // The prompt of a continued line is no part of it.
-                command.push_str(line.strip_prefix("> ").unwrap_or(line));
-                last = index;
-            }
+            let column = line.find(command).map_or(0, |at| line[..at].chars().count());
+            let command = whole(command, &mut lines.by_ref().map(|(_, line)| line));
+            let last = index + command.matches('\n').count();
             typed.push(Typed {
                 command,
                 line: u32::try_from(index).unwrap_or(0),

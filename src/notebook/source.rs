@@ -10,7 +10,7 @@
 use super::Failure;
 use super::magic::MAGICS;
 use crate::lab::nearest_hint;
-use crate::workstation::goes_on;
+use crate::workstation::whole;
 
 /// A cell that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,17 +150,12 @@ fn lines(text: &str, bare: bool) -> Result<Vec<Line>, Failure> {
         let typed = typed.or((bare && !head.starts_with('%') && !head.starts_with('#')).then_some(head));
         index += 1;
         if let Some(command) = typed {
-            let mut command = command.trim().to_owned();
+            let command = command.trim();
             if command.is_empty() || command.starts_with('#') {
                 continue;
             }
-            while goes_on(&command) && index < all.len() {
-                command.push('\n');
-                // The prompt of a continued line is no part of it.
-                let next = all.get(index).copied().unwrap_or_default();
-                command.push_str(next.strip_prefix("> ").unwrap_or(next));
-                index += 1;
-            }
+            let command = whole(command, &mut all[index..].iter().copied());
+            index += command.matches('\n').count();
             found.push(Line {
                 line: at,
                 what: Typed::Shell {
