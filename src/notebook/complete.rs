@@ -8,7 +8,7 @@ use peapod_sim::version::Version;
 use peapod_yaml::Dialect;
 use serde_json::Value;
 
-use super::magic::MAGICS;
+use super::magic::{MAGICS, RESET_FLAGS};
 use super::session::View;
 use super::source::{self, Source, Typed, top_key};
 use crate::lab::expr::schema::{Type, of_kind};
@@ -101,18 +101,7 @@ fn magic(head: &str, is_first: bool, view: &View) -> Found {
         {
             versions()
         }
-        ("%reset", _) => texts(
-            &[
-                "--nodes",
-                "--profile",
-                "--seed",
-                "--jitter",
-                "--set",
-                "--lead",
-                "--strict",
-            ],
-            "flag",
-        ),
+        ("%reset", _) => texts(RESET_FLAGS, "flag"),
         _ => Vec::new(),
     };
     (word, found)

@@ -1,8 +1,11 @@
 //! The `%` commands: for the clock, and for the cluster as a whole.
 
+use std::sync::Arc;
+
 use peapod_sim::time::{SimDuration, SimTime};
 use peapod_sim::trace::What;
 use peapod_sim::version::Version;
+use serde_json::Value;
 
 use super::session::{Session, interrupted, stream};
 use super::{Bundle, Failure, Output, show};
@@ -376,6 +379,17 @@ fn until(
     Ok(())
 }
 
+/// What `%reset` takes.
+pub(super) const RESET_FLAGS: &[&str] = &[
+    "--nodes",
+    "--profile",
+    "--seed",
+    "--jitter",
+    "--set",
+    "--lead",
+    "--strict",
+];
+
 fn reset(session: &Session, words: &[&str]) -> Result<super::Settings, Failure> {
     let mut settings = super::Settings {
         lang: session.settings().lang,
@@ -392,18 +406,9 @@ fn reset(session: &Session, words: &[&str]) -> Result<super::Settings, Failure> 
             settings.strict = own != Some("false");
             continue;
         }
-        let known = [
-            "--nodes",
-            "--profile",
-            "--seed",
-            "--jitter",
-            "--set",
-            "--lead",
-            "--strict",
-        ];
-        if !known.contains(&flag) {
+        if !RESET_FLAGS.contains(&flag) {
             let failure = usage(name, format!("{flag} is not known"));
-            return Err(match nearest_hint(flag, known) {
+            return Err(match nearest_hint(flag, RESET_FLAGS.iter().copied()) {
                 Some(hint) => failure.hint(&hint),
                 None => failure,
             });
@@ -469,20 +474,16 @@ fn named(session: &Session, name: &str, word: &str) -> Result<(String, String), 
     let Some(resource) = peapod_kubectl::resources::find(kind) else {
         return Err(Failure::new("NotFound", format!("there is no kind {kind:?}")));
     };
-    let exists = session.now.cluster.writes().iter().any(|write| {
-        let key = write.stored.object.meta();
-        key.name.as_deref() == Some(object)
-            && write.stored.json().get("kind").and_then(|kind| kind.as_str()) == Some(resource.kind)
+    let cluster = &session.now.cluster;
+    let was = cluster.writes().iter().any(|write| {
+        let key = &write.stored.key;
+        key.kind.resource().name == resource.kind && &*key.name == object
     });
-    let founded = || {
-        session
-            .now
-            .cluster
-            .objects(resource.kind)
-            .iter()
-            .any(|known| known.pointer("/metadata/name").and_then(|name| name.as_str()) == Some(object))
+    let is = || {
+        let named = |known: &Arc<Value>| known.pointer("/metadata/name").and_then(Value::as_str) == Some(object);
+        cluster.objects(resource.kind).iter().any(named)
     };
-    if !exists && !founded() {
+    if !was && !is() {
         let message = format!("there is and was no {} {object:?}", resource.kind);
         return Err(Failure::new("NotFound", message));
     }
