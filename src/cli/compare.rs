@@ -91,8 +91,7 @@ pub fn main(arguments: &Compare) -> anyhow::Result<ExitCode> {
     let place = place::note(&arguments.note, arguments.vault.as_deref())?;
     let (left, right) = sides(arguments, &place)?;
     let difference = compare(&left.trace, &right.trace);
-    let observed: Vec<String> = experiment_of(&left);
-    print(&left, &right, &difference, &observed, arguments.json)?;
+    print(&left, &right, &difference, arguments.json)?;
     Ok(ExitCode::from(u8::from(!difference.is_none())))
 }
 
@@ -138,7 +137,7 @@ pub fn branch(arguments: &Branch) -> anyhow::Result<ExitCode> {
         &done,
     )?;
     let difference = compare(&left.trace, &right.trace);
-    print(&left, &right, &difference, &experiment_of(&left), arguments.json)?;
+    print(&left, &right, &difference, arguments.json)?;
     Ok(ExitCode::from(u8::from(!difference.is_none())))
 }
 
@@ -239,11 +238,7 @@ fn sides(arguments: &Compare, place: &NotePlace) -> anyhow::Result<(Side, Side)>
     }
 }
 
-fn experiment_of(side: &Side) -> Vec<String> {
-    side.result.observations.keys().cloned().collect()
-}
-
-fn print(left: &Side, right: &Side, difference: &Difference, observed: &[String], as_json: bool) -> anyhow::Result<()> {
+fn print(left: &Side, right: &Side, difference: &Difference, as_json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if as_json {
         let side = |side: &Side| {
@@ -275,11 +270,11 @@ fn print(left: &Side, right: &Side, difference: &Difference, observed: &[String]
         writeln!(out, "{}", serde_json::to_string_pretty(&whole)?)?;
         return Ok(());
     }
-    write!(out, "{}", text(left, right, difference, observed))?;
+    write!(out, "{}", text(left, right, difference))?;
     Ok(())
 }
 
-fn text(left: &Side, right: &Side, difference: &Difference, observed: &[String]) -> String {
+fn text(left: &Side, right: &Side, difference: &Difference) -> String {
     let mut text = format!("A: {}\nB: {}\n\n", left.name, right.name);
     if difference.is_none() {
         text.push_str("the traces are the same, record by record\n");
@@ -319,9 +314,10 @@ fn text(left: &Side, right: &Side, difference: &Difference, observed: &[String])
             }
         }
     }
+    let observed = &left.result.observations;
     if !observed.is_empty() {
         text.push_str("\nat the end\n");
-        for name in observed {
+        for name in observed.keys() {
             let value = |side: &Side| {
                 side.result
                     .observations
