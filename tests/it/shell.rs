@@ -4,7 +4,6 @@
 //! A case begins with `=== name`; `only busybox` or `only dash` after it leaves the other shell out where the two differ.
 //! A file that begins with `programs: busybox` is run with busybox's programs on the path instead of the machine's.
 
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -86,9 +85,12 @@ fn real(shell: &str, script: &str, number: usize, path: &str) -> (String, i32) {
         .map(|directory| Path::new(directory).join(shell))
         .find(|program| program.exists())
         .expect("the shell is on the path");
-    let output = Command::new(program)
-        .arg0("sh")
-        .args(["-c", script])
+    // Whoever starts the tests may have SIGINT ignored, and a shell keeps that.
+    let output = Command::new("/usr/bin/env")
+        .arg("--default-signal=INT,QUIT")
+        .arg(program)
+        .args((shell == "busybox").then_some("sh"))
+        .args(["-c", script, "sh"])
         .current_dir(&directory)
         .env_clear()
         .env("PATH", path)
