@@ -1,31 +1,29 @@
 //! One trial: a fresh cluster, driven event by event through the steps, watched at every change.
 
+mod steps;
+mod verdict;
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use indexmap::IndexMap;
-use peapod_kubectl as kubectl;
 use peapod_sim::cluster::{Cluster, Config, NodeConfig};
-use peapod_sim::objects::Key;
 use peapod_sim::time::{SimDuration, SimTime};
 use peapod_sim::trace::Trace;
 use peapod_sim::version::Version;
 use peapod_sim::world::Jitter;
-use peapod_sim::{manifest, objects::Kind};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::expr::{Compiled, Deps, Op, Scope, Trackers, View};
-use super::expr::{Node, Val};
+use self::verdict::{at_the_end, sentence, witness};
+use super::expr::{Compiled, Deps, Scope, Trackers, View};
 use super::limit;
 use super::model::{
-    Action, Condition, Diagnostic, Ended, Expectation, ExpectationOutcome, JitterMode, OrElse, Outcome, Place, Step,
-    Timing, Trial, TrialResult, Until,
+    Condition, Diagnostic, Ended, Expectation, JitterMode, Outcome, Place, Timing, Trial, TrialResult, Until,
 };
 use super::program::{self, Program};
 use super::runner::Cancel;
 use super::temporal::{Bounds, End, Form, Watch, outcome};
-use crate::cluster_api::Passing;
 use crate::workstation::Workstation;
 
 /// Runs one trial.
@@ -141,45 +139,6 @@ fn config(program: &Program, trial: &Trial) -> Config {
         }
     }
     config
-}
-
-/// A line that is typed lets time pass, and every change is looked at.
-impl Passing for Run<'_> {
-    fn cluster(&mut self) -> &mut Cluster {
-        &mut self.cluster
-    }
-
-    fn step(&mut self) -> bool {
-        // A command may have written: without a trace that is forgotten with the next step.
-        self.look();
-        match self.advance(self.end) {
-            Ok(true) => {}
-            Ok(false) => self.stopped = Some(Stop::End),
-            Err(stop) => self.stopped = Some(stop),
-        }
-        self.stopped.is_none()
-    }
-
-    fn reach(&mut self, at: SimTime) -> bool {
-        let waits = |run: &Self| run.asides.last().is_some_and(|(aside, _)| *aside <= at.min(run.end));
-        while !self.aside && waits(self) && self.stopped.is_none() {
-            match self.advance(at.min(self.end)) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(stop) => self.stopped = Some(stop),
-            }
-        }
-        self.cluster.run_until(at.min(self.end));
-        self.look();
-        if at > self.end {
-            self.stopped = Some(Stop::End);
-        }
-        self.stopped.is_none()
-    }
-
-    fn goes_on(&mut self) -> bool {
-        self.stopped.is_none()
-    }
 }
 
 /// Why a trial ends before its time.
@@ -323,220 +282,6 @@ impl<'p> Run<'p> {
         };
         run.look();
         run
-    }
-
-    // ---- Steps.
-
-    fn steps(&mut self) -> Result<(), Stop> {
-        let program = self.program;
-        let mut done = false;
-        for (index, step) in program.experiment.steps.iter().enumerate() {
-            let Some(compiled) = program.steps.get(index) else {
-                continue;
-            };
-            if !program::applies(compiled.when.as_ref(), &self.trial.variables) {
-                continue;
-            }
-            let due = match step.timing {
-                Timing::Now => self.cluster.now(),
-                Timing::At(at) => SimTime::ZERO + at,
-                Timing::After(after) => self.cluster.now() + after,
-                Timing::Aside(_) => continue,
-            };
-            let waits = matches!(step.action, Action::Wait { .. } | Action::Sleep { .. });
-            if done && (due > self.cluster.now() || waits) {
-                self.begin_observing();
-            }
-            self.run_to(due, None)?;
-            if self.cluster.now() < due {
-                return Err(Stop::End);
-            }
-            let outcome = self.step(index, step);
-            self.look();
-            self.unless_it_may_fail(step, outcome)?;
-            done = true;
-        }
-        self.begin_observing();
-        Ok(())
-    }
-
-    fn unless_it_may_fail(&mut self, step: &Step, outcome: Result<(), Stop>) -> Result<(), Stop> {
-        match outcome {
-            Err(Stop::Failed(error)) if step.or_else == OrElse::Continue => {
-                self.troubles.push(format!("line {}: {}", error.line, error.message));
-                Ok(())
-            }
-            other => other,
-        }
-    }
-
-    fn step(&mut self, index: usize, step: &Step) -> Result<(), Stop> {
-        let texts: Vec<_> = match self.program.steps.get(index) {
-            Some(compiled) => compiled
-                .templates
-                .iter()
-                .map(|template| template.render(&self.trial.variables))
-                .collect(),
-            None => Vec::new(),
-        };
-        match &step.action {
-            Action::Apply { text, place } => {
-                let Some(rendered) = texts.first() else { return Ok(()) };
-                let documents = match manifest::read(&rendered.text) {
-                    Ok(documents) => documents,
-                    Err(_) => return Err(Stop::Failed(first_problem(rendered, text, *place))),
-                };
-                self.cluster
-                    .command(&format!("kubectl apply -f -\n{}", rendered.text.trim_end()));
-                let values: Vec<Value> = documents.into_iter().map(|document| document.value).collect();
-                let (applied, unknown) = with_api(&mut self.cluster, |api| kubectl::apply(&values, "default", api));
-                let refused = applied
-                    .into_iter()
-                    .filter_map(|applied| applied.effect.err())
-                    .chain(unknown)
-                    .next();
-                match refused {
-                    None => Ok(()),
-                    Some(message) => {
-                        let mut problem = first_problem(rendered, text, *place);
-                        let message = message.trim_end().to_owned();
-                        // The place of what is wrong with the manifest, in the words with which it was refused.
-                        problem = Diagnostic {
-                            code: "trial.apply".to_owned(),
-                            message,
-                            ..problem
-                        };
-                        Err(Stop::Failed(problem))
-                    }
-                }
-            }
-            Action::Kubectl { place, .. } => {
-                let Some(rendered) = texts.first() else { return Ok(()) };
-                self.kubectl(index, &rendered.text, *place)
-            }
-            Action::Shell { text, place } => self.shell(index, text, *place),
-            Action::Wait { until, timeout } => {
-                let Some(compiled) = self.program.steps.get(index).and_then(|step| step.until.as_ref()) else {
-                    return Ok(());
-                };
-                let condition = compiled.bind(&self.trial.variables);
-                let deadline = self.cluster.now() + *timeout;
-                if self.run_to(deadline, Some(&condition))? {
-                    return Ok(());
-                }
-                if self.cluster.now() < deadline {
-                    return Err(Stop::End);
-                }
-                let message = format!("`{}` did not come to hold within {timeout}", until.text);
-                Err(Stop::Failed(Diagnostic::error("trial.wait", message).at(until.place)))
-            }
-            Action::Sleep { duration } => {
-                let due = self.cluster.now() + *duration;
-                self.run_to(due, None).map(|_| ())
-            }
-            Action::Fault { fault } => {
-                let texts: Vec<String> = texts.into_iter().map(|rendered| rendered.text).collect();
-                let fault = program::fault_with(fault, &texts);
-                let failed = |message| Stop::Failed(Diagnostic::error("trial.fault", message).at(step.place));
-                self.cluster.fault(&fault).map_err(failed)
-            }
-        }
-    }
-
-    fn kubectl(&mut self, index: usize, line: &str, place: Place) -> Result<(), Stop> {
-        let output = match kubectl::Command::parse(line) {
-            Ok(command) => {
-                self.cluster.command(&format!("kubectl {line}"));
-                let mut output = with_api(&mut self.cluster, |api| kubectl::run(&command, api, &kubectl::NoFiles));
-                self.look();
-                if let Some(wait) = output.waits_for.take()
-                    && !self.aside
-                {
-                    output.append(&self.wait_for(wait)?);
-                }
-                output
-            }
-            Err(error) => kubectl::Output {
-                stderr: error.stderr,
-                exit_code: error.exit_code,
-                ..Default::default()
-            },
-        };
-        self.outputs
-            .insert(index, format!("{}{}", output.stdout, output.stderr));
-        if output.exit_code == 0 || self.prints(index) {
-            return Ok(());
-        }
-        let message = output.stderr.trim_end().to_owned();
-        Err(Stop::Failed(Diagnostic::error("trial.kubectl", message).at(place)))
-    }
-
-    /// Types a line into the shell of the workstation, which is there from the first such line on.
-    fn shell(&mut self, index: usize, line: &str, place: Place) -> Result<(), Stop> {
-        self.begin_observing();
-        let mut station = self
-            .workstation
-            .take()
-            .unwrap_or_else(|| Workstation::new(self.trial.seed));
-        let (mut printed, mut errors) = (String::new(), String::new());
-        let end = station.enter(self, line, &mut |stderr, text| {
-            printed.push_str(text);
-            if stderr {
-                errors.push_str(text);
-            }
-        });
-        self.workstation = Some(station);
-        self.look();
-        if let Some(stop) = self.stopped.take() {
-            return Err(stop);
-        }
-        self.outputs.insert(index, printed);
-        if end.exit_code == 0 || self.prints(index) {
-            return Ok(());
-        }
-        let message = match errors.trim_end() {
-            "" => format!("exit status {}", end.exit_code),
-            errors => errors.to_owned(),
-        };
-        Err(Stop::Failed(Diagnostic::error("trial.kubectl", message).at(place)))
-    }
-
-    /// Whether a console shows what this step prints, so that a failure may be what it expects.
-    fn prints(&self, index: usize) -> bool {
-        self.program
-            .experiment
-            .expect
-            .iter()
-            .any(|expectation| matches!(&expectation.condition, Condition::Prints { step, .. } if *step == index))
-    }
-
-    /// Lets time pass until a `kubectl` command that waits has what it waits for.
-    fn wait_for(&mut self, mut wait: kubectl::Wait) -> Result<kubectl::Output, Stop> {
-        self.begin_observing();
-        let millis = wait.timeout.and_then(|millis| u64::try_from(millis).ok());
-        let deadline = millis.map_or(self.end, |millis| self.cluster.now() + SimDuration::from_millis(millis));
-        let mut revision = None;
-        loop {
-            if revision != Some(self.cluster.revision()) {
-                revision = Some(self.cluster.revision());
-                if let Some(output) = with_api(&mut self.cluster, |api| kubectl::poll(&mut wait, api)) {
-                    self.look();
-                    return Ok(output);
-                }
-                self.look();
-            }
-            match self.advance(deadline.min(self.end))? {
-                true => {}
-                _ if deadline > self.end => {
-                    self.run_to(self.end, None)?;
-                    return Err(Stop::End);
-                }
-                _ => {
-                    self.run_to(deadline, None)?;
-                    return Ok(kubectl::time_out(&wait));
-                }
-            }
-        }
     }
 
     // ---- Time.
@@ -807,164 +552,7 @@ fn note(troubles: &mut Vec<String>, trouble: Option<String>) {
     }
 }
 
-/// What is wrong with a manifest that was refused: the first problem that can be seen without a cluster, or the whole.
-fn first_problem(rendered: &super::template::Rendered, text: &str, place: Place) -> Diagnostic {
-    let mut problems = program::manifest_problems(rendered, text, place).into_iter();
-    problems
-        .next()
-        .unwrap_or_else(|| Diagnostic::error("trial.apply", "the manifest was refused").at(place))
-}
-
-/// What an expectation saw that decided it.
-fn sentence(watched: &Watched<'_>, decided: Outcome, at: Option<SimTime>) -> String {
-    let text = watched.expectation.condition.text();
-    let at = at
-        .map(|at| SimDuration(at.0 / 1_000_000 * 1_000_000).to_string())
-        .unwrap_or_default();
-    let seen = watched
-        .seen
-        .as_ref()
-        .map(|seen| format!(" ({seen})"))
-        .unwrap_or_default();
-    let bounds = [
-        ("within", watched.expectation.within),
-        ("for", watched.expectation.lasting),
-    ];
-    let bounds: String = bounds
-        .iter()
-        .filter_map(|(word, span)| span.map(|span| format!(" {word} {span}")))
-        .collect();
-    match (&watched.expectation.condition, decided) {
-        (_, Outcome::Undecided) => format!("the trial ended before `{text}` was decided"),
-        (Condition::Eventually(_), _) => format!("`{text}` did not come to hold{bounds}{seen}"),
-        (Condition::Always(_), _) => format!("at {at} `{text}` did not hold{seen}"),
-        (Condition::Never(_), _) => format!("at {at} `{text}` held{bounds}{seen}"),
-        (Condition::Finally(_), _) => format!("at the end `{text}` did not hold{bounds}{seen}"),
-        (Condition::Until(first, _), _) => format!(
-            "at {at} `{}` did not hold, or the end of it never came{seen}",
-            first.text
-        ),
-        (Condition::Shape(_) | Condition::Prints { .. }, _) => String::new(),
-    }
-}
-
-/// The value that made a comparison true or false, such as `it was Running`.
-fn witness(node: &Node, scope: &Scope<'_>) -> Option<String> {
-    // The scope borrows what it evaluates, so the parts are evaluated in a scope of their own.
-    fn value(node: &Node, scope: &Scope<'_>) -> Value {
-        let own = Scope::new(scope.view, scope.now, scope.tracked);
-        own.eval(node).to_json()
-    }
-    match node {
-        Node::And(left, right) => {
-            let left_holds = value(left, scope) == Value::Bool(true);
-            witness(if left_holds { right } else { left }, scope)
-        }
-        Node::Or(left, right) => {
-            let left_holds = value(left, scope) == Value::Bool(true);
-            witness(if left_holds { left } else { right }, scope)
-        }
-        Node::Not(of) => witness(of, scope),
-        Node::Infix(op, left, right)
-            if !matches!(op, Op::Add | Op::Subtract | Op::Multiply | Op::Divide | Op::Modulo) =>
-        {
-            let shown = if matches!(**left, Node::Const(_) | Node::Time) {
-                right
-            } else {
-                left
-            };
-            Some(match value(shown, scope) {
-                Value::Null => "it was not there".to_owned(),
-                Value::String(text) => format!("it was {text}"),
-                other => {
-                    let text = other.to_string();
-                    if text.chars().count() > 60 {
-                        return None;
-                    } else {
-                        format!("it was {text}")
-                    }
-                }
-            })
-        }
-        _ => None,
-    }
-}
-
-fn at_the_end(
-    condition: &Condition,
-    view: &View,
-    outputs: &BTreeMap<usize, String>,
-    now: SimTime,
-) -> ExpectationOutcome {
-    match condition {
-        Condition::Shape(shape) => {
-            let text = |pointer: &str| shape.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-            let (kind, name) = (text("/kind"), text("/metadata/name"));
-            let namespace = shape
-                .pointer("/metadata/namespace")
-                .and_then(Value::as_str)
-                .unwrap_or("default");
-            let object = Kind::named(kind).and_then(|kind| view.get(&Key::new(kind, namespace, name)));
-            match object.map(|object| difference("", shape, object)) {
-                Some(None) => outcome(Outcome::Holds, Some(now), String::new()),
-                Some(Some(difference)) => outcome(Outcome::Fails, Some(now), difference),
-                None => outcome(
-                    Outcome::Fails,
-                    Some(now),
-                    format!("at the end there is no {kind} `{name}`"),
-                ),
-            }
-        }
-        Condition::Prints { step, command, output } => match outputs.get(step) {
-            None => outcome(Outcome::Undecided, None, format!("`{command}` was not run")),
-            Some(printed) if super::cell::agrees(output, printed) => outcome(Outcome::Holds, Some(now), String::new()),
-            Some(printed) => outcome(
-                Outcome::Fails,
-                Some(now),
-                format!("`{command}` printed:\n{}", printed.trim_end()),
-            ),
-        },
-        _ => outcome(Outcome::Undecided, None, String::new()),
-    }
-}
-
-/// The first field in which an object is not as a partial one says. Items of lists are found by their `name` or `type`, or by
-/// their place.
-fn difference(path: &str, wanted: &Value, found: &Value) -> Option<String> {
-    match (wanted, found) {
-        (Value::Object(wanted), Value::Object(found)) => wanted.iter().find_map(|(key, wanted)| {
-            let path = if path.is_empty() {
-                key.clone()
-            } else {
-                format!("{path}.{key}")
-            };
-            difference(&path, wanted, found.get(key).unwrap_or(&Value::Null))
-        }),
-        (Value::Array(wanted), Value::Array(found)) => wanted.iter().enumerate().find_map(|(index, wanted)| {
-            let identity = ["name", "type"]
-                .into_iter()
-                .find_map(|key| Some((key, wanted.get(key)?)));
-            let item = match identity {
-                Some((key, name)) => found.iter().find(|item| item.get(key) == Some(name)),
-                None => found.get(index),
-            };
-            let label = identity
-                .and_then(|(_, name)| name.as_str())
-                .map_or(index.to_string(), str::to_owned);
-            difference(&format!("{path}[{label}]"), wanted, item.unwrap_or(&Value::Null))
-        }),
-        _ if Val::of(wanted).equals(&Val::of(found)) => None,
-        (_, Value::Null) => Some(format!("at the end `{path}` is not there, and {wanted} is expected")),
-        _ => Some(format!("at the end `{path}` is {found}, and {wanted} is expected")),
-    }
-}
-
 /// Lower-case hexadecimal SHA-256.
 fn digest(json: &[u8]) -> String {
     Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The cluster as `kubectl` sees it.
-fn with_api<R>(cluster: &mut Cluster, act: impl FnOnce(&mut dyn kubectl::Api) -> R) -> R {
-    act(&mut crate::cluster_api::ClusterApi::new(cluster))
 }
