@@ -54,8 +54,8 @@ test("three cells run, and their outputs are drawn", async () => {
   await page.goto(`${address}/lab/tree/n.ipynb?token=secret&reset`);
   const cells = page.locator(".jp-Notebook .jp-CodeCell");
   await cells.nth(2).waitFor();
-  // The kernel is there once its name is shown and nothing runs.
-  await page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').waitFor();
+  // The indicator in the toolbar begins as idle, and a cell that runs before there is a kernel is dropped; the status bar knows.
+  await page.locator("#jp-main-statusbar").getByText(/^Peapod .*\| Idle$/).waitFor();
   await cells.nth(0).locator(".cm-content").click();
   for (let at = 0; at < 3; at += 1) {
     await page.keyboard.press("Shift+Enter");
