@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::magic::MAGICS;
 use super::output::Bundle;
-use crate::i18n::{Lang, Text, time};
+use crate::i18n::{Lang, Text, fill, time};
 use crate::lab::model::{ClaimResult, DecisionTable, RunResult, Verdict};
 use crate::lab::said;
 use crate::timeline::{Lane, LaneKind, Scale, State, Timeline, why};
@@ -261,7 +261,7 @@ pub fn timeline(trace: &Trace, title: &str, lang: Lang) -> Bundle {
         html.push_str("</div></div>");
     }
     if hidden > 0 {
-        let said = crate::i18n::fill(lang, Text::LanesHidden.say(lang), &[("n", hidden.to_string())]);
+        let said = fill(lang, Text::LanesHidden.say(lang), &[("n", hidden.to_string())]);
         let _ = writeln!(plain, "{said}");
         let _ = write!(html, "<div>{}</div>", escape(&said));
     }
@@ -311,9 +311,9 @@ pub fn experiment(result: &RunResult, lang: Lang) -> Bundle {
     let experiment = &result.experiment;
     let trials = result.trials.len();
     let head = format!(
-        "{} · {trials} {} · Kubernetes {}",
+        "{} · {} · Kubernetes {}",
         experiment.title,
-        if trials == 1 { "trial" } else { "trials" },
+        fill(lang, Text::TrialsN.say(lang), &[("n", trials.to_string())]),
         experiment.kubernetes.join(", ")
     );
     let mut plain = format!("{head}\n");
