@@ -18,6 +18,7 @@ pub mod events;
 pub mod fault;
 pub mod kubelet;
 pub mod latency;
+mod lenient64;
 pub mod manifest;
 mod network;
 pub mod objects;

@@ -9,6 +9,8 @@
 
 mod compile;
 mod eval;
+mod functions;
+mod operands;
 mod parse;
 pub mod schema;
 pub mod selector;

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::{DecodeError, Engine};
 use serde_json::{Value, json};
 
 use super::field::{Errors, Path, quoted};
 use super::selector::{FieldSelector, LabelSelector};
 use super::{query, refusal};
+use crate::lenient64;
 use crate::objects::{Key, Kind};
 use crate::registry::not_found;
 use crate::request::{Request, Status};
@@ -66,7 +68,7 @@ pub(super) fn list(w: &World, kind: Kind, request: &Request) -> Result<Value, St
         };
         let version = options.exact.unwrap_or_else(|| w.store.revision());
         let token = json!({ "v": TOKEN_VERSION, "rv": version, "start": format!("{last}\u{0}") });
-        meta["continue"] = Value::from(base64(token.to_string().as_bytes()));
+        meta["continue"] = Value::from(lenient64::URL_SAFE.encode(token.to_string()));
         // How many are left is not counted behind a selector.
         if query(request, "labelSelector").is_empty() && query(request, "fieldSelector").is_empty() {
             meta["remainingItemCount"] = Value::from(left);
@@ -253,45 +255,17 @@ pub(super) fn compacted(w: &World) -> u64 {
     cut.max(w.founded)
 }
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/// `base64.RawURLEncoding`
-fn base64(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let number = chunk.iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for index in 0..=chunk.len() {
-            let digit = number >> (18 - 6 * index) & 63;
-            text.push(char::from(ALPHABET[digit as usize]));
-        }
-    }
-    text
-}
-
-fn unbase64(text: &str) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let digits: Vec<u8> = text.bytes().collect();
-    for (at, chunk) in digits.chunks(4).enumerate() {
-        let mut number = 0_u32;
-        for (index, letter) in chunk.iter().enumerate() {
-            let digit = ALPHABET.iter().position(|known| known == letter);
-            let digit = digit.ok_or_else(|| format!("illegal base64 data at input byte {}", at * 4 + index))?;
-            number = number << 6 | u32::try_from(digit).unwrap_or(0);
-        }
-        if chunk.len() == 1 {
-            return Err(format!("illegal base64 data at input byte {}", at * 4 + 1));
-        }
-        number <<= 6 * (4 - chunk.len());
-        for index in 0..chunk.len() - 1 {
-            bytes.push((number >> (16 - 8 * index) & 255) as u8);
-        }
-    }
-    Ok(bytes)
-}
-
 /// What a continue token says (`DecodeContinue`): the resourceVersion, and the place after which to go on.
 fn decode(token: &str) -> Result<(u64, String), String> {
-    let bytes = unbase64(token)?;
+    let bytes = lenient64::URL_SAFE.decode(token).map_err(|error| {
+        let at = match error {
+            DecodeError::InvalidByte(at, _)
+            | DecodeError::InvalidLastSymbol(at, _)
+            | DecodeError::InvalidLength(at) => at,
+            DecodeError::InvalidPadding => token.len(),
+        };
+        format!("illegal base64 data at input byte {at}")
+    })?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|_| match bytes.first() {
         Some(byte) => format!(
             "invalid character '{}' looking for beginning of value",
@@ -318,13 +292,6 @@ mod tests {
 
     #[test]
     fn tokens_are_read_back() {
-        for text in ["", "a", "ab", "abc", "abcd", "\u{0}~ÿ"] {
-            assert_eq!(
-                unbase64(&base64(text.as_bytes())),
-                Ok(text.as_bytes().to_vec()),
-                "{text}"
-            );
-        }
         assert_eq!(
             decode("zzz"),
             Err("invalid character 'Ï' looking for beginning of value".to_owned())

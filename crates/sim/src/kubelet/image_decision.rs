@@ -1,6 +1,9 @@
 //! The decisions about images that depend on nothing but what they are given (`pkg/kubelet/images/image_manager.go
 //! EnsureImageExists`), and their words.
 
+use base64::Engine;
+
+use crate::lenient64;
 use crate::runtime::catalogue::Reference;
 use crate::time::SimDuration;
 
@@ -112,7 +115,11 @@ pub(crate) fn logins(secret: &str, content: &[u8]) -> Vec<Login> {
         .map(|(registry, entry)| {
             let text = |name: &str| entry.get(name).and_then(|value| value.as_str()).unwrap_or_default();
             let login = match (text("username"), text("auth")) {
-                ("", auth) => decode_base64(auth).unwrap_or_default(),
+                ("", auth) => lenient64::STANDARD
+                    .decode(auth.trim())
+                    .ok()
+                    .and_then(|login| String::from_utf8(login).ok())
+                    .unwrap_or_default(),
                 (user, _) => format!("{user}:{}", text("password")),
             };
             Login {
@@ -144,29 +151,6 @@ impl Login {
         let rest = repository.strip_prefix(self.registry.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
-}
-
-fn decode_base64(text: &str) -> Option<String> {
-    let mut bits: u32 = 0;
-    let mut count = 0;
-    let mut bytes = Vec::new();
-    for byte in text.bytes().filter(|byte| *byte != b'=') {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count & 0xff) as u8);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

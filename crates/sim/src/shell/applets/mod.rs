@@ -101,7 +101,7 @@ pub(crate) fn start(name: &str, argv: &[Arc<str>], ctx: &mut Ctx<'_>) -> Step {
         .or_else(|| copying::start(name, arguments, ctx))
         .or_else(|| network::start(name, arguments, ctx))
         .or_else(|| awk::start(name, arguments, ctx))
-        .or_else(|| filters::start(name, arguments, ctx))
+        .or_else(|| filters::start::start(name, arguments, ctx))
         .or_else(|| interpreters::start(name, arguments, ctx))
         .or_else(|| server::start(name, argv, ctx));
     started.unwrap_or_else(|| {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::super::options::Options;
-use super::{Kind, Made};
+use super::Kind;
+use super::start::Made;
 
 #[derive(Clone, Debug)]
 pub(super) struct Cut {

@@ -1,6 +1,9 @@
 //! Bytes as text: `base64`, `od`, `hexdump`, `xxd`, `strings`.
 
+use base64::Engine;
+
 use super::super::options::Options;
+use crate::lenient64;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Dump {
@@ -10,41 +13,20 @@ pub(super) enum Dump {
     Strings,
 }
 
-pub(super) const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-pub(super) fn base64_encode(data: &[u8]) -> String {
-    let mut text = String::new();
-    for group in data.chunks(3) {
-        let value = group.iter().enumerate().fold(0u32, |value, (index, byte)| {
-            value | u32::from(*byte) << (16 - 8 * index)
-        });
-        for index in 0..4 {
-            let letter = BASE64[(value >> (18 - 6 * index) & 63) as usize];
-            text.push(if index <= group.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
-}
-
 /// What the text stands for; like busybox's it ends at the first character that cannot be.
 pub(super) fn base64_decode(data: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let (mut value, mut bits) = (0u32, 0);
-    for &byte in data.iter().filter(|byte| !byte.is_ascii_whitespace()) {
-        if byte == b'=' {
-            break;
-        }
-        let Some(digit) = BASE64.iter().position(|own| *own == byte) else {
-            break;
-        };
-        value = value << 6 | digit as u32;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((value >> bits & 0xff) as u8);
-        }
+    let digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let mut digits: Vec<u8> = data
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    digits.truncate(digits.iter().position(|byte| !digit(byte)).unwrap_or(digits.len()));
+    // One digit alone is no byte yet.
+    if digits.len() % 4 == 1 {
+        digits.pop();
     }
-    bytes
+    lenient64::STANDARD.decode(digits).unwrap_or_default()
 }
 
 pub(super) fn dump(data: &[u8], style: Dump, options: &Options, out: &mut Vec<u8>) {

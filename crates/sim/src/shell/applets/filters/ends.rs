@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::super::duration;
 use super::super::waiters::size;
-use super::{Kind, Made, parsed};
+use super::Kind;
+use super::start::{Made, parsed};
 use crate::runtime::kernel::Wait;
 use crate::runtime::syscalls::{Ctx, Open, Step};
 use crate::time::SimDuration;

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::super::options::Options;
-use super::{Kind, Made};
+use super::Kind;
+use super::start::Made;
 use crate::runtime::files::Content;
 use crate::runtime::syscalls::Ctx;
 use crate::shell::regex::Regex;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::super::options::Options;
-use super::{Kind, Made, parsed};
+use super::Kind;
+use super::start::{Made, parsed};
 use crate::runtime::syscalls::{Ctx, Open};
 
 pub(super) fn wc(arguments: &[Arc<str>]) -> Made {
