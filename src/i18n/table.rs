@@ -115,6 +115,23 @@ texts! {
     RanAgo: "{ago} 실행", "Run {ago}";
     Seed: "시드", "Seed";
 
+    // Predictions.
+    Predict: "예측", "Your prediction";
+    PredictAnswer: "답", "Answer";
+    PredictKeep: "예측 적어 두기", "Keep the prediction";
+    PredictEach: "조합마다 예측하기: {of}", "Predict each combination: {of}";
+    PredictAgain: "다시 예측하기", "Predict again";
+    PredictTooLate: "이미 실행한 셀이라 예측을 받지 않는다. 셀을 고치면 다시 예측할 수 있다.", "The cell has been run already, so it is too late to predict. A changed cell can be predicted anew.";
+    NothingAsked: "이 셀은 예측을 묻지 않는다.", "This cell asks for no prediction.";
+    YouPredicted: "예측:", "You predicted";
+    YouPredictedCells: "조합마다 예측했다.", "You predicted single combinations.";
+    PredictedNotRun: "실행하면 결과와 견준다.", "Run the cell to compare it with what comes out.";
+    PredictedByYourself: "이 물음의 답은 아래 결과에서 스스로 찾아보자.", "Compare it with the result below.";
+    PredictedRight: "맞혔다", "right";
+    PredictedWrong: "빗나갔다", "wrong";
+    PredictedScore: "조합 {all}개 가운데 {right}개를 맞혔다", "{right} of {all} combinations right";
+    CameOut: "결과:", "It came out as";
+
     // Runs.
     RunTitle: "{cell} · 실행 기록 {id}", "{cell} · run {id}";
     RunId: "실행 기록 {id}", "Run {id}";

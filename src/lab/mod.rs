@@ -5,6 +5,7 @@
 //!   a manifest or of a console, so that every Run button gives the same kind of result;
 //! - [`Runner`] runs the trials on threads and reports each as it ends;
 //! - [`why`] puts the decisions of a trace into words, [`said`] everything that a record can say;
+//! - [`predict`] compares what a reader predicted with what came out;
 //! - [`limit`] names every limit.
 
 pub mod branch;
@@ -15,6 +16,7 @@ mod judge;
 pub mod limit;
 pub mod model;
 mod nearest;
+pub mod predict;
 mod program;
 mod read;
 pub mod refute;

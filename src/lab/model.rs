@@ -540,11 +540,21 @@ impl Condition {
     }
 }
 
-/// What the reader is asked before the first run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What the reader is asked before the first run, and what of the outcome is the answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Predict {
     /// The question.
     pub ask: String,
+    /// Answers to choose from; the reader writes one if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+    /// The observation that is asked about; the first one if it is not named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// The answer is the number of trials in which these variables and observations have these values.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub count: IndexMap<String, Vec<Value>>,
 }
 
 /// Where to look for counter-examples: what is varied, what is not, and how long to look.

@@ -15,6 +15,7 @@ mod files;
 mod frame;
 mod history;
 mod note;
+mod predict;
 mod reader;
 mod run;
 pub mod runs;
@@ -122,6 +123,7 @@ pub fn router(app: App) -> Router {
         .route("/tag/{*tag}", get(tags::page))
         .route("/file/{*path}", get(files::serve))
         .route("/run", post(run::start))
+        .route("/predict", post(predict::keep))
         .route("/r/{run}", get(run::page))
         .route("/r/{run}/result", get(run::result))
         .route("/r/{run}/cancel", post(run::cancel))

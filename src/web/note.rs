@@ -18,7 +18,7 @@ use super::error::{PageResult, Problem};
 use super::reader::Reader;
 use super::view::problem::{self, ProblemView};
 use super::view::{claims, result};
-use super::{App, address, frame, run};
+use super::{App, address, frame, predict, run};
 use crate::i18n::{Lang, Text, time};
 use crate::lab::model::{RunStatus, Verdict};
 use crate::store::{NewestClaim, RunFilter, RunSummary};
@@ -241,7 +241,7 @@ impl Newest {
 }
 
 /// The `id` of a cell on its page.
-fn anchor(key: &str) -> String {
+pub(super) fn anchor(key: &str) -> String {
     format!("cell-{key}")
 }
 
@@ -489,7 +489,8 @@ struct CellView<'a> {
     result: String,
     /// A run that goes on: its id.
     going: Option<String>,
-    ask: Option<&'a str>,
+    /// What the reader is asked before the run, and what was answered.
+    prediction: Option<predict::PredictionView>,
 }
 
 #[derive(Serialize)]
@@ -559,9 +560,7 @@ async fn cell_html(
             .map(|summary| run_link(lang, summary, &info.source)),
         result,
         going: going.map(|run| run.id.to_string()),
-        ask: experiment
-            .and_then(|e| e.predict.as_ref())
-            .map(|predict| predict.ask.as_str()),
+        prediction: predict::view(app, lang, &file.path, info, runs.finished.as_ref()).await?,
     };
     app.templates().part("partials/cell.html", reader, &view)
 }

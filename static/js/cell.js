@@ -2,8 +2,40 @@
 import { listen } from "./stream.js";
 import { startViewers } from "./viewer.js";
 
+/** Keeps what the reader predicts; `true` when it is kept. */
+async function predict(form) {
+  const place = form.closest("[data-prediction]");
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      headers: { accept: "application/json" },
+      body: new URLSearchParams(new FormData(form)),
+    });
+    if (!answer.ok) return false;
+    const holder = document.createElement("template");
+    holder.innerHTML = (await answer.json()).html;
+    const fresh = holder.content.querySelector("[data-prediction]");
+    place.replaceWith(fresh);
+    bind(fresh);
+    fresh.querySelector("summary, input:not([type=hidden])")?.focus();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a form of a prediction says something that is not kept yet. */
+function isDirty(form) {
+  return [...form.elements].some((field) =>
+    field.type === "radio" ? field.checked !== field.defaultChecked : field.name && field.value !== field.defaultValue,
+  );
+}
+
 async function start(form) {
   const cell = form.closest("[data-cell]");
+  const prediction = cell.querySelector("form[data-predict]");
+  // What was written but not kept counts too: the run would make it too late. A changed copy answers nothing.
+  if (prediction && isDirty(prediction) && !form.elements.source) await predict(prediction);
   const problems = cell.querySelector("[data-problems]");
   for (const button of cell.querySelectorAll("[data-run] button")) button.disabled = true;
   problems.hidden = true;
@@ -88,10 +120,11 @@ async function show(cell, href) {
 /** Takes over from a newer page what a run changes outside its result. */
 function refresh(page, cell) {
   const fresh = page.getElementById(cell.id);
-  for (const part of [".cell-meta", ".cell-actions"]) {
+  for (const part of [".cell-meta", ".cell-actions", "[data-prediction]"]) {
     const old = cell.querySelector(part);
     const now = fresh?.querySelector(part);
     if (old && now) old.replaceWith(document.adoptNode(now));
+    else if (old && fresh && part === "[data-prediction]") old.remove();
   }
   bind(cell);
   const edge = document.querySelector(".cell-links");
@@ -109,6 +142,14 @@ function bind(root) {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       start(form);
+    });
+  }
+  for (const form of root.querySelectorAll("form[data-predict]")) {
+    if (form.dataset.bound) continue;
+    form.dataset.bound = "1";
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (!(await predict(form))) form.submit();
     });
   }
   for (const form of root.querySelectorAll("[data-cancel]")) {

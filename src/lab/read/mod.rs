@@ -1,6 +1,7 @@
 //! From the text of an `experiment` fence to an [`Experiment`], strictly: all errors, each at its place.
 
 mod expect;
+mod predict;
 mod refute;
 mod schema;
 mod source;
@@ -15,8 +16,8 @@ use peapod_yaml::{Dialect, Node, Value};
 use serde_json::Value as Json;
 
 use super::model::{
-    ClusterSpec, Diagnostic, Experiment, Expression, JitterMode, NodeSpec, Observation, Predict, Severity,
-    StaticPodFile, TaintSpec, Until, Variable,
+    ClusterSpec, Diagnostic, Experiment, Expression, JitterMode, NodeSpec, Observation, Severity, StaticPodFile,
+    TaintSpec, Until, Variable,
 };
 use super::{limit, nearest, program};
 pub use schema::schema;
@@ -91,7 +92,6 @@ const KEYS: &[&str] = &[
 ];
 
 const JITTERS: &[(&str, JitterMode)] = &[("real", JitterMode::Real), ("none", JitterMode::None)];
-const PREDICT_KEYS: &[&str] = &["ask"];
 const SETTLED_KEYS: &[&str] = &["settled"];
 const CLUSTER_KEYS: &[&str] = &["nodes", "settings", "featureGates", "static"];
 
@@ -203,6 +203,10 @@ fn experiment(source: &mut Source<'_>, root: &Node, text: &str, first_line: u32)
     if !fields.has("steps") && source.diagnostics.is_empty() {
         source.error("experiment.no-steps", "an experiment needs steps", root.span);
     }
+    let observe = fields
+        .get("observe")
+        .map(|node| observations(source, node, &variables))
+        .unwrap_or_default();
     let until = match fields.get("until") {
         None => Until::Settled {
             cap: limit::SETTLED_CAP,
@@ -238,26 +242,20 @@ fn experiment(source: &mut Source<'_>, root: &Node, text: &str, first_line: u32)
             .map(|node| steps::steps(source, node))
             .unwrap_or_default(),
         until,
-        observe: fields
-            .get("observe")
-            .map(|node| observations(source, node, &variables))
-            .unwrap_or_default(),
         expect: fields
             .get("expect")
             .map(|node| expect::expectations(source, node))
             .unwrap_or_default(),
         predict: fields.get("predict").and_then(|node| {
-            let fields = source.fields(node, "`predict`", PREDICT_KEYS);
-            let ask = fields.required(source, "ask")?;
-            Some(Predict {
-                ask: source.text(ask, "ask")?,
-            })
+            let observed: Vec<&str> = observe.iter().map(|observation| observation.name.as_str()).collect();
+            predict::predict(source, node, &variables, &observed)
         }),
         refute: fields
             .get("refute")
             .map(|node| refute::spec(source, node))
             .unwrap_or_default(),
         variables,
+        observe,
         first_line,
         source: text.to_owned(),
     }

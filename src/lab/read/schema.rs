@@ -10,8 +10,8 @@ use peapod_sim::objects::RESOURCES;
 use peapod_sim::version::Version;
 use serde_json::{Map, Value, json};
 
-use super::{CLUSTER_KEYS, EFFECTS, JITTERS, KEYS, LISTS, NODE_KEYS, PREDICT_KEYS, RESERVED, SETTLED_KEYS, TAINT_KEYS};
-use super::{expect, refute, steps};
+use super::{CLUSTER_KEYS, EFFECTS, JITTERS, KEYS, LISTS, NODE_KEYS, RESERVED, SETTLED_KEYS, TAINT_KEYS};
+use super::{expect, predict, refute, steps};
 use crate::lab::limit;
 
 /// The schema (JSON Schema 2020-12) of the content of an `experiment` fence.
@@ -127,8 +127,17 @@ fn experiment(key: &str) -> Value {
         }),
         "expect" => list("expectation", "What must come out."),
         "predict" => with_required(
-            object(PREDICT_KEYS, |key| match key {
+            object(predict::KEYS, |key| match key {
                 "ask" => text("What the reader is asked before the first run."),
+                "choices" => json!({
+                    "type": "array", "items": {"type": ["string", "number", "boolean"]},
+                    "description": "Answers to choose from; without them the reader writes one.",
+                }),
+                "of" => text("The observation that is asked about; the first one if it is not named."),
+                "count" => json!({
+                    "type": "object",
+                    "description": "The answer is the number of trials in which these variables and observations have these values (one, or a list of several).",
+                }),
                 _ => Value::Null,
             }),
             &["ask"],
