@@ -102,6 +102,7 @@ async fn serve(arguments: &Serve) -> Result<(), String> {
         ended = server => ended.map_err(|error| format!("the server ended: {error}"))?,
         () = cut_off => {}
     }
+    app.rooms().settle().await;
     app.runs().settle(Instant::now() + RUN_PATIENCE).await;
     store.close().await;
     Ok(())

@@ -132,6 +132,57 @@ texts! {
     PredictedScore: "조합 {all}개 가운데 {right}개를 맞혔다", "{right} of {all} combinations right";
     CameOut: "결과:", "It came out as";
 
+    // Sessions.
+    Sessions: "세션", "Sessions";
+    SessionsHint: "세션에서는 셀들이 살아 있는 클러스터 하나를 함께 쓰고, 시계는 읽는 사람이 쥔다.", "In a session cells share one living cluster whose clock you hold.";
+    SessionOpen: "세션으로 열기", "Open as a session";
+    SessionOfThis: "{title} · 세션", "{title} · session";
+    SessionNotFound: "그런 세션이 없다.", "There is no such session.";
+    SessionNoCell: "그런 셀이 없거나 아직 실행하지 않았다.", "There is no such cell, or it has not run.";
+    SessionTooMuch: "한 세션에 담기에는 너무 많다. 새로 시작하거나 줄인다.", "That is too much for one session; restart it, or make it smaller.";
+    SessionOfNote: "노트의 셀은 노트의 순서를 따른다. 새 셀은 메모장에서 만든다.", "The cells of a note follow the note; new cells belong on a scratch page.";
+    SessionSpeed: "배속은 0보다 큰 수다.", "A speed is a number greater than 0.";
+    SessionRestoring: "한 일을 다시 하는 중", "doing again what was done";
+    SessionWaiting: "실행 중, {n}개 기다림", "running, {n} waiting";
+    SessionFollows: "실제 시간의 {speed}배로 흐른다", "{speed} × real time";
+    SessionSettled: "더 바뀔 것이 없다", "nothing is left to happen";
+    SessionStands: "멈춰 있다", "stands still";
+    SessionCluster: "지금의 클러스터", "The cluster now";
+    SessionRunAll: "모두 실행", "Run all";
+    SessionRunStale: "낡은 것 다시 실행", "Run what is stale";
+    SessionStale: "위의 셀이나 이 셀이 바뀌어 낡았다", "stale: this cell or one above it has changed";
+    SessionEdited: "노트와 다름", "not as in the note";
+    SessionRevert: "노트의 것으로", "As in the note";
+    SessionInterrupt: "중단", "Interrupt";
+    SessionRestart: "새 클러스터로", "Restart";
+    SessionRestartWith: "다른 클러스터로 새로 시작", "Restart with another cluster";
+    SessionReset: "이 셀 앞으로 되돌리기", "Back to before this cell";
+    SessionRunCell: "이 셀 실행", "Run this cell";
+    SessionClock: "시계", "Clock";
+    SessionSettle: "가라앉을 때까지", "Until settled";
+    SessionStep: "다음 변화", "Next change";
+    SessionAdvance: "흘리기", "Advance";
+    SessionSeconds: "초", "seconds";
+    SessionFollow: "실제 시간으로", "Real time";
+    SessionSpeedLabel: "배속", "Speed";
+    SessionConsole: "콘솔", "Console";
+    SessionConsoleHint: "kubectl get pods, 또는 %until pod/web Ready. Tab 완성, ↑↓ 기록", "kubectl get pods, or %until pod/web Ready. Tab completes, ↑↓ history";
+    SessionInsertAbove: "위에 셀 넣기", "Insert a cell above";
+    SessionInsertBelow: "아래에 셀 넣기", "Insert a cell below";
+    SessionRemove: "셀 지우기", "Delete the cell";
+    SessionForget: "세션 지우기", "Delete the session";
+    SessionEmpty: "아직 세션이 없다. 노트에서 ‘세션으로 열기’를 누르거나 메모장을 연다.", "There are no sessions yet. Press “Open as a session” on a note, or open a scratch page.";
+    SessionNeedsScript: "세션은 자바스크립트가 있어야 움직인다. 없이도 마지막 모습은 읽을 수 있다.", "A session needs JavaScript to move; without it you read it as it stands.";
+    SessionOffline: "서버와 끊겼다. 다시 이어지면 이어서 보인다.", "The server is away; the session goes on here when it is back.";
+    SessionKeys: "Shift-Enter 실행하고 다음 · Ctrl-Enter 실행 · Esc 명령, Enter 편집 · ↑↓ 셀 · 0 0 새로 시작 · I I 중단", "Shift-Enter run and go on · Ctrl-Enter run · Esc commands, Enter edit · ↑↓ cells · 0 0 restart · I I interrupt";
+    SessionKeysScratch: "A·B 위·아래에 셀 · D D 지우기", "A, B cell above, below · D D delete";
+    SessionCellText: "셀 {n}의 내용", "Text of cell {n}";
+    SessionNodes: "노드 수", "Nodes";
+    SessionIn: "In", "In";
+    SessionMore: "그 밖에 {n}개", "{n} more";
+    ScratchPage: "메모장", "Scratch page";
+    ScratchNew: "새 메모장", "New scratch page";
+
     // Runs.
     RunTitle: "{cell} · 실행 기록 {id}", "{cell} · run {id}";
     RunId: "실행 기록 {id}", "Run {id}";

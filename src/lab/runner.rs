@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
 use peapod_sim::trace::Trace;
@@ -13,7 +13,20 @@ use super::{judge, table, trial, trials};
 
 /// Stops a run from another thread. Clones stop the same run.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    stopped: Arc<AtomicBool>,
+    looks: Option<Arc<Looks>>,
+}
+
+/// How often it was looked whether to go on, which is the same each time the same thing is done on one thread.
+#[derive(Debug)]
+struct Looks {
+    count: AtomicU64,
+    /// The look at which it was stopped.
+    stopped: AtomicU64,
+    /// The look at which it is to stop.
+    after: u64,
+}
 
 impl Cancel {
     /// A run that nobody has stopped.
@@ -21,14 +34,44 @@ impl Cancel {
         Self::default()
     }
 
+    /// The same, which remembers when it was stopped ([`Cancel::stopped_at`]).
+    pub fn counted() -> Self {
+        Self::after(u64::MAX)
+    }
+
+    /// A run that stops by itself where another one was stopped, after so many looks.
+    pub fn after(looks: u64) -> Self {
+        Self {
+            stopped: Arc::default(),
+            looks: Some(Arc::new(Looks {
+                count: AtomicU64::new(0),
+                stopped: AtomicU64::new(u64::MAX),
+                after: looks,
+            })),
+        }
+    }
+
     /// Stops the run: no trial begins any more, those that run end as [`Ended::Cancelled`].
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.stopped.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was stopped.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        let stopped = self.stopped.load(Ordering::Relaxed);
+        let Some(looks) = &self.looks else { return stopped };
+        let look = looks.count.fetch_add(1, Ordering::Relaxed);
+        let stopped = stopped || look >= looks.after;
+        if stopped {
+            looks.stopped.fetch_min(look, Ordering::Relaxed);
+        }
+        stopped
+    }
+
+    /// The first look at which it was stopped, of one that counts them.
+    pub fn stopped_at(&self) -> Option<u64> {
+        let look = self.looks.as_ref()?.stopped.load(Ordering::Relaxed);
+        (look != u64::MAX).then_some(look)
     }
 }
 

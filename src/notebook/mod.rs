@@ -2,12 +2,14 @@
 //!
 //! - [`source`] says what the text of a cell is: a manifest, an experiment, lines that are typed, commands for the clock;
 //! - [`Session`] carries it out, and tells its outputs as [`Output`]s, which are MIME bundles;
+//! - [`book`] is a notebook as it is kept: its cells, what was done with them, what of it is stale;
 //! - [`complete`] says what could be written next, what a word means, and whether a cell is at its end;
 //! - [`transcript`] writes into a note what its consoles print;
 //! - [`ipynb`] is the file format of Jupyter, to and from notes.
 //!
 //! Nothing of a wall clock comes into an output: the same cells give the same bytes.
 
+pub mod book;
 pub mod complete;
 pub mod inspect;
 pub mod ipynb;

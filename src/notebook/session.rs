@@ -6,7 +6,7 @@ use std::sync::Arc;
 use peapod_kubectl::resources::RESOURCES;
 use peapod_sim::cluster::{Cluster, Config, NodeConfig};
 use peapod_sim::manifest;
-use peapod_sim::time::SimDuration;
+use peapod_sim::time::{SimDuration, SimTime};
 use peapod_sim::version::Version;
 use peapod_sim::world::Jitter;
 use serde_json::Value;
@@ -107,6 +107,8 @@ pub struct Session {
     pub(super) generation: u64,
     displays: u64,
     said: Vec<String>,
+    /// Whether `%play` passes time at once: what is done again need not take as long.
+    pub(super) hurries: bool,
 }
 
 impl Session {
@@ -126,7 +128,30 @@ impl Session {
             generation: 0,
             displays: 0,
             said: Vec::new(),
+            hurries: false,
         })
+    }
+
+    /// Whether `%play` waits for nobody, as when a session is done again.
+    pub fn hurry(&mut self, hurries: bool) {
+        self.hurries = hurries;
+    }
+
+    /// Lets virtual time pass up to an instant.
+    ///
+    /// # Errors
+    /// When the cluster has met a limit.
+    pub fn advance_to(&mut self, at: SimTime) -> Result<(), Failure> {
+        magic::advance(self, at, &Cancel::new())?;
+        match self.now.cluster.problem() {
+            Some(problem) => Err(Failure::new("LimitReached", problem).hint("%reset begins anew")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether nothing but heartbeats is left to happen.
+    pub fn settled(&mut self) -> bool {
+        self.now.cluster.settled()
     }
 
     /// Begins anew with a fresh cluster and a fresh workstation.

@@ -1,4 +1,4 @@
-//! What is kept: runs, their trials and traces, verdicts about claims, predictions.
+//! What is kept: runs, their trials and traces, verdicts about claims, predictions, sessions.
 //!
 //! [`Store`] speaks in the words of the domain; every statement of SQL is in [`sqlite`], so that another database is
 //! another module. Reading never creates anything: the database is made when the first run is recorded. A run is recorded
@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 pub use error::StoreError;
 pub use model::{
     Conclusion, DEFAULT_RUNS, FinishedTrial, NewPrediction, NewRun, NewestClaim, Prediction, RunFilter, RunId,
-    RunSummary, StoredRun, source_hash,
+    RunSummary, SessionSummary, StoredRun, StoredSession, source_hash,
 };
 pub use trace::{EncodedTrace, MAX_TRACE_BYTES};
 
@@ -249,6 +249,47 @@ impl Store {
         match self.reader().await? {
             Some(database) => database.predictions(note, cell).await,
             None => Ok(Vec::new()),
+        }
+    }
+
+    /// Keeps a session: a new one, or what is known of an old one now. Its number.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or written.
+    pub async fn keep_session(&self, id: Option<i64>, session: &StoredSession) -> Result<i64, StoreError> {
+        self.writer().await?.keep_session(id, session, Timestamp::now()).await
+    }
+
+    /// What is kept of a session.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn session(&self, id: i64) -> Result<Option<StoredSession>, StoreError> {
+        match self.reader().await? {
+            Some(database) => database.session(id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// All sessions, the one that changed last first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn sessions(&self) -> Result<Vec<SessionSummary>, StoreError> {
+        match self.reader().await? {
+            Some(database) => database.sessions().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Forgets a session; nothing happens when there is none.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn delete_session(&self, id: i64) -> Result<(), StoreError> {
+        match self.reader().await? {
+            Some(database) => database.delete_session(id).await,
+            None => Ok(()),
         }
     }
 

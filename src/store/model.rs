@@ -200,6 +200,31 @@ pub struct NewPrediction {
     pub answer: Value,
 }
 
+/// What is kept of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSession {
+    /// Its title.
+    pub title: String,
+    /// Path of the note that it is a session of.
+    pub note: Option<String>,
+    /// Its cells and what was done, as JSON.
+    pub content: String,
+}
+
+/// A session in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionSummary {
+    /// Which one.
+    pub id: i64,
+    /// Its title.
+    pub title: String,
+    /// Path of the note that it is a session of.
+    pub note: Option<String>,
+    /// When it changed last.
+    pub changed_at: Timestamp,
+}
+
 /// Which runs a list holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunFilter {

@@ -71,6 +71,11 @@ pub fn run(id: &str) -> String {
     format!("/r/{}", encode(id))
 }
 
+/// The page of a session.
+pub fn session(id: i64) -> String {
+    format!("/s/{id}")
+}
+
 /// The page of a trial; `index` from 0, as it is counted inside; people count from 1.
 pub fn trial(run: &str, index: usize) -> String {
     format!("/r/{}/{}", encode(run), index + 1)

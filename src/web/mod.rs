@@ -17,6 +17,7 @@ mod history;
 mod note;
 mod predict;
 mod reader;
+pub mod rooms;
 mod run;
 pub mod runs;
 mod search;
@@ -48,6 +49,7 @@ use crate::workspace::Workspace;
 use cache::Cache;
 use error::Problem;
 use reader::Reader;
+use rooms::Rooms;
 use runs::Runs;
 use templates::Templates;
 
@@ -66,6 +68,7 @@ struct Inner {
     workspace: Workspace,
     store: Store,
     runs: Runs,
+    rooms: Rooms,
     templates: Templates,
     hosts: Vec<String>,
     frames: Cache<(u64, Lang), frame::Index>,
@@ -78,7 +81,9 @@ impl App {
     /// An application over a workspace and its results. `hosts` are names, beside `localhost`, under which it may be asked.
     pub fn new(workspace: Workspace, store: Store, hosts: Vec<String>) -> Self {
         let runs = Runs::new(store.clone());
+        let rooms = Rooms::new(store.clone(), workspace.clone());
         let inner = Inner {
+            rooms,
             workspace,
             store,
             runs,
@@ -103,6 +108,11 @@ impl App {
     /// The runs that go on.
     pub fn runs(&self) -> &Runs {
         &self.inner.runs
+    }
+
+    /// The sessions.
+    pub fn rooms(&self) -> &Rooms {
+        &self.inner.rooms
     }
 
     fn templates(&self) -> &Templates {
@@ -130,6 +140,14 @@ pub fn router(app: App) -> Router {
         .route("/r/{run}/{trial}", get(trial::page))
         .route("/r/{run}/{trial}/at", get(trial::at))
         .route("/history/{*path}", get(history::page))
+        .route("/sessions", get(rooms::page::list).post(rooms::page::open))
+        .route("/sessions/{id}/forget", post(rooms::page::forget))
+        .route("/s/{id}", get(rooms::page::page))
+        .route("/api/sessions", get(rooms::api::list).post(rooms::api::begin))
+        .route("/api/sessions/{id}", get(rooms::api::get).delete(rooms::api::forget))
+        .route("/api/sessions/{id}/do", post(rooms::api::act))
+        .route("/api/sessions/{id}/complete", post(rooms::api::completion))
+        .route("/api/sessions/{id}/inspect", post(rooms::api::inspection))
         .route("/search", get(search::page))
         .route("/quick.json", get(search::quick))
         .route("/export/{*path}", get(export::serve))
@@ -141,7 +159,8 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), in_time));
     let streams = Router::new()
         .route("/r/{run}/events", get(events::of_run))
-        .route("/events", get(events::of_note));
+        .route("/events", get(events::of_note))
+        .route("/api/sessions/{id}/events", get(rooms::api::events));
     let compress = SizeAbove::new(1024)
         .and(NotForContentType::SSE)
         .and(NotForContentType::IMAGES);

@@ -104,11 +104,41 @@ pub async fn page(State(app): State<App>, Path(path): Path<String>, reader: Read
         properties: prepared.properties.clone(),
         tags: prepared.tags.clone(),
         problems: prepared.problems.clone(),
+        runnable: !cells.is_empty(),
         cells,
         export_html: format!("/export/{}?to=html", address::encode(&file.path)),
         export_markdown: format!("/export/{}?to=md", address::encode(&file.path)),
     };
     Ok(app.templates().page("pages/note.html", reader, &view))
+}
+
+/// The text of a note around its own cells: pieces of HTML, each with the key of the cell that follows it. Cells of notes
+/// that are embedded stand as text.
+pub(super) fn around(
+    app: &App,
+    reader: Reader,
+    snapshot: &Snapshot,
+    file: &FileRef,
+    note: &Note,
+) -> Vec<(String, Option<String>)> {
+    let prepared = prepare(app, reader.lang, snapshot, file, note);
+    let mut pieces = Vec::new();
+    let mut html = String::new();
+    for piece in &prepared.pieces {
+        match piece {
+            Piece::Html(text) => html.push_str(text),
+            Piece::Cell(index) => match prepared.cells.get(*index) {
+                Some((of, info, _)) if of == file => {
+                    pieces.push((std::mem::take(&mut html), Some(info.key.clone())));
+                }
+                Some((_, _, source)) => html.push_str(source),
+                None => {}
+            },
+            Piece::Badge(_) => {}
+        }
+    }
+    pieces.push((html, None));
+    pieces
 }
 
 #[derive(Serialize)]
@@ -127,6 +157,8 @@ struct NoteView {
     cells: Vec<CellLink>,
     export_html: String,
     export_markdown: String,
+    /// Whether there is something to open a session for.
+    runnable: bool,
 }
 
 #[derive(Serialize)]

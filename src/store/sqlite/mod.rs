@@ -16,7 +16,7 @@ use sqlx::{Connection, Sqlite, Transaction};
 
 use super::model::{
     Conclusion, DEFAULT_RUNS, FinishedTrial, NewPrediction, NewRun, NewestClaim, Prediction, RunFilter, RunId,
-    RunSummary, StoredRun,
+    RunSummary, SessionSummary, StoredRun, StoredSession,
 };
 use super::{EncodedTrace, StoreError, live, source_hash};
 use crate::lab::model::{ClaimResult, RunResult, RunStatus, TrialResult};
@@ -375,6 +375,59 @@ impl Database {
             .execute(&self.writer)
             .await
             .map_err(self.failed())?;
+        Ok(())
+    }
+
+    pub(super) async fn keep_session(
+        &self,
+        id: Option<i64>,
+        session: &StoredSession,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let statement = if id.is_some() {
+            sql::UPDATE_SESSION
+        } else {
+            sql::INSERT_SESSION
+        };
+        let mut query = sqlx::query(statement)
+            .bind(&session.title)
+            .bind(session.note.as_deref().map(nfc))
+            .bind(&session.content)
+            .bind(now.as_millisecond());
+        if let Some(id) = id {
+            query = query.bind(id);
+        }
+        let done = query.execute(&self.writer).await.map_err(self.failed())?;
+        Ok(id.unwrap_or(done.last_insert_rowid()))
+    }
+
+    pub(super) async fn session(&self, id: i64) -> Result<Option<StoredSession>, StoreError> {
+        let query = sqlx::query_as(sql::SESSION).bind(id);
+        let row: Option<(String, Option<String>, String)> =
+            query.fetch_optional(&self.readers).await.map_err(self.failed())?;
+        Ok(row.map(|(title, note, content)| StoredSession { title, note, content }))
+    }
+
+    pub(super) async fn sessions(&self) -> Result<Vec<SessionSummary>, StoreError> {
+        let rows: Vec<(i64, String, Option<String>, i64)> = sqlx::query_as(sql::SESSIONS)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(self.failed())?;
+        rows.into_iter()
+            .map(|(id, title, note, changed_at)| {
+                Ok(SessionSummary {
+                    id,
+                    title,
+                    note,
+                    changed_at: instant(changed_at, || format!("session {id}"))?,
+                })
+            })
+            .collect()
+    }
+
+    pub(super) async fn delete_session(&self, id: i64) -> Result<(), StoreError> {
+        let query = sqlx::query(sql::DELETE_SESSION).bind(id);
+        query.execute(&self.writer).await.map_err(self.failed())?;
         Ok(())
     }
 

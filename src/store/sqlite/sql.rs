@@ -56,3 +56,10 @@ pub(super) const INSERT_PREDICTION: &str =
 pub(super) const PREDICTIONS: &str = "
     select id, note, cell, source_hash, ask, answer, made_at from predictions where note = ? and cell = ? order by id desc";
 pub(super) const DELETE_PREDICTION: &str = "delete from predictions where id = ?";
+pub(super) const INSERT_SESSION: &str = "insert into sessions (title, note, content, changed_at) values (?, ?, ?, ?)";
+pub(super) const UPDATE_SESSION: &str =
+    "update sessions set title = ?, note = ?, content = ?, changed_at = ? where id = ?";
+pub(super) const SESSION: &str = "select title, note, content from sessions where id = ?";
+pub(super) const SESSIONS: &str =
+    "select id, title, note, changed_at from sessions order by changed_at desc, id desc limit 500";
+pub(super) const DELETE_SESSION: &str = "delete from sessions where id = ?";
