@@ -310,7 +310,11 @@ fn prepare(app: &App, lang: Lang, snapshot: &Snapshot, file: &FileRef, note: &No
         .collect();
     let mut backlinks: Vec<BacklinkView> = Vec::new();
     for link in vault.backlinks(file) {
-        let (href, context) = (address::note(&link.from.path), shorten(&link.context, 90));
+        let href = match vault.note(&link.from) {
+            Some(_) => address::note(&link.from.path),
+            None => address::file(&link.from.path),
+        };
+        let context = shorten(&link.context, 90);
         match backlinks.iter_mut().find(|known| known.href == href) {
             Some(known) if known.contexts.len() < MAX_CONTEXTS && !known.contexts.contains(&context) => {
                 known.contexts.push(context)
@@ -413,6 +417,10 @@ impl Resolver for Links<'_> {
 
     fn note(&self, file: &FileRef) -> Option<&Note> {
         self.vault.note(file).map(AsRef::as_ref)
+    }
+
+    fn text(&self, file: &FileRef) -> Option<&str> {
+        self.vault.text(file).map(AsRef::as_ref)
     }
 
     fn missing(&self, target: &str) -> Option<String> {

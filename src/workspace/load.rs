@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use peapod_vault::limits::NOTE_BYTES;
+use peapod_vault::note::EmbedKind;
 use peapod_vault::{FileRef, Layer, Note, Vault};
 
 use super::{FileError, WorkspaceError};
@@ -36,6 +37,11 @@ pub(super) fn root(path: &Path) -> Result<PathBuf, WorkspaceError> {
 pub(super) fn is_note(path: &str) -> bool {
     path.rsplit_once('.')
         .is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("md"))
+}
+
+/// Whether a file that is no note is shown by its text: a canvas, a base.
+pub(super) fn has_text(path: &str) -> bool {
+    matches!(EmbedKind::of_path(path), EmbedKind::Canvas | EmbedKind::Base)
 }
 
 /// What changed on the disk.
@@ -154,10 +160,14 @@ impl Disk {
     fn take(&mut self, vault: &mut Vault, root: &Path, changed: Vec<(String, Stamp)>, difference: &mut Difference) {
         let (notes, others): (Vec<_>, Vec<_>) = changed.into_iter().partition(|(path, _)| is_note(path));
         for (path, stamp) in others {
-            let is_new = self.stamps.insert(path.clone(), stamp).is_none();
-            vault.insert_attachment(Layer::User, path.clone());
+            self.stamps.insert(path.clone(), stamp);
+            match has_text(&path).then(|| read_start(root, &path, NOTE_BYTES as u64)) {
+                Some(Ok(bytes)) => {
+                    vault.insert_text(Layer::User, path.clone(), String::from_utf8_lossy(&bytes).into_owned());
+                }
+                Some(Err(_)) | None => vault.insert_attachment(Layer::User, path.clone()),
+            }
             // An attachment that was rewritten shows differently, too.
-            let _ = is_new;
             difference.changed.push(FileRef {
                 layer: Layer::User,
                 path,

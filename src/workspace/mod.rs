@@ -133,7 +133,10 @@ impl Workspace {
     pub fn open(root: Option<&Path>) -> Result<Self, WorkspaceError> {
         let root = root.map(load::root).transpose()?;
         let mut disk = load::Disk::new(root.clone());
-        let mut vault = Vault::new(peapod_vault::vault::Settings { alias_links: true });
+        let mut vault = Vault::new(peapod_vault::vault::Settings {
+            alias_links: true,
+            ..peapod_vault::vault::Settings::default()
+        });
         Library::insert_into(&mut vault);
         disk.rescan(&mut vault);
         let snapshot = Snapshot {
@@ -226,7 +229,7 @@ impl Workspace {
     /// When there is no such file, it leads out of the vault, is too large, or cannot be read.
     pub fn file(&self, file: &FileRef) -> Result<FileContent, FileError> {
         let snapshot = self.snapshot();
-        if snapshot.vault.note(file).is_none() && !snapshot.vault.attachments().any(|known| known == file) {
+        if snapshot.vault.note(file).is_none() && !snapshot.vault.has_attachment(file) {
             return Err(FileError::Missing(file.path.clone()));
         }
         let bytes = match (file.layer, &self.inner.root) {

@@ -17,6 +17,7 @@
 //! The grammar is CommonMark with tables, footnotes and strikethrough as `pulldown-cmark` reads it; Obsidian's own syntax
 //! is read before it (edits with a map back to the file) and after it (passes over its events).
 
+mod canvas;
 pub mod diagnostic;
 pub mod inspect;
 pub mod limits;

@@ -51,3 +51,9 @@ pub const FORMULA_DEPTH: usize = 64;
 
 /// Most notes of a local graph; the nearest ones are kept.
 pub const GRAPH_NODES: usize = 1_000;
+
+/// About how much of a note a preview shows, in bytes of its source.
+pub const EXCERPT_BYTES: usize = 2_400;
+
+/// Most cards, and most arrows, of a canvas that is drawn.
+pub const CANVAS_CARDS: usize = 5_000;

@@ -98,7 +98,10 @@ fn texts() -> impl Strategy<Value = String> {
 
 /// Everything that is done with a note.
 fn use_all(text: &str) -> (Note, String) {
-    let mut vault = Vault::new(peapod_vault::vault::Settings { alias_links: true });
+    let mut vault = Vault::new(peapod_vault::vault::Settings {
+        alias_links: true,
+        ..peapod_vault::vault::Settings::default()
+    });
     vault.insert(Layer::User, Note::parse("n.md", text));
     vault.insert(Layer::User, Note::parse("a.md", "# A\n\ntext ^x\n\n![[n]]\n"));
     let file = FileRef {
@@ -111,7 +114,10 @@ fn use_all(text: &str) -> (Note, String) {
     let _ = inspect::facts(&vault, &file).expect("facts").to_string();
     let _ = (
         vault.backlinks(&file),
-        vault.unlinked_mentions(&file),
+        vault.unlinked_mentions(&file, 10),
+        vault.orphans(),
+        vault.graph(peapod_vault::vault::GraphOptions::default()),
+        vault.quick_switch("a", 5),
         vault.local_graph(&file, 2),
         vault.tags(),
     );

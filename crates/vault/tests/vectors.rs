@@ -92,7 +92,10 @@ impl Resolver for Paths<'_> {
 fn run(case: &Value, roots: &[PathBuf]) -> Vec<String> {
     let settings = &case["settings"];
     let alias_links = settings["peapod"]["aliasLinks"].as_bool().unwrap_or(false);
-    let mut vault = Vault::new(Settings { alias_links });
+    let mut vault = Vault::new(Settings {
+        alias_links,
+        ..Settings::default()
+    });
     for (path, text) in case["vault"].as_object().expect("a vault") {
         let text = match text {
             Value::String(text) => text.clone(),

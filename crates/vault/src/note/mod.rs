@@ -20,6 +20,7 @@ pub use properties::{Properties, PropertyKind, PropertyLink};
 use crate::diagnostic::Diagnostic;
 use crate::place::{Lines, Place};
 use crate::syntax::tree::Node;
+use crate::vault::SwitchKeys;
 
 /// A note: its text and everything that is in it.
 ///
@@ -80,6 +81,8 @@ pub struct Note {
     pub(crate) headings_by_key: HashMap<String, Vec<usize>>,
     /// Blocks by id in ASCII lower case.
     pub(crate) blocks_by_id: HashMap<String, usize>,
+    /// Which letters its names have.
+    pub(crate) switch_keys: SwitchKeys,
     /// The text as a tree.
     pub(crate) tree: Vec<Node>,
     /// The content of each footnote.

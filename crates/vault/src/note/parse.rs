@@ -180,6 +180,7 @@ fn assemble(path: String, text: Arc<str>, lines: Lines, front: Front, read: Read
         diagnostics,
         headings_by_key,
         blocks_by_id,
+        switch_keys: crate::vault::SwitchKeys::default(),
         tree: collected.tree,
         footnote_trees: collected.footnote_trees,
         text,

@@ -26,6 +26,18 @@ impl Note {
         let section = Vault::spot(self, subpath)?.place;
         find_section(&self.tree, section.start, section.end)
     }
+
+    /// The part at an `id` of the note's page: all for an empty one, a block for `^id`, the section of a heading.
+    pub(crate) fn part_at(&self, anchor: &str) -> Option<Part<'_>> {
+        if anchor.is_empty() {
+            return Some(Part::Nodes(&self.tree));
+        }
+        if let Some(id) = anchor.strip_prefix('^') {
+            return self.part(Some(&Subpath::Block(id.to_owned())));
+        }
+        let heading = self.headings.iter().find(|heading| heading.anchor == anchor)?;
+        find_section(&self.tree, heading.place.start, heading.section_end)
+    }
 }
 
 /// The blocks of a section: those that begin in it, where its heading is.

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::Destination;
 use super::page::{Context, Page};
+use super::{Destination, canvas};
 use crate::limits;
 use crate::note::{EmbedKind, Link, Part, Subpath};
 use crate::syntax::tree::{Inline, InlineKind};
@@ -54,6 +54,9 @@ impl Page<'_> {
         let InlineKind::Embed(index) = inline.kind else {
             return false;
         };
+        if self.embeds_as_links {
+            return false;
+        }
         let Some(link) = context.note.links.get(index) else {
             return false;
         };
@@ -93,6 +96,35 @@ impl Page<'_> {
                 self.push("></");
                 self.push(name);
                 self.push("></span>");
+            }
+            EmbedKind::Canvas if self.resolver.text(&destination.file).is_some() => {
+                let resolver = self.resolver;
+                let source = resolver.text(&destination.file).unwrap_or_default();
+                self.push("<span class=\"internal-embed canvas-embed\"");
+                self.attribute("data-href", &link.linktext());
+                self.push("><a class=\"internal-link\"");
+                self.attribute("href", &destination.href);
+                self.push(">");
+                self.text(&link.display);
+                self.push("</a>");
+                let svg = canvas(source, &destination.file, resolver, self.options.korean, true);
+                self.push(&svg);
+                self.push("</span>");
+            }
+            EmbedKind::Base if self.resolver.text(&destination.file).is_some() => {
+                let resolver = self.resolver;
+                let source = resolver.text(&destination.file).unwrap_or_default();
+                self.push("<span class=\"internal-embed base-embed\"");
+                self.attribute("data-href", &link.linktext());
+                self.push(">");
+                self.embed_link(context, link, &destination);
+                self.push(" <span class=\"embed-missing-why\">");
+                let words = self.words.base();
+                self.text(words);
+                self.push("</span><code class=\"base-source\">");
+                let end = crate::place::floor_char_boundary(source, limits::OVERSIZE_PREVIEW_BYTES);
+                self.text(&source[..end]);
+                self.push("</code></span>");
             }
             kind => {
                 let class = match kind {

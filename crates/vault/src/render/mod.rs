@@ -10,16 +10,20 @@
 //! let html = render::note(note, &file, &resolver, &mut render::PlainCells);
 //! ```
 
+mod canvas;
 mod code;
 mod embed;
 mod escape;
+mod excerpt;
 mod html;
 mod inline;
 mod math;
 mod page;
 mod words;
 
+pub use canvas::canvas;
 pub use escape::escape;
+pub use excerpt::{Excerpt, excerpt};
 
 use crate::note::{Block, Cell, Note};
 use crate::text::percent_encode;
@@ -43,6 +47,12 @@ pub trait Resolver {
 
     /// The note at a file, to embed it; none if the file is not a note.
     fn note(&self, file: &FileRef) -> Option<&Note>;
+
+    /// The text of a canvas or a base, to show it; none if it is not known.
+    fn text(&self, file: &FileRef) -> Option<&str> {
+        let _ = file;
+        None
+    }
 
     /// The address of a page about a target that nothing answers to (to search for it, say); none shows it as plain text.
     fn missing(&self, target: &str) -> Option<String> {
@@ -210,6 +220,10 @@ impl Resolver for VaultResolver<'_> {
 
     fn note(&self, file: &FileRef) -> Option<&Note> {
         self.vault.note(file).map(AsRef::as_ref)
+    }
+
+    fn text(&self, file: &FileRef) -> Option<&str> {
+        self.vault.text(file).map(AsRef::as_ref)
     }
 }
 

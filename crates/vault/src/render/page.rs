@@ -17,15 +17,8 @@ pub(super) fn render(
     cells: &mut dyn CellRenderer,
     options: Options,
 ) -> String {
-    let mut page = Page {
-        out: String::with_capacity(note.text.len() * 2),
-        resolver,
-        cells,
-        options,
-        words: Words::new(options.korean),
-        tags: OpenTags::default(),
-        embeds: Embeds::new(file),
-    };
+    let mut page = Page::new(file, resolver, cells, options);
+    page.out.reserve(note.text.len() * 2);
     let context = Context {
         note,
         file,
@@ -53,6 +46,28 @@ pub(super) struct Page<'p> {
     pub words: Words,
     pub tags: OpenTags,
     pub embeds: Embeds,
+    /// Whether notes that are embedded are shown as links.
+    pub embeds_as_links: bool,
+}
+
+impl<'p> Page<'p> {
+    pub(super) fn new(
+        file: &FileRef,
+        resolver: &'p dyn Resolver,
+        cells: &'p mut dyn CellRenderer,
+        options: Options,
+    ) -> Self {
+        Self {
+            out: String::new(),
+            resolver,
+            cells,
+            options,
+            words: Words::new(options.korean),
+            tags: OpenTags::default(),
+            embeds: Embeds::new(file),
+            embeds_as_links: false,
+        }
+    }
 }
 
 impl Page<'_> {

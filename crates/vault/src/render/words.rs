@@ -62,4 +62,31 @@ impl Words {
             self.pick("할 일", "to do")
         }
     }
+
+    pub(super) fn base(self) -> &'static str {
+        self.pick(
+            "베이스는 Obsidian에서만 표로 보이며, 여기서는 원문임",
+            "a base is a table in Obsidian only; this is its source",
+        )
+    }
+
+    pub(super) fn broken_canvas(self) -> &'static str {
+        self.pick("이 캔버스는 읽을 수 없음", "this canvas cannot be read")
+    }
+
+    pub(super) fn canvas(self, cards: usize) -> String {
+        if self.korean {
+            format!("카드 {cards}개짜리 캔버스")
+        } else {
+            format!("a canvas of {cards} cards")
+        }
+    }
+
+    pub(super) fn canvas_limit(self, most: usize) -> String {
+        if self.korean {
+            format!("카드와 화살표는 {most}개까지만 그림")
+        } else {
+            format!("only {most} cards and arrows are drawn")
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod chars;
 mod fold;
+pub(crate) mod hangul;
 mod percent;
 mod slug;
 

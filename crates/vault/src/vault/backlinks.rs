@@ -1,172 +1,104 @@
-//! What leads to a note: links, embeds, properties, and mentions without a link.
+//! What leads to a note: links, embeds, properties.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-
-use super::{Backlink, FileRef, Layer, Unresolved, Vault};
+use super::links::{Meaning, targets};
+use super::{Backlink, FileRef, Unresolved, Vault};
 use crate::note::Note;
 use crate::place::Place;
-use crate::plain;
-use crate::text::chars::is_hangul;
 use crate::text::{fold, nfc};
 
-/// Who has which alias.
-#[derive(Debug, Default)]
-pub(super) struct Aliases {
-    /// The one note of a layer that has a folded alias; none if several have it.
-    pub owners: HashMap<(Layer, String), Option<FileRef>>,
-}
-
-/// Links by what they lead to.
-#[derive(Debug, Default)]
-pub(super) struct Incoming {
-    /// Notes (the place in them, whether it is an embed) that lead to a file.
-    pub to: HashMap<FileRef, Vec<(FileRef, Place, bool)>>,
-    /// Targets that nothing answers to, by their folded form.
-    pub unresolved: BTreeMap<String, Unresolved>,
-}
-
 impl Vault {
-    pub(super) fn aliases(&self) -> &Aliases {
-        self.aliases.get_or_init(|| {
-            let mut aliases = Aliases::default();
-            for (file, note) in &self.notes {
-                for alias in &note.aliases {
-                    let owner = aliases
-                        .owners
-                        .entry((file.layer, fold(alias)))
-                        .or_insert_with(|| Some(file.clone()));
-                    if owner.as_ref() != Some(file) {
-                        *owner = None;
-                    }
-                }
-            }
-            Arc::new(aliases)
-        })
-    }
-
-    /// All links by what they lead to.
-    fn incoming(&self) -> &Incoming {
-        self.incoming.get_or_init(|| {
-            let mut incoming = Incoming::default();
-            for (file, note) in self.notes() {
-                for (target, place, embed) in targets(note) {
-                    if let Some(resolution) = self.resolve(file, target) {
-                        incoming
-                            .to
-                            .entry(resolution.file)
-                            .or_default()
-                            .push((file.clone(), place, embed));
-                        continue;
-                    }
-                    let entry = incoming.unresolved.entry(fold(target.trim()));
-                    let unresolved = entry.or_insert_with(|| Unresolved {
-                        target: nfc(target.trim()),
-                        from: Vec::new(),
-                    });
-                    if unresolved.from.last() != Some(file) {
-                        unresolved.from.push(file.clone());
-                    }
-                }
-            }
-            Arc::new(incoming)
-        })
-    }
-
-    /// Everything that leads to a file: links and embeds of other notes, those in comments and properties included.
+    /// Everything that leads to a file: links and embeds of other notes, those in comments and properties included, and
+    /// cards of canvases.
     pub fn backlinks(&self, file: &FileRef) -> Vec<Backlink> {
-        let leading = self.incoming().to.get(file).map(Vec::as_slice).unwrap_or_default();
-        let others = leading.iter().filter(|(from, ..)| from != file);
-        let backlinks = others.filter_map(|(from, place, embed)| {
-            let note = self.notes.get(from)?;
-            let (title, context) = (note.title.clone(), context(note, *place));
-            Some(Backlink {
-                from: from.clone(),
-                title,
-                context,
-                place: *place,
-                embed: *embed,
-            })
-        });
-        backlinks.collect()
+        self.backlinks_of(file, usize::MAX).1
     }
 
-    /// Places that name a note or one of its aliases without linking to it: outside links and code. Latin names match as
-    /// whole words; a name in Hangul may be followed by more Hangul (`파드는` names `파드`) but not preceded by it.
-    pub fn unlinked_mentions(&self, file: &FileRef) -> Vec<Backlink> {
-        let Some(note) = self.notes.get(file) else {
-            return Vec::new();
-        };
-        let names: Vec<String> = std::iter::once(&note.name)
-            .chain(&note.aliases)
-            .map(|name| fold(name))
-            .collect();
-        let mut mentions = Vec::new();
-        for (from, note) in self.notes().filter(|(from, _)| *from != file) {
-            plain::for_each_text(note, &mut |text, range| {
-                let text = fold(text);
-                if names.iter().any(|name| mentions_name(&text, name)) {
-                    let place = note.place(range.clone());
-                    let (title, context) = (note.title.clone(), context(note, place));
-                    mentions.push(Backlink {
-                        from: from.clone(),
-                        title,
-                        context,
-                        place,
-                        embed: false,
-                    });
-                }
-            });
+    /// How many other files lead to a file, and what leads there from the first `limit` of them: a hub has thousands.
+    pub fn backlinks_of(&self, file: &FileRef, limit: usize) -> (usize, Vec<Backlink>) {
+        let links = self.links();
+        let others = links.to(file).iter().filter(|from| from.file != *file);
+        let total = others.clone().count();
+        let leads = |meaning: &Meaning| matches!(meaning, Meaning::File(to) if to.file == *file);
+        (total, self.leading(others.map(|known| &known.file).take(limit), leads))
+    }
+
+    /// Everything that leads to a target which no file answers to.
+    pub fn backlinks_of_missing(&self, target: &str) -> Vec<Backlink> {
+        let target = fold(target.trim());
+        let from = self.links().to_missing(&target).iter().map(|known| &known.file);
+        let leads = |meaning: &Meaning| matches!(meaning, Meaning::Missing(to) if **to == *target);
+        self.leading(from, leads)
+    }
+
+    /// The links of some files that mean something.
+    fn leading<'f>(&self, files: impl Iterator<Item = &'f FileRef>, leads: impl Fn(&Meaning) -> bool) -> Vec<Backlink> {
+        let links = self.links();
+        let mut backlinks = Vec::new();
+        for from in files {
+            let Some(note) = self.notes.get(from) else {
+                // A canvas: its cards have no lines.
+                backlinks.push(Backlink {
+                    from: from.clone(),
+                    title: super::last_segment(&from.path).to_owned(),
+                    context: String::new(),
+                    place: Place::default(),
+                    embed: false,
+                });
+                continue;
+            };
+            let written = targets(note).filter(|(target, ..)| !target.trim().is_empty());
+            for ((_, place, embed), _) in written.zip(links.from(from)).filter(|(_, meaning)| leads(meaning)) {
+                backlinks.push(Backlink {
+                    from: from.clone(),
+                    title: note.title.clone(),
+                    context: context(note, place),
+                    place,
+                    embed,
+                });
+            }
         }
-        mentions
+        backlinks
     }
 
     /// Targets of links that no file answers to, by name.
     pub fn unresolved(&self) -> Vec<Unresolved> {
-        self.incoming().unresolved.values().cloned().collect()
-    }
-}
-
-/// The targets of everything in a note that links, with its place and whether it is an embed.
-pub(super) fn targets(note: &Note) -> impl Iterator<Item = (&str, Place, bool)> {
-    let properties = note.properties.place.unwrap_or_default();
-    let links = note
-        .links
-        .iter()
-        .chain(&note.comment_links)
-        .map(|link| (link.target.as_str(), link.place, link.embed));
-    links.chain(
-        note.properties
-            .links
-            .iter()
-            .map(move |link| (link.target.as_str(), properties, false)),
-    )
-}
-
-/// Whether a folded text names something, see [`Vault::unlinked_mentions`].
-fn mentions_name(text: &str, name: &str) -> bool {
-    if name.is_empty() {
-        return false;
-    }
-    text.match_indices(name).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + name.len()..].chars().next();
-        let first_is_hangul = name.chars().next().is_some_and(is_hangul);
-        let last_is_latin = name.chars().next_back().is_some_and(|c| c.is_ascii_alphanumeric());
-        let free_before = before.is_none_or(|c| {
-            if first_is_hangul {
-                !is_hangul(c)
-            } else {
-                !c.is_alphanumeric()
-            }
+        let unresolved = self.links().missing().map(|(key, files)| Unresolved {
+            target: self.written(key),
+            from: files.iter().map(|known| known.file.clone()).collect(),
         });
-        let free_after = after.is_none_or(|c| !last_is_latin || !c.is_ascii_alphanumeric());
-        free_before && free_after
-    })
+        unresolved.collect()
+    }
+
+    /// A folded target that is not there as it was first written.
+    pub(super) fn written(&self, folded: &str) -> String {
+        let first = self.links().to_missing(folded).first();
+        let note = first.and_then(|known| self.notes.get(&known.file));
+        let mut written = note
+            .iter()
+            .flat_map(|note| targets(note))
+            .map(|(target, ..)| target.trim());
+        written
+            .find(|target| fold(target) == folded)
+            .map_or_else(|| folded.to_owned(), nfc)
+    }
+
+    /// Notes without a link to or from another file.
+    pub fn orphans(&self) -> Vec<FileRef> {
+        let links = self.links();
+        let alone = |file: &FileRef| {
+            links.to(file).iter().all(|from| from.file == *file)
+                && links
+                    .from(file)
+                    .iter()
+                    .all(|meaning| matches!(meaning, Meaning::File(to) if to.file == *file))
+        };
+        let notes = self.notes().map(|(file, _)| file);
+        notes.filter(|file| alone(file)).cloned().collect()
+    }
 }
 
 /// The line around a place, without markup.
-fn context(note: &Note, place: Place) -> String {
+pub(super) fn context(note: &Note, place: Place) -> String {
     let text = &note.text;
     let start = text[..place.start].rfind('\n').map_or(0, |at| at + 1);
     let end = text[place.start..].find('\n').map_or(text.len(), |at| place.start + at);
@@ -197,20 +129,7 @@ fn context(note: &Note, place: Place) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_in_text() {
-        for (text, name, expected) in [
-            ("파드는 작다", "파드", true),
-            ("완두파드", "파드", false),
-            ("a pod.", "pod", true),
-            ("pods", "pod", false),
-            ("pod를", "pod", true),
-            ("tripod", "pod", false),
-        ] {
-            assert_eq!(mentions_name(text, name), expected, "{text}");
-        }
-    }
+    use crate::vault::Layer;
 
     #[test]
     fn what_leads_to_a_note() {
@@ -244,8 +163,54 @@ mod tests {
         );
         assert_eq!(backlinks[0].context, "x 파드는");
         assert_eq!(vault.unresolved()[0].target, "none");
-        let mentions = vault.unlinked_mentions(&file);
+        let mentions = vault.unlinked_mentions(&file, 10);
         assert_eq!(mentions.len(), 1);
-        assert_eq!(mentions[0].place.line, 4);
+        assert_eq!((mentions[0].place.line, mentions[0].place.column), (4, 1));
+    }
+
+    /// What a vault says of its links.
+    fn said(vault: &Vault) -> (Vec<Unresolved>, Vec<FileRef>, Vec<Vec<Backlink>>) {
+        let files: Vec<FileRef> = vault.notes().map(|(file, _)| file.clone()).collect();
+        let backlinks = files.iter().map(|file| vault.backlinks(file)).collect();
+        (vault.unresolved(), vault.orphans(), backlinks)
+    }
+
+    #[test]
+    fn changes_are_followed() {
+        let note = |path: &str, text: &str| Note::parse(path, text);
+        let steps: Vec<(Layer, Note)> = vec![
+            (Layer::User, note("a.md", "[[b]] [[x/c]] [[별명]] [[none]]")),
+            (Layer::Library, note("b.md", "[[a]]")),
+            (Layer::User, note("x/b.md", "[[../a]]")),
+            (Layer::User, note("x/c.md", "---\naliases: [별명]\n---\n[[b]]")),
+            (Layer::User, note("b.md", "![[c]]")),
+            (Layer::User, note("x/c.md", "[[b]]")),
+            (Layer::User, note("d.md", "---\naliases: [별명]\nsee: \"[[a]]\"\n---\n")),
+            (Layer::User, note("none.md", "")),
+            (Layer::User, note("a.md", "[[b]] [[b]]")),
+        ];
+        let mut followed = Vault::new(crate::vault::Settings {
+            alias_links: true,
+            ..crate::vault::Settings::default()
+        });
+        followed.index_links();
+        let mut fresh_of: Vec<(Layer, Note)> = Vec::new();
+        let check = |followed: &Vault, all: &[(Layer, Note)]| {
+            let mut fresh = Vault::new(followed.settings().clone());
+            for (layer, note) in all {
+                fresh.insert(*layer, note.clone());
+            }
+            assert_eq!(said(followed), said(&fresh));
+        };
+        for (layer, note) in steps {
+            followed.insert(layer, note.clone());
+            fresh_of.retain(|(known, before)| (known, &before.path) != (&layer, &note.path));
+            fresh_of.push((layer, note));
+            check(&followed, &fresh_of);
+        }
+        while let Some((layer, note)) = fresh_of.pop() {
+            assert!(followed.remove(&FileRef { layer, path: note.path }));
+            check(&followed, &fresh_of);
+        }
     }
 }

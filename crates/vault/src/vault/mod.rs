@@ -2,12 +2,21 @@
 
 mod backlinks;
 mod graph;
+mod links;
+mod mentions;
+mod names;
 mod resolve;
+mod settings;
 mod spot;
+mod switch;
 
+pub use graph::{Graph, GraphNode, GraphOptions, NodeKind};
+pub use settings::{LinkFormat, PropertyView, SettingProblem, Settings};
 pub(crate) use spot::block_anchor;
+pub(crate) use switch::SwitchKeys;
+pub use switch::{Candidate, CandidateKind};
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
@@ -54,13 +63,6 @@ pub struct Resolution {
     pub via: Via,
 }
 
-/// Settings of a vault.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// Whether a link that no file resolves may mean the one note which has that alias. Off, as in Obsidian.
-    pub alias_links: bool,
-}
-
 /// A place that leads to a note.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Backlink {
@@ -94,26 +96,6 @@ pub struct TagCount {
     pub notes: usize,
 }
 
-/// A note, or a target without a note, in a [`Graph`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct GraphNode {
-    /// The file; none for a target that nothing answers to.
-    pub file: Option<FileRef>,
-    /// What it is called.
-    pub title: String,
-    /// Steps from the middle.
-    pub distance: usize,
-}
-
-/// Notes and the links between them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Graph {
-    /// The nodes; the middle is the first.
-    pub nodes: Vec<GraphNode>,
-    /// Links as pairs of indices into [`Graph::nodes`], from and to, each pair once.
-    pub edges: Vec<(usize, usize)>,
-}
-
 /// The place within a note to which a link leads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Spot {
@@ -126,16 +108,17 @@ pub struct Spot {
 }
 
 /// Notes and attachments of the user's vault and of the library.
+///
+/// A clone shares everything with the vault it came from, and a change copies only what it touches: a page that holds a
+/// vault of a moment ago costs next to nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Vault {
     settings: Settings,
-    notes: BTreeMap<FileRef, Arc<Note>>,
-    attachments: BTreeSet<FileRef>,
-    /// Files by the folded last segment of their path.
-    by_name: HashMap<String, Vec<FileRef>>,
-    /// Who has which alias, and what leads where: made when first asked for, forgotten at each change.
-    aliases: OnceLock<Arc<backlinks::Aliases>>,
-    incoming: OnceLock<Arc<backlinks::Incoming>>,
+    notes: imbl::OrdMap<FileRef, Arc<Note>>,
+    attachments: imbl::OrdMap<FileRef, Option<Arc<str>>>,
+    names: names::Names,
+    /// What leads where: made when first asked for, kept up to date from then on.
+    links: OnceLock<links::Links>,
 }
 
 impl Vault {
@@ -153,44 +136,70 @@ impl Vault {
             layer,
             path: note.path.clone(),
         };
-        self.notes.insert(file.clone(), Arc::new(note));
-        self.add_name(file);
+        let note = Arc::new(note);
+        let before = self.notes.insert(file.clone(), note.clone());
+        let (known, is_new) = self.names.insert(&file);
+        let mut changed: BTreeSet<String> = BTreeSet::new();
+        let aliases_before = before.as_ref().map_or(&[][..], |before| &before.aliases);
+        if aliases_before != note.aliases {
+            for alias in aliases_before {
+                self.names.remove_alias(&file, alias);
+            }
+            for alias in &note.aliases {
+                self.names.add_alias(&known, alias);
+            }
+            changed.extend(
+                aliases_before
+                    .iter()
+                    .chain(&note.aliases)
+                    .map(|alias| links::key(alias)),
+            );
+        }
+        if is_new {
+            changed.insert(links::key(&file.path));
+        }
+        self.update_links(&known, &changed);
     }
 
     /// Adds a file that is not a note.
     pub fn insert_attachment(&mut self, layer: Layer, path: impl Into<String>) {
-        let file = FileRef {
-            layer,
-            path: path.into(),
-        };
-        self.attachments.insert(file.clone());
-        self.add_name(file);
+        self.insert_file(layer, path.into(), None);
     }
 
-    fn add_name(&mut self, file: FileRef) {
-        self.forget();
-        let files = self
-            .by_name
-            .entry(last_segment(&fold(&file.path)).to_owned())
-            .or_default();
-        if !files.contains(&file) {
-            files.push(file);
+    /// Adds a canvas or a base with its text, so that pages can show it; a canvas's file cards count as links.
+    pub fn insert_text(&mut self, layer: Layer, path: impl Into<String>, text: impl Into<Arc<str>>) {
+        self.insert_file(layer, path.into(), Some(text.into()));
+    }
+
+    fn insert_file(&mut self, layer: Layer, path: String, text: Option<Arc<str>>) {
+        let file = FileRef { layer, path };
+        let rewritten = text.is_some();
+        self.attachments.insert(file.clone(), text);
+        let (known, is_new) = self.names.insert(&file);
+        if is_new || rewritten {
+            let changed = is_new.then(|| links::key(&file.path)).into_iter().collect();
+            self.update_links(&known, &changed);
         }
-    }
-
-    /// Forgets what was derived from the notes.
-    fn forget(&mut self) {
-        self.aliases = OnceLock::new();
-        self.incoming = OnceLock::new();
     }
 
     /// Removes a note or an attachment; says whether there was one.
     pub fn remove(&mut self, file: &FileRef) -> bool {
-        self.forget();
-        if let Some(files) = self.by_name.get_mut(last_segment(&fold(&file.path))) {
-            files.retain(|other| other != file);
+        let note = self.notes.remove(file);
+        let attachment = self.attachments.remove(file).is_some();
+        let mut changed = BTreeSet::from([links::key(&file.path)]);
+        for alias in note.iter().flat_map(|note| &note.aliases) {
+            self.names.remove_alias(file, alias);
+            changed.insert(links::key(alias));
         }
-        self.notes.remove(file).is_some() | self.attachments.remove(file)
+        if let Some(known) = self.names.remove(file) {
+            self.update_links(&known, &changed);
+        }
+        note.is_some() || attachment
+    }
+
+    /// The text of a canvas or a base.
+    pub fn text(&self, file: &FileRef) -> Option<&Arc<str>> {
+        self.attachments.get(file)?.as_ref()
     }
 
     /// A note.
@@ -213,12 +222,11 @@ impl Vault {
                 }
             }
             for path in [fold(path), fold(&with_extension)] {
-                let same = self.by_name.get(last_segment(&path)).into_iter().flatten();
-                let found = same
-                    .filter(|file| file.layer == layer && fold(&file.path) == path)
-                    .min();
-                if let Some((file, note)) = found.and_then(|file| Some((file.clone(), self.notes.get(file)?))) {
-                    return Some((file, note));
+                let same = self.names.named(last_segment(&path)).iter();
+                let found = same.filter(|known| known.file.layer == layer && known.folded == path);
+                let found = found.filter_map(|known| Some((&known.file, self.notes.get(&known.file)?)));
+                if let Some((file, note)) = found.min_by_key(|(file, _)| *file) {
+                    return Some((file.clone(), note));
                 }
             }
         }
@@ -227,18 +235,26 @@ impl Vault {
 
     /// All notes, the user's first, by path. A note of the library whose path the user's vault has too is left out.
     pub fn notes(&self) -> impl Iterator<Item = (&FileRef, &Arc<Note>)> {
-        self.notes.iter().filter(|(file, _)| match file.layer {
-            Layer::User => true,
-            Layer::Library => !self.notes.contains_key(&FileRef {
+        self.notes.iter().filter(|(file, _)| self.is_shown(file))
+    }
+
+    /// Whether a note is not hidden by one of the user's at the same path.
+    fn is_shown(&self, file: &FileRef) -> bool {
+        file.layer == Layer::User
+            || !self.notes.contains_key(&FileRef {
                 layer: Layer::User,
                 path: file.path.clone(),
-            }),
-        })
+            })
     }
 
     /// All files that are not notes, by path.
     pub fn attachments(&self) -> impl Iterator<Item = &FileRef> {
-        self.attachments.iter()
+        self.attachments.keys()
+    }
+
+    /// Whether there is such a file that is not a note.
+    pub fn has_attachment(&self, file: &FileRef) -> bool {
+        self.attachments.contains_key(file)
     }
 
     /// The links of a note's text with what each means.
@@ -252,6 +268,14 @@ impl Vault {
             .iter()
             .map(|link| (link, self.resolve(file, &link.target)))
             .collect()
+    }
+
+    /// Names that several files of the user's vault have, folded, with these files: a link by such a name means one of them
+    /// by its place alone.
+    pub fn ambiguous(&self) -> Vec<(&str, Vec<&FileRef>)> {
+        let mut shared: Vec<_> = self.names.shared().collect();
+        shared.sort_unstable();
+        shared
     }
 
     /// All tags, those above them included (`a` for `a/b`), by name.

@@ -1,7 +1,10 @@
 //! Which file a link means.
 
+use std::sync::Arc;
+
+use super::names::Known;
 use super::{FileRef, Layer, Resolution, Vault, Via, folder, last_segment};
-use crate::text::{fold, nfc};
+use crate::text::fold;
 
 impl Vault {
     /// The file that a link's target (without `#…`) means, seen from a note.
@@ -11,83 +14,72 @@ impl Vault {
     /// at exactly that path is meant, then the one in the note's own folder, then the one with the shortest path. Nothing
     /// above the root is ever found. The user's vault is asked first, then the library.
     pub fn resolve(&self, from: &FileRef, target: &str) -> Option<Resolution> {
-        let by_path = |file: &FileRef| Resolution {
-            file: file.clone(),
-            via: Via::Path,
-        };
         if target.trim().is_empty() {
-            return Some(by_path(from));
+            return Some(Resolution {
+                file: from.clone(),
+                via: Via::Path,
+            });
         }
+        let (known, via) = self.lookup(&fold(folder(&from.path)), target)?;
+        Some(Resolution {
+            file: known.file.clone(),
+            via,
+        })
+    }
+
+    /// The file that a target means which is not empty, seen from a folded folder.
+    pub(super) fn lookup(&self, from_folder: &str, target: &str) -> Option<(&Arc<Known>, Via)> {
         let target = fold(target.trim()).replace('\\', "/");
-        let from_folder = fold(folder(&from.path));
         let relative = target
             .split('/')
             .next()
             .is_some_and(|first| first == "." || first == "..");
         let target = if relative {
-            join(&from_folder, &target)?
+            join(from_folder, &target)?
         } else {
             target.trim_start_matches('/').to_owned()
         };
+        let with_extension = format!("{target}.md");
         [Layer::User, Layer::Library].into_iter().find_map(|layer| {
-            let found = if relative {
-                self.at_path(layer, &target)
-            } else {
-                self.by_suffix(layer, &target, &from_folder)
-            };
-            found
-                .map(by_path)
-                .or_else(|| self.by_alias(layer, &target).filter(|_| !relative))
+            let found = [&target, &with_extension].into_iter().find_map(|target| {
+                if relative {
+                    self.at_path(layer, target)
+                } else {
+                    self.by_suffix(layer, target, from_folder)
+                }
+            });
+            found.map(|known| (known, Via::Path)).or_else(|| {
+                let by_alias = self.settings.alias_links && !relative;
+                let owner = by_alias.then(|| self.names.owner(layer, &target)).flatten()?;
+                Some((owner, Via::Alias))
+            })
         })
     }
 
-    /// The file at a folded path, with `.md` tried as well.
-    fn at_path(&self, layer: Layer, path: &str) -> Option<&FileRef> {
-        [path.to_owned(), format!("{path}.md")].iter().find_map(|path| {
-            let same_name = self.by_name.get(last_segment(path)).into_iter().flatten();
-            same_name
-                .filter(|file| file.layer == layer && fold(&file.path) == *path)
-                .min_by_key(|file| rank(file))
-        })
+    /// The file at a folded path.
+    fn at_path(&self, layer: Layer, path: &str) -> Option<&Arc<Known>> {
+        let same_name = self.names.named(last_segment(path)).iter();
+        same_name
+            .filter(|known| known.file.layer == layer && known.folded == path)
+            .min_by_key(|known| known.rank())
     }
 
     /// The best file whose folded path is the target or ends with it.
-    fn by_suffix(&self, layer: Layer, target: &str, from_folder: &str) -> Option<&FileRef> {
-        [target.to_owned(), format!("{target}.md")].iter().find_map(|target| {
-            let same_name = self.by_name.get(last_segment(target)).into_iter().flatten();
-            let candidates = same_name.filter(|file| file.layer == layer).filter_map(|file| {
-                let path = fold(&file.path);
-                let ends = path == *target
-                    || path
-                        .strip_suffix(target.as_str())
-                        .is_some_and(|rest| rest.ends_with('/'));
-                ends.then_some((file, path))
-            });
-            let best = candidates.min_by_key(|(file, path)| {
-                (
-                    path != target,
-                    folder(path) != from_folder,
-                    file.path.chars().count(),
-                    rank(file),
-                )
-            });
-            best.map(|(file, _)| file)
+    fn by_suffix(&self, layer: Layer, target: &str, from_folder: &str) -> Option<&Arc<Known>> {
+        let same_name = self.names.named(last_segment(target)).iter();
+        let candidates = same_name.filter(|known| {
+            let rest = known.folded.strip_suffix(target);
+            known.file.layer == layer && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        });
+        candidates.min_by_key(|known| {
+            (
+                known.folded != target,
+                folder(&known.folded) != from_folder,
+                known.length,
+                known.rank(),
+            )
         })
     }
-
-    /// The one note that has an alias.
-    fn by_alias(&self, layer: Layer, target: &str) -> Option<Resolution> {
-        if !self.settings.alias_links {
-            return None;
-        }
-        let file = self.aliases().owners.get(&(layer, target.to_owned()))?.clone()?;
-        Some(Resolution { file, via: Via::Alias })
-    }
-}
-
-/// Of two files that are otherwise alike, the one whose name is in NFC, then the smaller path.
-fn rank(file: &FileRef) -> (bool, &str) {
-    (nfc(&file.path) != file.path, &file.path)
 }
 
 /// Joins a relative target to a folder; none if it leads above the root.
@@ -112,7 +104,10 @@ mod tests {
     use crate::vault::Settings;
 
     fn vault(user: &[&str], library: &[&str]) -> Vault {
-        let mut vault = Vault::new(Settings { alias_links: true });
+        let mut vault = Vault::new(Settings {
+            alias_links: true,
+            ..Settings::default()
+        });
         for (layer, paths) in [(Layer::User, user), (Layer::Library, library)] {
             for path in paths {
                 vault.insert(layer, Note::parse(*path, "---\naliases: [별명]\n---\n"));
