@@ -3,8 +3,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use peapod_kubectl::{
-    Api, Command, ExecResult, Files, LogRequest, Output, ParseError, PatchKind, Request, Status, Verb, poll, run,
-    time_out,
+    Api, Command, ExecResult, Files, LogRequest, Output, ParseError, PatchKind, Request, Status, Verb, Wait, poll, run,
+    said, time_out,
 };
 use peapod_sim::cluster::Cluster;
 use peapod_sim::manifest::{self, Manifest};
@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 /// The longest that a command waits when it names no timeout of its own: nobody sits before a terminal for longer.
 pub const PATIENCE: SimDuration = SimDuration::from_secs(60 * 60);
+
+/// A command that waits looks again after so long, whether or not anything has changed: a refused eviction is sent again.
+pub const LOOK_AGAIN: SimDuration = SimDuration::from_secs(5);
 
 /// A cluster as `kubectl` sees it.
 pub struct ClusterApi<'a> {
@@ -281,22 +284,38 @@ fn carry_out(time: &mut dyn Passing, command: Result<Command, ParseError>, files
         None => PATIENCE,
     };
     let deadline = began + limit;
+    let mut settled = false;
     let ended = loop {
         if let Some(ended) = poll(&mut wait, &mut ClusterApi::new(time.cluster())) {
             break ended;
         }
+        // Where nothing happens any more, a command without a timeout waits for ever: somebody ends it.
+        if wait.timeout.is_none() && std::mem::replace(&mut settled, time.cluster().settled()) && settled {
+            break given_up(&wait);
+        }
         if !advance(time, deadline) {
-            break time_out(&wait);
+            break match wait.timeout {
+                Some(_) => time_out(&wait),
+                None => given_up(&wait),
+            };
         }
     };
     output.append(&ended);
     output
 }
 
+/// What a command leaves that somebody ends because what it waits for does not come.
+fn given_up(wait: &Wait) -> Output {
+    let mut output = said(wait);
+    output
+        .stderr
+        .push_str("peapod: stopped: it waits for what never comes\n");
+    output.exit_code = 130;
+    output
+}
+
 /// Lets time pass until something that a client can see has changed; `false` at the deadline.
 fn advance(time: &mut dyn Passing, deadline: SimTime) -> bool {
-    /// A refused eviction is sent again every five seconds, whether or not anything has changed.
-    const LOOK_AGAIN: SimDuration = SimDuration::from_secs(5);
     let revision = time.cluster().revision();
     let again = (time.cluster().now() + LOOK_AGAIN).min(deadline);
     while time.cluster().revision() == revision {

@@ -2,7 +2,7 @@
 
 use peapod_kubectl::command::{Format, Logs};
 use peapod_kubectl::exec::Watching;
-use peapod_kubectl::print::{Watch as Printer, output};
+use peapod_kubectl::print::Watch as Printer;
 use peapod_kubectl::{Action, Command, NoFiles, Output, run};
 use peapod_sim::apiserver::Watch;
 use peapod_sim::cluster::Cluster;
@@ -44,7 +44,7 @@ impl Following {
                 .any(|word| matches!(word.as_str(), "--no-headers" | "--no-headers=true"));
             options.no_headers &= without || !output.stdout.is_empty();
             let mut printer = Printer::new(watching.resource.kind, options);
-            if !output.stdout.is_empty() {
+            if !output.stdout.is_empty() && matches!(watching.format, Format::Human | Format::Wide) {
                 // Columns are as wide as those that stand above.
                 printer = Printer::new(watching.resource.kind, {
                     let mut options = watching.options.clone();
@@ -106,17 +106,10 @@ impl Following {
                 }
                 let text = match &watching.format {
                     Format::Human | Format::Wide => printer.print(&written, cluster.wall_now()),
-                    Format::Name => {
-                        let name = |object: &Value| {
-                            let name = object.pointer("/metadata/name").and_then(Value::as_str);
-                            format!("{}/{}\n", watching.resource.singular_group(), name.unwrap_or_default())
-                        };
-                        written.iter().map(name).collect()
+                    format => {
+                        let format = format.clone();
+                        written.iter().map(|object| watching.print(object, &format).0).collect()
                     }
-                    format => written
-                        .iter()
-                        .map(|object| output::print(object, format, &output::Options::default()).0)
-                        .collect(),
                 };
                 (text, true)
             }

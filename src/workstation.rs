@@ -12,6 +12,7 @@ use peapod_sim::runtime::catalogue::{Catalogue, Lookup, Reference};
 use peapod_sim::runtime::files::{Content, Node, Tree};
 use peapod_sim::runtime::host::{Host, RequestId, Response};
 use peapod_sim::runtime::process::{Processes, Spec};
+use peapod_sim::shell::{self, Open};
 use peapod_sim::time::{SimDuration, SimTime};
 use serde_json::Value;
 
@@ -239,66 +240,25 @@ impl Passing for Held<'_> {
     }
 }
 
-/// Whether a command goes on in the next line: a backslash at its end, an open quote, an open here-document.
+/// Whether a command goes on in the next line: the shell would ask for more.
 pub fn goes_on(command: &str) -> bool {
-    let last = command.lines().next_back().unwrap_or_default();
-    if last.ends_with('\\') && !last.ends_with("\\\\") {
-        return true;
-    }
-    let mut ends: Vec<(String, bool)> = Vec::new();
-    let mut quote = None;
-    for line in command.lines() {
-        if let Some((end, tabs)) = ends.first() {
-            let own = if *tabs { line.trim_start_matches('\t') } else { line };
-            if own == end {
-                ends.remove(0);
-            }
-            continue;
-        }
-        let mut characters = line.chars().peekable();
-        while let Some(c) = characters.next() {
-            match (quote, c) {
-                (Some('\''), '\'') | (Some('"'), '"') => quote = None,
-                (Some('\''), _) => {}
-                (_, '\\') => {
-                    characters.next();
-                }
-                (Some(_), _) => {}
-                (None, '\'' | '"') => quote = Some(c),
-                (None, '#') => break,
-                (None, '<') if characters.peek() == Some(&'<') => {
-                    characters.next();
-                    if characters.peek() == Some(&'<') {
-                        characters.next();
-                        continue;
-                    }
-                    let tabs = characters.next_if_eq(&'-').is_some();
-                    while characters.next_if(|c| c.is_whitespace()).is_some() {}
-                    let mut word = String::new();
-                    while let Some(c) = characters.next_if(|c| !c.is_whitespace() && !";|&<>()".contains(*c)) {
-                        if !matches!(c, '\'' | '"' | '\\') {
-                            word.push(c);
-                        }
-                    }
-                    if !word.is_empty() {
-                        ends.push((word, tabs));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-    quote.is_some() || !ends.is_empty()
+    shell::open(command).is_some()
 }
 
 /// The whole of a command that begins with a line: as many of the lines under it as it goes on for.
 pub fn whole<'a>(first: &str, under: &mut impl Iterator<Item = &'a str>) -> String {
     let mut command = first.to_owned();
-    while goes_on(&command) {
+    while let Some(open) = shell::open(&command) {
         let Some(line) = under.next() else { break };
+        // The prompt of a continued line is no part of it; inside of quotes `$ ` is text.
+        let own = match (line.strip_prefix('>'), open) {
+            (Some(""), _) => "",
+            (Some(rest), _) if rest.starts_with(' ') => &rest[1..],
+            (_, Open::Command) => line.strip_prefix("$ ").unwrap_or(line),
+            (_, Open::Text) => line,
+        };
         command.push('\n');
-        // The prompt of a continued line is no part of it.
-        command.push_str(line.strip_prefix("> ").unwrap_or(line));
+        command.push_str(own);
     }
     command
 }
@@ -601,8 +561,45 @@ mod tests {
             ("echo it\\'s", false),
             ("echo # it's", false),
             ("cat <<<EOF", false),
+            ("for i in 1 2; do", true),
+            ("for i in 1 2; do\necho $i\ndone", false),
+            ("for i in 1 2\ndo echo $i", true),
+            ("if true; then echo a", true),
+            ("kubectl get pods |", true),
+            ("kubectl get pods &&", true),
+            ("f() {", true),
+            ("case $x in", true),
+            ("echo $(kubectl get", true),
+            ("echo `date", true),
+            ("echo ${x", true),
+            ("echo done", false),
+            ("done", false),
+            ("echo a; done", false),
+            ("echo 'a\\'", false),
+            ("echo a\\\\", false),
         ] {
             assert_eq!(goes_on(command), expected, "{command}");
+        }
+    }
+
+    #[test]
+    fn a_command_takes_the_lines_that_belong_to_it() {
+        for (first, under, expected) in [
+            ("echo a", &["b"][..], "echo a"),
+            (
+                "for i in 1 2; do",
+                &["> echo $i", "> done", "1"],
+                "for i in 1 2; do\necho $i\ndone",
+            ),
+            (
+                "for i in 1 2",
+                &["$ do echo $i", "$ done", "1"],
+                "for i in 1 2\ndo echo $i\ndone",
+            ),
+            ("cat <<EOF", &["$ a", ">", "EOF", "x"], "cat <<EOF\n$ a\n\nEOF"),
+            ("echo 'a", &["> b'", "a"], "echo 'a\nb'"),
+        ] {
+            assert_eq!(whole(first, &mut under.iter().copied()), expected);
         }
     }
 

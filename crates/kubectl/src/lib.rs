@@ -25,4 +25,4 @@ pub use peapod_patch as merge;
 
 pub use api::{Api, ExecResult, Files, LogRequest, NoFiles, PatchKind, Request, Status, Verb};
 pub use command::{Action, Command, ParseError};
-pub use exec::{Applied, Effect, Output, Until, Wait, apply, poll, run, time_out};
+pub use exec::{Applied, Effect, Output, Until, Wait, apply, poll, run, said, time_out};

@@ -138,7 +138,7 @@ fn merge_patches() {
 
 #[test]
 fn formats() {
-    agree("api-output.json", 52, |row| {
+    agree("api-output.json", 69, |row| {
         let line = format!("get pods -o '{}'", str(row, "output").replace('\'', "'\\''"));
         let error = row.get("error").and_then(Value::as_str);
         let command = match Command::parse(&line) {
@@ -194,7 +194,7 @@ fn sorting() {
 
 #[test]
 fn tables() {
-    agree("api-tables.json", 13, |row| {
+    agree("api-tables.json", 15, |row| {
         let option = |key: &str| row["options"][key].as_bool().unwrap_or(false);
         let mut objects = row["objects"].as_array().unwrap().clone();
         if let Some(path) = row["sortBy"].as_str() {
@@ -214,9 +214,9 @@ fn tables() {
                 .map(ToOwned::to_owned)
                 .collect(),
             kind_prefix: row["opt"]["kindPrefix"]
-                .as_bool()
-                .filter(|on| *on)
-                .map(|_| kind.to_lowercase()),
+                .as_str()
+                .and_then(|_| peapod_kubectl::resources::of_object(&objects[0]))
+                .map(peapod_kubectl::resources::Resource::singular_group),
         };
         equal(
             "text",
@@ -228,7 +228,7 @@ fn tables() {
 
 #[test]
 fn descriptions() {
-    agree("api-describe.json", 35, |row| {
+    agree("api-describe.json", 37, |row| {
         let objects = row["objects"].as_array().unwrap();
         let ours = describe::describe(
             &objects[0],

@@ -7,7 +7,7 @@ use peapod_sim::time::{SimDuration, SimTime};
 use serde_json::Value;
 
 use super::{Run, Stop};
-use crate::cluster_api::Passing;
+use crate::cluster_api::{LOOK_AGAIN, Passing};
 use crate::lab::model::{Action, Condition, Diagnostic, OrElse, Place, Step, Timing};
 use crate::lab::program;
 use crate::workstation::Workstation;
@@ -201,18 +201,24 @@ impl Run<'_> {
         self.begin_observing();
         let millis = wait.timeout.and_then(|millis| u64::try_from(millis).ok());
         let deadline = millis.map_or(self.end, |millis| self.cluster.now() + SimDuration::from_millis(millis));
-        let mut revision = None;
+        let last = deadline.min(self.end);
+        let (mut revision, mut again) = (None, self.cluster.now());
         loop {
-            if revision != Some(self.cluster.revision()) {
+            if revision != Some(self.cluster.revision()) || self.cluster.now() >= again {
                 revision = Some(self.cluster.revision());
+                // A refused eviction is sent again, whether or not anything has changed.
+                again = self.cluster.now() + LOOK_AGAIN;
                 if let Some(output) = with_api(&mut self.cluster, |api| kubectl::poll(&mut wait, api)) {
                     self.look();
                     return Ok(output);
                 }
                 self.look();
             }
-            match self.advance(deadline.min(self.end))? {
+            match self.advance(again.min(last))? {
                 true => {}
+                _ if again < last => {
+                    self.run_to(again, None)?;
+                }
                 _ if deadline > self.end => {
                     self.run_to(self.end, None)?;
                     return Err(Stop::End);

@@ -83,14 +83,24 @@ pub enum Format {
     Json,
     /// `yaml`
     Yaml,
+    /// `kyaml`
+    Kyaml,
     /// `name`
     Name,
     /// `jsonpath=…`
     JsonPath(String),
     /// `jsonpath-as-json=…`
     JsonPathAsJson(String),
+    /// `jsonpath-file=…`
+    JsonPathFile(String),
     /// `custom-columns=…`
     CustomColumns(String),
+    /// `custom-columns-file=…`
+    CustomColumnsFile(String),
+    /// `go-template=…`
+    GoTemplate(String),
+    /// `go-template-file=…`
+    GoTemplateFile(String),
 }
 
 /// The objects that a command is about.
@@ -323,6 +333,8 @@ const COMMON: &[Flag] = &[
     value("dry-run").or("unchanged"),
     value("field-manager"),
     value("field-selector"),
+    value("template"),
+    switch("allow-missing-template-keys"),
     switch("all"),
     switch("show-managed-fields"),
     value("validate").or("strict"),
@@ -489,7 +501,7 @@ impl Line<'_> {
     fn write(&self) -> Result<Write, ParseError> {
         Ok(Write {
             dry_run: self.dry_run()?,
-            format: format(self.given.get("output"), None)?,
+            format: format(self.given.get("output"), self.given.get("template"), WRITE_FORMATS)?,
             show_managed_fields: self.given.on("show-managed-fields"),
         })
     }
@@ -506,30 +518,44 @@ impl Line<'_> {
     }
 }
 
-fn format(output: Option<&str>, template: Option<&str>) -> Result<Format, ParseError> {
-    let Some(output) = output else { return Ok(Format::Human) };
+/// The formats that `get` takes and those that a write takes, as the error lists them.
+const FORMATS: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml";
+const WRITE_FORMATS: &str =
+    "go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,yaml";
+
+/// Reads `-o`, with the text of `--template`.
+fn format(output: Option<&str>, template: Option<&str>, allowed: &str) -> Result<Format, ParseError> {
+    // A template alone is a Go template.
+    let output = match (output.filter(|output| !output.is_empty()), template) {
+        (Some(output), _) => output,
+        (None, Some(_)) => "go-template",
+        (None, None) => return Ok(Format::Human),
+    };
     let (name, argument) = match output.split_once('=') {
         Some((name, argument)) => (name, Some(argument)),
         None => (output, template),
     };
-    let needed = |what: &str| argument.map(str::to_owned).ok_or_else(|| ParseError::new(what));
+    let needed = |what: &str| {
+        let given = argument.filter(|argument| !argument.is_empty());
+        given.map(str::to_owned).ok_or_else(|| ParseError::new(what))
+    };
+    let template = || needed("template format specified but no template given");
+    let columns = |what: &str| needed(&format!("{what} format specified but no custom columns given"));
     match name {
-        "" => Ok(Format::Human),
-        "wide" => Ok(Format::Wide),
+        "wide" if allowed == FORMATS => Ok(Format::Wide),
         "json" => Ok(Format::Json),
         "yaml" => Ok(Format::Yaml),
+        "kyaml" => Ok(Format::Kyaml),
         "name" => Ok(Format::Name),
-        "jsonpath" => Ok(Format::JsonPath(needed(
-            "template format specified but no template given",
-        )?)),
-        "jsonpath-as-json" => Ok(Format::JsonPathAsJson(needed(
-            "template format specified but no template given",
-        )?)),
-        "custom-columns" => Ok(Format::CustomColumns(needed(
-            "custom-columns format specified but no custom columns given",
-        )?)),
-        other => Err(ParseError::new(format!(
-            "unable to match a printer suitable for the output format \"{other}\", allowed formats are: custom-columns,json,jsonpath,jsonpath-as-json,name,wide,yaml"
+        "jsonpath" => Ok(Format::JsonPath(template()?)),
+        "jsonpath-as-json" => Ok(Format::JsonPathAsJson(template()?)),
+        "jsonpath-file" => Ok(Format::JsonPathFile(template()?)),
+        "go-template" | "template" => Ok(Format::GoTemplate(template()?)),
+        "go-template-file" | "templatefile" => Ok(Format::GoTemplateFile(template()?)),
+        "custom-columns" if allowed == FORMATS => Ok(Format::CustomColumns(columns("custom-columns")?)),
+        "custom-columns-file" if allowed == FORMATS => Ok(Format::CustomColumnsFile(columns("custom-columns-file")?)),
+        _ => Err(ParseError::new(format!(
+            "unable to match a printer suitable for the output format \"{output}\", allowed formats are: {allowed}"
         ))),
     }
 }

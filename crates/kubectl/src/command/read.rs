@@ -1,6 +1,6 @@
 //! Commands that only look.
 
-use super::{Action, Format, Grammar, Targets, format, split_commas};
+use super::{Action, FORMATS, Format, Grammar, Targets, format, split_commas};
 use crate::flags::{switch, switches, value, values};
 
 /// `kubectl get`
@@ -43,11 +43,10 @@ pub(super) const GET: Grammar = Grammar {
             "show-labels",
             "show-kind",
             "ignore-not-found",
-            "allow-missing-template-keys",
             "output-watch-events",
             "server-print",
         ]),
-        &values(["sort-by", "subresource", "chunk-size", "template"]),
+        &values(["sort-by", "subresource", "chunk-size"]),
         &[switch("watch").short('w'), value("label-columns").short('L')],
     ],
     subcommands: &[],
@@ -55,7 +54,7 @@ pub(super) const GET: Grammar = Grammar {
         let given = &line.given;
         Ok(Action::Get(Get {
             targets: line.targets(),
-            format: format(given.get("output"), given.get("template"))?,
+            format: format(given.get("output"), given.get("template"), FORMATS)?,
             watch: given.on("watch") || given.on("watch-only"),
             watch_only: given.on("watch-only"),
             no_headers: given.on("no-headers"),

@@ -77,7 +77,7 @@ fn rollout(line: &Line) -> Result<Action, ParseError> {
 
 pub(super) const WAIT: Grammar = Grammar {
     names: &["wait"],
-    flags: &[&values(["for", "timeout"]), &[switch("allow-missing-template-keys")]],
+    flags: &[&values(["for", "timeout"])],
     subcommands: &[],
     read: |line| {
         Ok(Action::Wait {

@@ -130,7 +130,7 @@ pub(super) fn service(object: &Value, around: &[Value], now: Timestamp, show_eve
 }
 
 /// The ready addresses behind a port of a service (`formatEndpointSlices`).
-fn endpoints(around: &[Value], port_name: &str) -> String {
+pub(super) fn endpoints(around: &[Value], port_name: &str) -> String {
     let mut shown = Vec::new();
     let (mut more, mut slices) = (0, 0);
     for slice in around.iter().filter(|other| text(other, "/kind") == "EndpointSlice") {

@@ -1,9 +1,11 @@
 //! `kubectl describe` (`kubectl/pkg/describe/describe.go`).
 
+mod autoscaler;
 mod common;
 mod config;
 mod events;
 mod generic;
+mod ingress;
 mod node;
 mod pod;
 mod workloads;
@@ -42,6 +44,10 @@ pub(crate) fn needs(object: &Value, events: bool) -> Vec<Need> {
             None,
         ),
         "PersistentVolumeClaim" => need("pods", &namespace, None, None),
+        "Ingress" => {
+            need("services", &namespace, None, None);
+            need("endpointslices", &namespace, None, None);
+        }
         "Node" => {
             need(
                 "pods",
@@ -99,6 +105,8 @@ pub fn describe(object: &Value, around: &[Value], now: Timestamp, events: bool) 
         "StorageClass" => config::storage_class(object, around, now, events),
         "PodDisruptionBudget" => config::disruption_budget(object, around, now, events),
         "ResourceQuota" => config::quota(object),
+        "HorizontalPodAutoscaler" => autoscaler::autoscaler(object, around, now, events),
+        "Ingress" => ingress::ingress(object, around, now, events),
         "PriorityClass" => config::priority_class(object, around, now, events),
         _ => generic::describe(object, around, now, events),
     }

@@ -26,10 +26,39 @@ pub struct Watching {
     pub options: TableOptions,
     /// `-o`
     pub format: Format,
+    /// `--show-managed-fields`
+    pub managed_fields: bool,
+    /// `--allow-missing-template-keys=false`
+    pub strict: bool,
+    /// How many objects were printed that are no rows of a table.
+    pub printed: u64,
+}
+
+impl Watching {
+    /// One object that is no row of a table: as it was found, or as it became.
+    ///
+    /// Custom columns have their head once; documents of YAML are divided.
+    pub fn print(&mut self, object: &Value, format: &Format) -> (String, Option<String>) {
+        let options = output::Options {
+            managed_fields: self.managed_fields,
+            strict: self.strict,
+            no_headers: self.options.no_headers || self.printed > 0,
+        };
+        let (mut text, error) = output::print(object, format, &options);
+        if *format == Format::Yaml && self.printed > 0 {
+            text.insert_str(0, "---\n");
+        }
+        self.printed += 1;
+        (text, error)
+    }
 }
 
 impl Session<'_> {
     pub(super) fn get(&mut self, get: &Get) -> Result<(), Failure> {
+        let get = &Get {
+            format: output::read_file(&get.format, self.files).map_err(Failure::Message)?,
+            ..get.clone()
+        };
         let (infos, mut failures) = self.visit(&get.targets, "get")?;
         if get.ignore_not_found {
             failures.retain(|failure| !failure.is_not_found());
@@ -127,7 +156,9 @@ impl Session<'_> {
         };
         let resource = target.resource;
         let mut options = self.table_options(get, resource, get.show_kind);
-        options.no_headers |= !get.watch_only;
+        if matches!(get.format, Format::Human | Format::Wide) {
+            options.no_headers |= !get.watch_only;
+        }
         Ok(Watching {
             resource,
             namespace: if self.all_namespaces {
@@ -140,10 +171,16 @@ impl Session<'_> {
             field_selector: get.targets.field_selector.clone(),
             options,
             format: get.format.clone(),
+            managed_fields: get.show_managed_fields,
+            strict: get.strict_template,
+            printed: 0,
         })
     }
 
     fn print_objects(&mut self, get: &Get, format: &Format, infos: Vec<Info>) -> Result<(), Failure> {
+        if get.watch {
+            return self.print_watched(get, format, infos);
+        }
         if *format == Format::Name {
             for info in &infos {
                 self.say(info.shown());
@@ -174,6 +211,20 @@ impl Session<'_> {
         );
         self.out.stdout.push_str(&text);
         error.map_or(Ok(()), |error| Err(Failure::Message(error)))
+    }
+
+    /// With `-w` each object is printed by itself, as each change is.
+    fn print_watched(&mut self, get: &Get, format: &Format, infos: Vec<Info>) -> Result<(), Failure> {
+        let mut watch = self.watching(get)?;
+        for info in infos.iter().filter(|_| !get.watch_only) {
+            let (text, error) = watch.print(&info.object, format);
+            self.out.stdout.push_str(&text);
+            if let Some(error) = error {
+                return Err(Failure::Message(error));
+            }
+        }
+        self.out.watches = Some(watch);
+        Ok(())
     }
 
     pub(super) fn describe(&mut self, targets: &Targets, events: bool) -> Result<(), Failure> {

@@ -20,7 +20,7 @@ use crate::value::{list, text};
 
 pub use apply::{Applied, Effect, apply};
 pub use get::Watching;
-pub use wait::{Reference, Until, Wait, poll, time_out};
+pub use wait::{Leaving, Reference, Until, Wait, poll, said, time_out};
 
 /// What a command leaves behind.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -616,7 +616,8 @@ impl Session<'_> {
             }
             Format::Name => self.say(info.shown()),
             format => {
-                let shown = crate::print::output::object(object, format, write.show_managed_fields)
+                let format = crate::print::output::read_file(format, self.files).map_err(Failure::Message)?;
+                let shown = crate::print::output::object(object, &format, write.show_managed_fields)
                     .map_err(Failure::Message)?;
                 self.out.stdout.push_str(&shown);
             }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::wait::Leaving;
 use super::{Failure, Info, Reference, Session, Until, Wait, poll};
 use crate::api::{PatchKind, Verb};
 use crate::command::{Drain, DryRun, Targets};
@@ -196,14 +197,19 @@ impl Session<'_> {
                 super::wait::eviction(&reference, options.as_ref())
             };
             match self.ask(&request) {
-                Ok(_) => left.push(reference),
+                Ok(_) => left.push(Leaving {
+                    reference,
+                    refused: false,
+                }),
                 Err(status) if status.code == 404 => {}
                 Err(status) if status.code == 429 => {
-                    self.warn(format!(
-                        "error when evicting pods/\"{}\" -n \"{}\" (will retry after 5s): {}",
-                        pod.name, pod.namespace, status.message
-                    ));
-                    left.push(reference);
+                    self.out
+                        .stderr
+                        .push_str(&super::wait::refusal(&reference, &status.message));
+                    left.push(Leaving {
+                        reference,
+                        refused: true,
+                    });
                 }
                 Err(status) => refused = Some(status),
             }
@@ -225,6 +231,7 @@ impl Session<'_> {
             options,
             disable_eviction: drain.disable_eviction,
             retry,
+            said: Box::default(),
         };
         let until = match self.out.waits_for.take() {
             Some(before) => Until::Then(Box::new(before.until), Box::new(until)),

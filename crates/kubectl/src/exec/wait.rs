@@ -48,6 +48,15 @@ impl Reference {
     }
 }
 
+/// A pod of a node that is drained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leaving {
+    /// The pod.
+    pub reference: Reference,
+    /// Whether a budget has refused its eviction.
+    pub refused: bool,
+}
+
 /// What a wait ends with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Until {
@@ -58,13 +67,15 @@ pub enum Until {
         /// The node.
         node: String,
         /// The pods that are left.
-        pods: Vec<Reference>,
+        pods: Vec<Leaving>,
         /// DeleteOptions of the eviction, if any.
         options: Option<Value>,
         /// Whether pods are deleted instead of evicted.
         disable_eviction: bool,
         /// When refused evictions are sent again.
         retry: Timestamp,
+        /// What was said so far.
+        said: Box<Output>,
     },
     /// Each object fulfils a condition of `kubectl wait`; what is left of them.
     Met(For, Vec<Reference>),
@@ -120,6 +131,28 @@ pub fn poll(wait: &mut Wait, api: &mut dyn Api) -> Option<Output> {
     step(&mut wait.until, api)
 }
 
+/// What a command has printed on the way, which comes with its end; for one that is ended before.
+#[must_use]
+pub fn said(wait: &Wait) -> Output {
+    fn of(until: &Until) -> Output {
+        match until {
+            Until::Evicted { said, .. } => Output::clone(said),
+            Until::RolledOut { said, .. } => Output {
+                stdout: said.clone(),
+                ..Output::default()
+            },
+            Until::Then(first, _) => of(first),
+            Until::After(before, last) => {
+                let mut out = Output::clone(before);
+                out.append(&of(last));
+                out
+            }
+            Until::Gone(_) | Until::Met(..) | Until::Replaced { .. } => Output::default(),
+        }
+    }
+    of(&wait.until)
+}
+
 /// What the command prints when its `--timeout` has passed.
 #[must_use]
 pub fn time_out(wait: &Wait) -> Output {
@@ -131,11 +164,34 @@ pub fn time_out(wait: &Wait) -> Output {
     };
     let stderr = match &wait.until {
         Until::Gone(left) | Until::Met(_, left) => left.iter().map(on).collect(),
-        Until::Evicted { node, pods, .. } => format!(
-            "error: unable to drain node \"{node}\" due to error: error when waiting for pod \"{}\" in namespace \"{}\" to terminate: global timeout reached, continuing command...\nThere are pending nodes to be drained:\n {node}\n",
-            pods.first().map_or("", |pod| &pod.name),
-            pods.first().map_or("", |pod| &pod.namespace)
-        ),
+        Until::Evicted { node, pods, said, .. } => {
+            let after = wait
+                .timeout
+                .map(|millis| format!(": {}", crate::print::age::go_duration(millis)));
+            let after = after.unwrap_or_default();
+            let left: Vec<String> = pods
+                .iter()
+                .map(|pod| {
+                    let (name, namespace) = (&pod.reference.name, &pod.reference.namespace);
+                    if pod.refused {
+                        format!("error when evicting pods/\"{name}\" -n \"{namespace}\": global timeout reached{after}")
+                    } else {
+                        format!("error when waiting for pod \"{name}\" in namespace \"{namespace}\" to terminate: global timeout reached{after}")
+                    }
+                })
+                .collect();
+            let error = match left.as_slice() {
+                [one] => one.clone(),
+                many => format!("[{}]", many.join(", ")),
+            };
+            let mut out = Output::clone(said);
+            out.stderr.push_str(&format!(
+                "error: unable to drain node \"{node}\" due to error: {error}, continuing command...\nThere are pending nodes to be drained:\n {node}\n{}\n",
+                left.join("\n")
+            ));
+            out.exit_code = 1;
+            return out;
+        }
         Until::RolledOut { said, .. } => {
             return Output {
                 stdout: said.clone(),
@@ -179,35 +235,35 @@ fn step(until: &mut Until, api: &mut dyn Api) -> Option<Output> {
             options,
             disable_eviction,
             retry,
+            said,
         } => {
-            let mut out = Output::default();
             let again = api.now() >= *retry;
-            let word = if *disable_eviction { "deleted" } else { "evicted" };
-            let mut left = 0;
-            for pod in pods.iter() {
-                if pod.gone(api) {
-                    out.stdout.push_str(&format!("{} {word}\n", pod.shown()));
-                    continue;
+            pods.retain_mut(|pod| {
+                let own = &pod.reference;
+                if own.gone(api) {
+                    let word = if *disable_eviction { "deleted" } else { "evicted" };
+                    said.stdout.push_str(&format!("{} {word}\n", own.shown()));
+                    return false;
                 }
-                if again {
-                    // One that is already on its way takes a second eviction without harm.
-                    let _ = if *disable_eviction {
-                        Ok(Value::Null)
-                    } else {
-                        api.request(&eviction(pod, options.as_ref()))
-                    };
+                if again && pod.refused {
+                    said.stdout
+                        .push_str(&format!("evicting pod {}/{}\n", own.namespace, own.name));
+                    let answer = api.request(&eviction(own, options.as_ref()));
+                    pod.refused = matches!(&answer, Err(status) if status.code == 429);
+                    if let (true, Err(status)) = (pod.refused, answer) {
+                        said.stderr.push_str(&refusal(&pod.reference, &status.message));
+                    }
                 }
-                left += 1;
-            }
+                true
+            });
             if again {
                 *retry = api.now() + EVICTION_RETRY;
             }
-            if left > 0 {
-                // Those that are gone are told at the end, in one go.
+            if !pods.is_empty() {
                 return None;
             }
-            out.stdout.push_str(&format!("node/{node} drained\n"));
-            Some(out)
+            said.stdout.push_str(&format!("node/{node} drained\n"));
+            Some(Output::clone(said))
         }
         Until::Met(what, left) => met(what, left, api),
         Until::RolledOut { object, revision, said } => {
@@ -271,6 +327,12 @@ fn failed(failure: &Failure, said: &str) -> Output {
         exit_code: 1,
         ..Output::default()
     }
+}
+
+/// What is said of an eviction that a budget refuses.
+pub(super) fn refusal(pod: &Reference, message: &str) -> String {
+    let (name, namespace) = (&pod.name, &pod.namespace);
+    format!("error when evicting pods/\"{name}\" -n \"{namespace}\" (will retry after 5s): {message}\n")
 }
 
 /// The request that evicts a pod.

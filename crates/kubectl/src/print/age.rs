@@ -59,3 +59,24 @@ pub fn since(then: Timestamp, now: Timestamp) -> String {
 pub fn age(object: &Value, pointer: &str, now: Timestamp) -> String {
     time(object, pointer).map_or_else(|| "<unknown>".to_owned(), |then| since(then, now))
 }
+
+/// A duration as Go writes it (`time.Duration.String`): `1m30s`, `1h0m0s`, `1.5s`, `500ms`.
+#[must_use]
+pub fn go_duration(millis: i64) -> String {
+    let sign = if millis < 0 { "-" } else { "" };
+    let millis = millis.unsigned_abs();
+    if millis < 1000 {
+        return if millis == 0 {
+            "0s".to_owned()
+        } else {
+            format!("{sign}{millis}ms")
+        };
+    }
+    let (minutes, rest) = (millis / 60_000, millis % 60_000);
+    let seconds = format!("{}s", rest as f64 / 1000.0);
+    match minutes {
+        0 => format!("{sign}{seconds}"),
+        1..60 => format!("{sign}{minutes}m{seconds}"),
+        _ => format!("{sign}{}h{}m{seconds}", minutes / 60, minutes % 60),
+    }
+}

@@ -5,10 +5,12 @@ pub mod cells;
 pub mod columns;
 pub mod json;
 pub mod jsonpath;
+pub mod kyaml;
 pub mod output;
 pub mod pod;
 pub mod sort;
 pub mod table;
+pub mod template;
 pub mod yaml;
 
 use std::borrow::Borrow;

@@ -4,11 +4,51 @@ use serde_json::Value;
 
 use super::jsonpath::{Template, go_syntax, relaxed};
 use super::table::TableWriter;
-use super::{json, yaml};
+use super::{json, template, yaml};
+use crate::api::Files;
 use crate::command::Format;
 use crate::merge::strategic::go_value;
 use crate::resources;
 use crate::value::{list, text};
+
+/// The format in which a template stands that is in a file, with the text of the file.
+///
+/// # Errors
+/// What the client says of a file that it cannot read.
+pub(crate) fn read_file(format: &Format, files: &dyn Files) -> Result<Format, String> {
+    let read = |name: &str, what: &str| {
+        let text = files.text(name);
+        text.map_err(|error| format!("error reading {what} {name}, {error}"))
+    };
+    Ok(match format {
+        Format::JsonPathFile(name) => Format::JsonPath(read(name, "--template")?),
+        Format::GoTemplateFile(name) => Format::GoTemplate(read(name, "--template")?),
+        Format::CustomColumnsFile(name) => {
+            let text = read(name, "custom-columns-file")?;
+            let mut lines = text.lines().map(str::split_whitespace).map(Iterator::collect::<Vec<_>>);
+            // One line of headers, one of paths.
+            match (lines.next(), lines.next()) {
+                (Some(headers), Some(paths)) if headers.len() == paths.len() => Format::CustomColumns(
+                    headers
+                        .iter()
+                        .zip(paths)
+                        .map(|(header, path)| format!("{header}:{path}"))
+                        .collect::<Vec<_>>()
+                        .join(","),
+                ),
+                (Some(headers), Some(paths)) => {
+                    return Err(format!(
+                        "number of headers ({}) and field specifications ({}) don't match",
+                        headers.len(),
+                        paths.len()
+                    ));
+                }
+                _ => return Err("EOF".to_owned()),
+            }
+        }
+        other => other.clone(),
+    })
+}
 
 /// How objects are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,10 +72,14 @@ pub fn print(object: &Value, format: &Format, options: &Options) -> (String, Opt
     let result = match format {
         Format::Json => Ok(format!("{}\n", json::pretty(&shown, 4))),
         Format::Yaml => Ok(yaml::write(&shown)),
+        Format::Kyaml => Ok(super::kyaml::write(&shown)),
         Format::Name | Format::Human | Format::Wide => Ok(names(&shown)),
         // Templates see the object as it came.
         Format::JsonPath(source) => return json_path(source, object),
         Format::JsonPathAsJson(source) => json_path_as_json(source, object),
+        Format::GoTemplate(source) => return go_template(source, object, options.strict),
+        // What is in a file is read before anything is printed.
+        Format::JsonPathFile(_) | Format::GoTemplateFile(_) | Format::CustomColumnsFile(_) => Ok(String::new()),
         Format::CustomColumns(spec) => custom_columns(spec, object, options.no_headers),
     };
     match result {
@@ -120,6 +164,36 @@ fn json_path(source: &str, object: &Value) -> (String, Option<String>) {
                 go_syntax(object)
             )),
         ),
+    }
+}
+
+fn go_template(source: &str, object: &Value, strict: bool) -> (String, Option<String>) {
+    let template = match template::Template::parse(source) {
+        Ok(template) => template,
+        Err(error) => {
+            return (
+                String::new(),
+                Some(format!("error parsing template {source}, {error}\n")),
+            );
+        }
+    };
+    match template.print(object, strict) {
+        Ok(text) => (text, None),
+        // The client says it on both ways out.
+        Err((mut text, error)) => {
+            text.push_str(&format!(
+                "Error executing template: {error}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{source}\n\traw data was:\n\t\t{}\n\tobject given to template engine was:\n\t\t{}\n\n",
+                json::compact(object),
+                go_value(object)
+            ));
+            (
+                text,
+                Some(format!(
+                    "error executing template {}: {error}",
+                    template::quoted(source)
+                )),
+            )
+        }
     }
 }
 

@@ -115,7 +115,7 @@ fn text(string: &str, indent: usize) -> String {
 }
 
 /// Whether the Go library reads this plain text as something other than text (`go.yaml.in/yaml/v2 resolve.go`).
-fn resolves_otherwise(text: &str) -> bool {
+pub(super) fn resolves_otherwise(text: &str) -> bool {
     const WORDS: [&str; 36] = [
         "", "y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF", "true",
         "True", "TRUE", "false", "False", "FALSE", "~", "null", "Null", "NULL", ".nan", ".NaN", ".NAN", ".inf", ".Inf",

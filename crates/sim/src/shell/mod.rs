@@ -27,3 +27,11 @@ mod syntax;
 mod tests;
 mod waiting;
 mod words;
+
+pub use syntax::Open;
+
+/// What a script is in the middle of where it ends: more lines belong to it, as whoever types them one by one is asked for
+/// with `> `. `None` when it is whole, or wrong whatever follows.
+pub fn open(text: &str) -> Option<Open> {
+    parser::parse(text).open
+}

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::syntax::{Command, CommandKind, Item, List, Pipeline, Redirect, Script, SyntaxError, Target, Word};
+use super::syntax::{Command, CommandKind, Item, List, Open, Pipeline, Redirect, Script, SyntaxError, Target, Word};
+
+/// What is said of a quote that is not closed.
+pub(super) const UNTERMINATED: &str = "unterminated quoted string";
 
 /// How deep commands, substitutions and quotes may nest. Deeper scripts get an error: a bound on our own stack.
 pub const MAX_DEPTH: u32 = 120;
@@ -22,6 +25,8 @@ pub(super) struct Parser<'a> {
     pub(super) line_start: usize,
     pub(super) depth: u32,
     pending: Vec<PendingHere>,
+    /// What the end of the text cuts off, as far as it is no error.
+    pub(super) cut: Option<Open>,
     /// The aliases that command words stand for, where there are any.
     pub(super) aliases: Option<&'a super::alias::Aliases>,
     pub(super) splices: super::alias::Splices,
@@ -63,6 +68,7 @@ impl<'a> Parser<'a> {
             line_start: 0,
             depth,
             pending: Vec::new(),
+            cut: None,
             aliases: None,
             splices: super::alias::Splices::default(),
         }
@@ -120,11 +126,16 @@ impl<'a> Parser<'a> {
                 Ok(Some(list)) => script.lines.push(list),
                 Ok(None) => break,
                 Err(error) => {
+                    if self.peek().is_none() && self.cut.is_none() {
+                        let is_text = error.message == UNTERMINATED;
+                        self.cut = Some(if is_text { Open::Text } else { Open::Command });
+                    }
                     script.error = Some(error);
                     break;
                 }
             }
         }
+        script.open = self.cut;
         script
     }
 
@@ -640,7 +651,7 @@ impl<'a> Parser<'a> {
                     self.at += 1;
                     loop {
                         match self.bump() {
-                            None => return self.error("unterminated quoted string"),
+                            None => return self.error(UNTERMINATED),
                             Some(end) if end == byte => break,
                             Some(inner) => delimiter.push(inner),
                         }
@@ -671,6 +682,7 @@ impl<'a> Parser<'a> {
         for here in std::mem::take(&mut self.pending) {
             let line = self.line;
             let mut body = String::new();
+            let mut found = false;
             while self.at < self.bytes.len() {
                 let rest = self.text.get(self.at..).unwrap_or_default();
                 let mut text = rest.split('\n').next().unwrap_or_default();
@@ -682,12 +694,16 @@ impl<'a> Parser<'a> {
                     text = text.trim_start_matches('\t');
                 }
                 if text == here.delimiter {
+                    found = true;
                     break;
                 }
                 body.push_str(text);
                 if ended {
                     body.push('\n');
                 }
+            }
+            if !found {
+                self.cut = Some(Open::Text);
             }
             let word = if here.literal {
                 vec![super::syntax::Part::Quoted(body.as_str().into())]

@@ -16,6 +16,17 @@ pub struct Script {
     pub lines: Vec<List>,
     /// What is wrong with what follows them.
     pub error: Option<SyntaxError>,
+    /// What the end of the text cuts off.
+    pub open: Option<Open>,
+}
+
+/// What a script is in the middle of where its text ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// A command: a loop without its `done`, a pipe to nothing, a line that ends with a backslash.
+    Command,
+    /// Text that belongs together: quotes, a here-document.
+    Text,
 }
 
 /// A syntax error, in the words of busybox's `sh`.

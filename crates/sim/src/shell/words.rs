@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::parser::{Parsed, Parser, is_meta, is_name};
-use super::syntax::{Param, ParamOp, Part, Script, Word};
+use super::parser::{Parsed, Parser, UNTERMINATED, is_meta, is_name};
+use super::syntax::{Open, Param, ParamOp, Part, Script, Word};
 
 /// Where a run of parts ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Parser<'_> {
             let Some(byte) = self.peek() else {
                 return match until {
                     Until::Meta | Until::End => Ok(parts.finish()),
-                    Until::Quote => self.error("unterminated quoted string"),
+                    Until::Quote => self.error(UNTERMINATED),
                     _ => self.error("missing '}'"),
                 };
             };
@@ -155,6 +155,7 @@ impl Parser<'_> {
         self.at += 1;
         let Some(next) = self.peek() else {
             parts.push(b'\\', true);
+            self.cut = Some(Open::Command);
             return;
         };
         if next == b'\n' {
@@ -183,7 +184,7 @@ impl Parser<'_> {
         let start = self.at;
         loop {
             match self.bump() {
-                None => return self.error("unterminated quoted string"),
+                None => return self.error(UNTERMINATED),
                 Some(b'\'') => break,
                 Some(_) => {}
             }
@@ -444,7 +445,7 @@ impl Parser<'_> {
         let mut text = Vec::new();
         loop {
             match self.bump() {
-                None => return self.error("unterminated quoted string"),
+                None => return self.error(UNTERMINATED),
                 Some(b'\'') => return Ok(String::from_utf8_lossy(&text).into_owned()),
                 Some(b'\\') => {
                     let Some(next) = self.bump() else { continue };
