@@ -127,10 +127,15 @@ pub fn run(note: &Note, cell: &Cell, how: How<'_>, mut progress: impl FnMut(Prog
     Ok(outcome(reading.diagnostics, Some(result)))
 }
 
-/// A progress bar on standard error; nothing when that is no terminal, or while there is nothing to wait for.
+/// A progress bar for trials on standard error; nothing when that is no terminal, or while there is nothing to wait for.
 pub fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} trials  {elapsed}  {msg}");
+    bar_of("trials", 0)
+}
+
+/// A progress bar for so many of something.
+pub fn bar_of(what: &str, length: usize) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(length as u64), ProgressDrawTarget::stderr_with_hz(10));
+    let style = ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {what}  {{elapsed}}  {{msg}}"));
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
 }

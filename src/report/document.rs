@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use peapod_sim::time::{SimDuration, SimTime};
 use peapod_sim::trace::What;
-use peapod_vault::{Cell, CellKind};
+use peapod_vault::{Cell, CellKind, Note};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -257,7 +257,7 @@ fn report(
             .claims
             .iter()
             .enumerate()
-            .map(|(index, claim)| self::claim(material, result, index, claim, lang))
+            .map(|(index, claim)| self::claim(&material.note, result, index, claim, lang))
             .collect(),
         grid: grid::grid(&result.tables, lang),
         rules: rules(result, lang),
@@ -306,11 +306,11 @@ fn facts(run: &StoredRun, lang: Lang) -> Vec<(String, String)> {
         .collect()
 }
 
-fn claim(material: &Material, result: &RunResult, index: usize, claim: &ClaimResult, lang: Lang) -> Claim {
+/// What is said of the claim of a run that has this number.
+pub(super) fn claim(note: &Note, result: &RunResult, index: usize, claim: &ClaimResult, lang: Lang) -> Claim {
     let sentence = match &claim.block {
         _ if !claim.claim.is_empty() => claim.claim.clone(),
-        Some(block) => material
-            .note
+        Some(block) => note
             .block(block)
             .map_or_else(|| format!("^{block}"), |block| block.text.trim().to_owned()),
         None => claim.condition.clone(),
@@ -392,7 +392,8 @@ fn span(at: SimTime, lang: Lang) -> String {
     time::span(lang, at.since(SimTime::ZERO))
 }
 
-fn rules(result: &RunResult, lang: Lang) -> Vec<Rules> {
+/// The rules of a run that give the outcomes of its observations.
+pub(super) fn rules(result: &RunResult, lang: Lang) -> Vec<Rules> {
     let of_table = |table: &crate::lab::model::DecisionTable| {
         let colors = grid::Colors::of(table);
         // Rules with the same outcome are alternatives.
@@ -423,7 +424,8 @@ fn rules(result: &RunResult, lang: Lang) -> Vec<Rules> {
         .collect()
 }
 
-fn errors(result: &RunResult) -> Vec<String> {
+/// What went wrong in a run, each once.
+pub(super) fn errors(result: &RunResult) -> Vec<String> {
     let run = result.diagnostics.iter().map(ToString::to_string);
     let trials = result
         .trials

@@ -1,8 +1,11 @@
 //! A report as Markdown: the note as it is, with the results under each cell as callouts and tables that Obsidian shows.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
-use super::document::{Claim, Document, Experiment, Report};
+use peapod_vault::Note;
+
+use super::document::{Claim, Document, Experiment, Report, Rules};
 use super::grid::Grid;
 use super::{Material, ReportError};
 use crate::i18n::{Lang, Text};
@@ -27,7 +30,7 @@ pub fn markdown(material: &Material, lang: Lang) -> Result<String, ReportError> 
         if end < at {
             continue;
         }
-        out.push_str(&text[at..end]);
+        out.push_str(&without_results(note, at..end));
         at = end;
         let Some(report) = &experiment.results else { continue };
         // Inside a quote or a list the results stay inside it.
@@ -46,12 +49,27 @@ pub fn markdown(material: &Material, lang: Lang) -> Result<String, ReportError> 
             out.push('\n');
         }
     }
-    out.push_str(&text[at..]);
+    out.push_str(&without_results(note, at..text.len()));
     if !out.ends_with('\n') {
         out.push('\n');
     }
     out.push_str(&appendix(&document, lang));
     Ok(out)
+}
+
+/// A piece of the note without the results that `peapod check --update` has written into it: the report has its own.
+fn without_results(note: &Note, range: Range<usize>) -> String {
+    let mut out = String::new();
+    let mut at = range.start;
+    for callout in note.results() {
+        let lines = note.whole_lines(callout.place.range());
+        if lines.start >= at && lines.end <= range.end {
+            out.push_str(&note.text[at..lines.start]);
+            at = lines.end;
+        }
+    }
+    out.push_str(&note.text[at..range.end]);
+    out
 }
 
 /// Where the text begins after its properties and, if it begins with one, its title.
@@ -77,7 +95,7 @@ fn body_start(text: &str) -> usize {
 }
 
 /// What the lines under a fence begin with: the marks of quotes, and spaces for the marks of list items.
-fn container_prefix(before: &str) -> String {
+pub(super) fn container_prefix(before: &str) -> String {
     before
         .chars()
         .map(|c| if c == '>' || c == '\t' { c } else { ' ' })
@@ -121,38 +139,14 @@ fn write_results(out: &mut String, experiment: &Experiment, report: &Report, lan
     if report.outdated {
         let _ = writeln!(out, "> **{}**", Text::Stale.say(lang));
     }
-    for error in experiment.damaged.iter().chain(&report.errors) {
-        for part in error.lines() {
-            let _ = writeln!(out, "> ⚠ {}", escape(part));
-        }
-    }
+    write_errors(out, experiment.damaged.iter().chain(&report.errors));
     for claim in &report.claims {
         let _ = writeln!(out, "> - {} {}", sign(claim), claim_line(claim));
         for more in &claim.more {
             let _ = writeln!(out, ">     - {}", sentence(more));
         }
     }
-    if let Some(grid) = &report.grid {
-        let _ = writeln!(out, ">");
-        write_grid(out, grid, lang);
-    }
-    for rules in &report.rules {
-        let _ = writeln!(out, ">");
-        for rule in &rules.rules {
-            let or = format!(" {} ", Text::RuleOr.say(lang));
-            let conditions: Vec<String> = rule.conditions.iter().map(|condition| escape(condition)).collect();
-            let _ = writeln!(
-                out,
-                "> - {} = **{}** ⇔ {}",
-                escape(&rules.outcome),
-                escape(&rule.outcome),
-                conditions.join(&or)
-            );
-        }
-        if !rules.minimal {
-            let _ = writeln!(out, "> - {}", Text::RuleNotMinimal.say(lang));
-        }
-    }
+    write_outcomes(out, report.grid.as_ref(), &report.rules, lang);
     for timeline in &report.timelines {
         let _ = writeln!(out, ">\n> > [!example]- {}", escape(&timeline.title));
         let _ = writeln!(
@@ -170,6 +164,38 @@ fn write_results(out: &mut String, experiment: &Experiment, report: &Report, lan
                 escape(&change.what),
                 escape(&change.state)
             );
+        }
+    }
+}
+
+/// Errors, inside a callout.
+pub(super) fn write_errors<'e>(out: &mut String, errors: impl IntoIterator<Item = &'e String>) {
+    for part in errors.into_iter().flat_map(|error| error.lines()) {
+        let _ = writeln!(out, "> ⚠ {}", escape(part));
+    }
+}
+
+/// The grid of outcomes and the rules that give them, inside a callout.
+pub(super) fn write_outcomes(out: &mut String, grid: Option<&Grid>, rules: &[Rules], lang: Lang) {
+    if let Some(grid) = grid {
+        let _ = writeln!(out, ">");
+        write_grid(out, grid, lang);
+    }
+    for rules in rules {
+        let _ = writeln!(out, ">");
+        for rule in &rules.rules {
+            let or = format!(" {} ", Text::RuleOr.say(lang));
+            let conditions: Vec<String> = rule.conditions.iter().map(|condition| escape(condition)).collect();
+            let _ = writeln!(
+                out,
+                "> - {} = **{}** ⇔ {}",
+                escape(&rules.outcome),
+                escape(&rule.outcome),
+                conditions.join(&or)
+            );
+        }
+        if !rules.minimal {
+            let _ = writeln!(out, "> - {}", Text::RuleNotMinimal.say(lang));
         }
     }
 }
@@ -269,7 +295,7 @@ fn appendix(document: &Document, lang: Lang) -> String {
     out
 }
 
-fn sign(claim: &Claim) -> &'static str {
+pub(super) fn sign(claim: &Claim) -> &'static str {
     match claim.class {
         "holds" => "✓",
         "fails" => "✗",
@@ -306,7 +332,7 @@ fn line(text: &str) -> String {
 }
 
 /// A sentence in which backticks mean code.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let text = line(text);
     let parts = text.split('`').enumerate();
     let parts: Vec<String> = parts
@@ -316,7 +342,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// A text that is no Markdown, on one line.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
         if matches!(c, '\\' | '`' | '*' | '[' | ']' | '<' | '#' | '|' | '~' | '$') {

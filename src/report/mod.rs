@@ -10,6 +10,7 @@ mod html;
 mod markdown;
 mod svg;
 mod templates;
+pub mod under;
 
 use std::sync::Arc;
 
@@ -124,17 +125,21 @@ impl Material {
         })
     }
 
-    /// The language of the note: what its property `lang` says, or else Korean if it has Hangul.
+    /// The language of the note.
     pub fn lang(&self) -> Lang {
-        let said = self
-            .note
-            .properties
-            .get("lang")
-            .and_then(|value| value.as_str())
-            .and_then(|tag| Lang::named(tag.split('-').next().unwrap_or(tag)));
-        let hangul = || self.note.text.chars().any(|c| ('가'..='힣').contains(&c));
-        said.unwrap_or_else(|| if hangul() { Lang::Ko } else { Lang::En })
+        lang_of(&self.note)
     }
+}
+
+/// The language of a note: what its property `lang` says, or else Korean if it has Hangul.
+pub fn lang_of(note: &Note) -> Lang {
+    let said = note
+        .properties
+        .get("lang")
+        .and_then(|value| value.as_str())
+        .and_then(|tag| Lang::named(tag.split('-').next().unwrap_or(tag)));
+    let hangul = || note.text.chars().any(|c| ('가'..='힣').contains(&c));
+    said.unwrap_or_else(|| if hangul() { Lang::Ko } else { Lang::En })
 }
 
 /// The trials that show what a run is about: the first of each outcome, and those that disagree with a claim.

@@ -13,11 +13,3 @@ fn version_is_said() {
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!(text, format!("peapod {}\n", env!("CARGO_PKG_VERSION")));
 }
-
-#[test]
-fn what_the_library_claims_is_so() {
-    let output = peapod().args(["check", "notes"]).output().expect("peapod starts");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains(": all as written"), "{said}");
-}

@@ -1,6 +1,7 @@
 //! The integration tests of the application: one binary, one file a subject.
 
 mod branch;
+mod claims;
 mod cli;
 mod cluster_api;
 mod fuzz;

@@ -10,6 +10,8 @@
 //! - [`render`]: HTML for a page under a strict content security policy. The application says through two traits where
 //!   links lead and what stands in the place of a cell.
 //!
+//! [`claims`] gives the lists of numbered sentences that notes declare, and which block of the vault answers each.
+//!
 //! [`plain`] gives the text of a note for search, with the way back from each piece to its bytes in the file.
 //!
 //! Nothing here does I/O, knows a clock or an environment, or panics on any text. Every limit stands in [`limits`].
@@ -18,6 +20,7 @@
 //! is read before it (edits with a map back to the file) and after it (passes over its events).
 
 mod canvas;
+pub mod claims;
 pub mod diagnostic;
 pub mod inspect;
 pub mod limits;
@@ -30,6 +33,6 @@ pub mod text;
 pub mod vault;
 
 pub use diagnostic::{Diagnostic, Severity};
-pub use note::{Cell, CellKind, Note};
+pub use note::{Cell, CellKind, Note, RESULTS};
 pub use place::Place;
 pub use vault::{FileRef, Layer, Vault};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::limits;
-use crate::note::{Note, Part, Subpath};
+use crate::note::{Note, Part, RESULTS, Subpath};
 use crate::render::Resolver;
 use crate::syntax::text::is_line_break;
 use crate::syntax::tree::{Inline, InlineKind, Item, Node, NodeKind};
@@ -116,6 +116,7 @@ impl Writer<'_> {
         match &node.kind {
             NodeKind::Paragraph(inlines) | NodeKind::Heading(_, inlines) => self.inlines(note, inlines),
             NodeKind::Quote(children) => self.nodes(note, children, gap),
+            NodeKind::Callout(index, ..) if note.callouts.get(*index).is_some_and(|own| own.kind == RESULTS) => {}
             NodeKind::Callout(_, title, children) => {
                 self.inlines(note, title);
                 self.nodes(note, children, gap);

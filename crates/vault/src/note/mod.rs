@@ -22,6 +22,10 @@ use crate::place::{Lines, Place};
 use crate::syntax::tree::Node;
 use crate::vault::SwitchKeys;
 
+/// The type of the callouts in which Peapod writes results into a note. Obsidian shows them; a page of Peapod, which shows
+/// the results themselves, does not.
+pub const RESULTS: &str = "peapod-results";
+
 /// A note: its text and everything that is in it.
 ///
 /// Lists are in the order of the text.
@@ -104,6 +108,20 @@ impl Note {
     pub fn block(&self, id: &str) -> Option<&Block> {
         let id = id.strip_prefix('^').unwrap_or(id);
         self.blocks.get(*self.blocks_by_id.get(&id.to_ascii_lowercase())?)
+    }
+
+    /// The callouts that hold results which Peapod has written, one below the experiment of each.
+    pub fn results(&self) -> impl Iterator<Item = &Callout> {
+        self.callouts.iter().filter(|callout| callout.kind == RESULTS)
+    }
+
+    /// The lines that a range touches, with the end of the last.
+    pub fn whole_lines(&self, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
+        let start = self.text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+        // A range that ends behind the end of a line does not touch the next.
+        let last = range.end.max(range.start + 1).min(self.text.len()) - usize::from(!self.text.is_empty());
+        let end = self.text.as_bytes()[last..].iter().position(|&byte| byte == b'\n');
+        start..end.map_or(self.text.len(), |at| last + at + 1)
     }
 
     /// A range of the text as a place.

@@ -5,7 +5,7 @@ use super::escape::{attribute, text};
 use super::html::OpenTags;
 use super::words::Words;
 use super::{CellRenderer, Options, Resolver, code};
-use crate::note::{Cell, Fold, Note};
+use crate::note::{Cell, Fold, Note, RESULTS};
 use crate::syntax::tree::{Align, Inline, InlineKind, Item, List, Node, NodeKind, Table};
 use crate::text::percent_encode;
 use crate::vault::{FileRef, block_anchor};
@@ -248,6 +248,9 @@ impl Page<'_> {
         let Some(callout) = context.note.callouts.get(index) else {
             return;
         };
+        if callout.kind == RESULTS {
+            return;
+        }
         let (name, title_name) = if callout.fold.is_some() {
             ("details", "summary")
         } else {
