@@ -8,6 +8,7 @@ use peapod_sim::version::Version;
 use peapod_yaml::Dialect;
 use serde_json::Value;
 
+use super::experiment;
 use super::magic::{MAGICS, RESET_FLAGS};
 use super::session::View;
 use super::source::{self, Source, Typed, top_key};
@@ -37,6 +38,8 @@ pub fn complete(text: &str, cursor: usize, view: &View) -> Completion {
         magic(head, before.trim_start().starts_with(head), view)
     } else if head.starts_with("$ ") || bare {
         shell(head.strip_prefix("$ ").unwrap_or(head), view)
+    } else if experiment::is_one(text) {
+        experiment::complete(&before, line, view)
     } else {
         yaml(text, &before, line)
     };
@@ -61,7 +64,7 @@ fn is_bare(text: &str) -> bool {
     })
 }
 
-type Found = (String, Vec<(String, &'static str)>);
+pub(super) type Found = (String, Vec<(String, &'static str)>);
 
 fn magic(head: &str, is_first: bool, view: &View) -> Found {
     let mut words = head.split_whitespace();
@@ -139,7 +142,7 @@ const PROGRAMS: &[&str] = &[
     "tee", "timeout", "tr", "uniq", "watch", "wc", "xargs",
 ];
 
-fn shell(line: &str, view: &View) -> Found {
+pub(super) fn shell(line: &str, view: &View) -> Found {
     // Only the command in which the cursor is.
     let own = line
         .rsplit(['|', ';', '&', '(', '`'])
@@ -280,7 +283,7 @@ fn containers(view: &View, given: &[&str]) -> Vec<(String, &'static str)> {
         .collect()
 }
 
-fn yaml(text: &str, before: &str, line: &str) -> Found {
+pub(super) fn yaml(text: &str, before: &str, line: &str) -> Found {
     let trimmed = line.trim_start_matches([' ', '-']);
     let everything = || {
         let mut found: BTreeSet<&'static str> = BTreeSet::new();

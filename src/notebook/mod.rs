@@ -11,6 +11,7 @@
 
 pub mod book;
 pub mod complete;
+mod experiment;
 pub mod inspect;
 pub mod ipynb;
 mod magic;

@@ -25,7 +25,7 @@ pub use model::{
 };
 pub use trace::{EncodedTrace, MAX_TRACE_BYTES};
 
-use crate::lab::model::TrialResult;
+use crate::lab::model::{ClaimResult, TrialResult};
 use sqlite::Database;
 
 /// The folder of a vault in which Peapod keeps what it knows of it; a dot folder, so neither Obsidian nor Peapod takes
@@ -173,6 +173,17 @@ impl Store {
     pub async fn run(&self, run: RunId) -> Result<Option<StoredRun>, StoreError> {
         match self.reader().await? {
             Some(database) => database.run(run).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The text that a run ran, and what it says about each claim.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn said(&self, run: RunId) -> Result<Option<(String, Vec<ClaimResult>)>, StoreError> {
+        match self.reader().await? {
+            Some(database) => database.said(run).await,
             None => Ok(None),
         }
     }

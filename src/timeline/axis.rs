@@ -75,6 +75,36 @@ impl Axis {
         Self { points, scale }
     }
 
+    /// An axis over a window: `from` is at the left edge, `to` at the right one.
+    pub fn between(scale: Scale, from: SimTime, to: SimTime, instants: &[SimTime]) -> Self {
+        let shifted: Vec<SimTime> = instants
+            .iter()
+            .filter(|at| **at > from)
+            .map(|at| SimTime(at.0 - from.0))
+            .collect();
+        let mut axis = Self::new(scale, SimTime(to.0.saturating_sub(from.0)), &shifted);
+        for point in &mut axis.points {
+            point.0 = SimTime(point.0.0.saturating_add(from.0));
+        }
+        axis
+    }
+
+    /// The instant at a place, in percent: the inverse of [`Axis::percent`].
+    pub fn instant(&self, x: f64) -> SimTime {
+        let after = self.points.partition_point(|point| point.1 <= x);
+        match (
+            after.checked_sub(1).and_then(|i| self.points.get(i)),
+            self.points.get(after),
+        ) {
+            (Some(&(t0, x0)), Some(&(t1, x1))) if x1 > x0 => {
+                let share = (x - x0) / (x1 - x0);
+                SimTime(t0.0 + (t1.since(t0).0 as f64 * share) as u64)
+            }
+            (Some(&(t, _)), _) | (None, Some(&(t, _))) => t,
+            (None, None) => SimTime::ZERO,
+        }
+    }
+
     /// Where an instant is, in percent, rounded to a thousandth; instants after the end are at the end.
     pub fn percent(&self, at: SimTime) -> f64 {
         let after = self.points.partition_point(|point| point.0 <= at);
@@ -94,8 +124,14 @@ impl Axis {
         let end = self.points.last().map_or(SimTime::ZERO, |point| point.0);
         let candidates: Vec<SimTime> = match self.scale {
             Scale::Linear => {
-                let step = step(end);
-                (0..).map(|n| SimTime(step.0 * n)).take_while(|at| *at <= end).collect()
+                let begin = self.points.first().map_or(SimTime::ZERO, |point| point.0);
+                let step = step(SimTime(end.0.saturating_sub(begin.0)));
+                let first = begin.0.div_ceil(step.0);
+                (first..)
+                    .map(|n| SimTime(step.0.saturating_mul(n)))
+                    .take_while(|at| *at <= end)
+                    .take(64)
+                    .collect()
             }
             Scale::Event => self.points.iter().map(|point| point.0).collect(),
         };
@@ -128,6 +164,12 @@ impl Axis {
 
 /// A round step that gives at most [`LABELS`] labels up to `end`.
 fn step(end: SimTime) -> SimDuration {
+    // A window of less than a few seconds has steps of milliseconds.
+    const MILLIS: [u64; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+    let millis = end.0.div_ceil(1_000_000).div_ceil(LABELS as u64);
+    if let Some(step) = MILLIS.iter().find(|step| **step >= millis) {
+        return SimDuration::from_millis(*step);
+    }
     const SECONDS: [u64; 16] = [
         1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400,
     ];

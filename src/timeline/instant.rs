@@ -1,5 +1,7 @@
 //! The cluster at one instant of a trace.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 use peapod_sim::time::SimTime;
 use peapod_sim::trace::{Change, LogLine, ObjectRef, Trace, Version};
@@ -19,6 +21,70 @@ pub fn objects_at(trace: &Trace, at: SimTime) -> Vec<&Version> {
         }
     }
     alive.into_values().collect()
+}
+
+/// Where the versions of each object are, so that an instant is found without going through all of them.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    lives: Vec<Life>,
+}
+
+/// An object from its creation to its removal.
+#[derive(Clone, Debug)]
+struct Life {
+    versions: Vec<u32>,
+    ends: Option<SimTime>,
+}
+
+impl Index {
+    /// Goes through all that was written, once.
+    pub fn new(trace: &Trace) -> Self {
+        let mut lives: Vec<Life> = Vec::new();
+        let mut open: HashMap<(&str, &str, &str), usize> = HashMap::new();
+        for (version, number) in trace.versions.iter().zip(0_u32..) {
+            let object = &version.object;
+            let key = (object.kind.as_str(), object.namespace.as_str(), object.name.as_str());
+            if version.change == Change::Deleted {
+                if let Some(life) = open.remove(&key).and_then(|index| lives.get_mut(index)) {
+                    life.ends = Some(version.at);
+                }
+                continue;
+            }
+            let index = *open.entry(key).or_insert_with(|| {
+                lives.push(Life {
+                    versions: Vec::new(),
+                    ends: None,
+                });
+                lives.len() - 1
+            });
+            if let Some(life) = lives.get_mut(index) {
+                life.versions.push(number);
+            }
+        }
+        Self { lives }
+    }
+
+    /// What [`objects_at`] gives.
+    pub fn objects_at<'a>(&self, trace: &'a Trace, at: SimTime) -> Vec<&'a Version> {
+        let of = |number: &u32| trace.versions.get(*number as usize);
+        let begun = self.lives.partition_point(|life| {
+            life.versions
+                .first()
+                .and_then(of)
+                .is_some_and(|version| version.at <= at)
+        });
+        self.lives
+            .iter()
+            .take(begun)
+            .filter(|life| life.ends.is_none_or(|end| end > at))
+            .filter_map(|life| {
+                let shown = life
+                    .versions
+                    .partition_point(|number| of(number).is_some_and(|version| version.at <= at));
+                of(life.versions.get(shown.checked_sub(1)?)?)
+            })
+            .collect()
+    }
 }
 
 /// The versions of one object up to an instant, oldest first.
@@ -221,6 +287,25 @@ pub(crate) mod tests {
             text: "hello".into(),
         }];
         trace
+    }
+
+    #[test]
+    fn the_index_finds_what_going_through_all_finds() {
+        let mut trace = crash_loop();
+        let mut gone = trace.versions[0].clone();
+        (gone.at, gone.change) = (secs(8), Change::Deleted);
+        trace.versions.push(gone);
+        let mut again = trace.versions[0].clone();
+        again.at = secs(9);
+        trace.versions.push(again);
+        let index = Index::new(&trace);
+        for second in 0..=10 {
+            assert_eq!(
+                index.objects_at(&trace, secs(second)),
+                objects_at(&trace, secs(second)),
+                "{second}"
+            );
+        }
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! `kubectl` at an instant of a trace: the real client's grammar and printers over what had been written by then.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use peapod_kubectl::{Api, Command, LogRequest, NoFiles, Request, Status, Verb, resources, run};
 use peapod_sim::time::SimTime;
-use peapod_sim::trace::{Trace, What};
+use peapod_sim::trace::{Trace, Version, What};
 use serde_json::{Value, json};
 
-use super::instant::{logs_at, objects_at};
+use super::instant::{Index, logs_at, objects_at};
 use super::state::text;
 
 /// An API server that shows one instant and refuses to change it.
@@ -14,19 +16,26 @@ pub struct Past<'a> {
     trace: &'a Trace,
     at: SimTime,
     start: Timestamp,
-    objects: Vec<Value>,
+    objects: Vec<Arc<Value>>,
 }
 
 impl<'a> Past<'a> {
     /// The cluster of `trace` at `at`.
     pub fn new(trace: &'a Trace, at: SimTime) -> Self {
+        Self::of(trace, at, objects_at(trace, at))
+    }
+
+    /// The same, found without going through all that was written.
+    pub fn indexed(trace: &'a Trace, index: &Index, at: SimTime) -> Self {
+        Self::of(trace, at, index.objects_at(trace, at))
+    }
+
+    fn of(trace: &'a Trace, at: SimTime, versions: Vec<&Version>) -> Self {
         let start = trace.start.parse().unwrap_or(Timestamp::UNIX_EPOCH);
-        let mut objects: Vec<Value> = objects_at(trace, at)
-            .into_iter()
-            .map(|version| Value::clone(&version.value))
-            .collect();
+        let mut objects: Vec<Arc<Value>> = versions.iter().map(|version| Arc::clone(&version.value)).collect();
+        // A trace of an experiment that shows no Event objects still has the records of them.
         if !trace.versions.iter().any(|version| version.object.kind == "Event") {
-            objects.extend(events(trace, at, start));
+            objects.extend(events(trace, at, start).into_iter().map(Arc::new));
         }
         Self {
             trace,
@@ -48,12 +57,12 @@ impl<'a> Past<'a> {
     }
 
     /// All objects at the instant.
-    pub fn objects(&self) -> &[Value] {
+    pub fn objects(&self) -> &[Arc<Value>] {
         &self.objects
     }
 
     fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&Value> {
-        self.objects.iter().find(|object| {
+        self.objects.iter().map(AsRef::as_ref).find(|object| {
             text(object, "/kind") == kind
                 && text(object, "/metadata/name") == name
                 && (namespace.is_empty() || text(object, "/metadata/namespace") == namespace)
@@ -113,7 +122,7 @@ impl Api for Past<'_> {
                         request.namespace.is_empty() || text(object, "/metadata/namespace") == request.namespace
                     })
                     .filter(|object| matches_fields(object, fields) && matches_labels(object, labels))
-                    .cloned()
+                    .map(|object| Value::clone(object))
                     .collect();
                 Ok(
                     json!({"apiVersion": resource.api_version(), "kind": format!("{}List", resource.kind), "metadata": {"resourceVersion": ""}, "items": items}),

@@ -30,6 +30,49 @@ pub enum LaneKind {
     Container,
     /// Kubernetes events.
     Events,
+    /// Probes of a container.
+    Probes,
+    /// What the scheduler decided.
+    Scheduling,
+    /// What controllers decided.
+    Controllers,
+}
+
+impl LaneKind {
+    /// All kinds.
+    pub const ALL: [Self; 10] = [
+        Self::Steps,
+        Self::Node,
+        Self::Workload,
+        Self::Phase,
+        Self::Ready,
+        Self::Container,
+        Self::Probes,
+        Self::Scheduling,
+        Self::Controllers,
+        Self::Events,
+    ];
+
+    /// As an address has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Steps => "steps",
+            Self::Node => "nodes",
+            Self::Workload => "workloads",
+            Self::Phase => "phases",
+            Self::Ready => "conditions",
+            Self::Container => "containers",
+            Self::Probes => "probes",
+            Self::Scheduling => "scheduling",
+            Self::Controllers => "controllers",
+            Self::Events => "events",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// One lane.
@@ -140,8 +183,66 @@ impl Rows {
 /// has lanes of its own.
 type LaneKey = (String, String, String, String);
 
-/// The lanes of a trace, and how many were left out.
+/// The lanes of a trace that a picture has room for, and how many were left out.
 pub fn lanes(trace: &Trace, end: SimTime) -> (Vec<Lane>, usize) {
+    let (mut lanes, events) = all(trace, end, false);
+    let hidden = lanes.len().saturating_sub(MAX_LANES);
+    lanes.truncate(MAX_LANES);
+    lanes.extend(events);
+    (lanes, hidden)
+}
+
+/// All lanes of a trace, with the other conditions of pods, probes, and what the scheduler and controllers decided.
+pub fn detailed(trace: &Trace, end: SimTime) -> Vec<Lane> {
+    let (mut lanes, events) = all(trace, end, true);
+    let common = |kind: LaneKind, marks: Vec<Mark>| Lane {
+        kind,
+        name: String::new(),
+        namespace: String::new(),
+        part: String::new(),
+        segments: Vec::new(),
+        marks,
+    };
+    let decided = |is: fn(&str) -> bool| decisions(trace, is);
+    for (kind, marks) in [
+        (LaneKind::Scheduling, decided(|actor| actor.contains("scheduler"))),
+        (
+            LaneKind::Controllers,
+            decided(|actor| !actor.contains("scheduler") && !actor.starts_with("kubelet")),
+        ),
+    ] {
+        if !marks.is_empty() {
+            lanes.push(common(kind, marks));
+        }
+    }
+    lanes.extend(events);
+    lanes
+}
+
+/// What actors decided.
+fn decisions(trace: &Trace, is: fn(&str) -> bool) -> Vec<Mark> {
+    let records = trace.records.iter().zip(0..);
+    records
+        .filter_map(|(record, number)| {
+            let What::Decision { code, .. } = &record.what else {
+                return None;
+            };
+            let object = record.object.as_ref().map_or("", |object| object.name.as_str());
+            is(&record.actor).then(|| Mark {
+                at: record.at,
+                state: State::Normal,
+                text: code.clone(),
+                more: object.to_owned(),
+                record: number,
+                x: 0.0,
+            })
+        })
+        .collect()
+}
+
+/// The lanes of objects, and that of events.
+fn all(trace: &Trace, end: SimTime, in_detail: bool) -> (Vec<Lane>, Option<Lane>) {
+    let mut probes = if in_detail { probes(trace) } else { BTreeMap::new() };
     let mut nodes: BTreeMap<String, Rows> = BTreeMap::new();
     let mut workloads: IndexMap<(String, String, String), Rows> = IndexMap::new();
     let mut pods: IndexMap<LaneKey, IndexMap<(LaneKind, String), Rows>> = IndexMap::new();
@@ -174,7 +275,14 @@ pub fn lanes(trace: &Trace, end: SimTime) -> (Vec<Lane>, usize) {
                     version.record,
                     state::of_pod(&version.value),
                 );
-                if let Some(ready) = ready(&version.value) {
+                if in_detail {
+                    for (name, shown) in conditions(&version.value) {
+                        lanes
+                            .entry((LaneKind::Ready, name))
+                            .or_default()
+                            .set(version.at, version.record, shown);
+                    }
+                } else if let Some(ready) = ready(&version.value) {
                     lanes.entry((LaneKind::Ready, "Ready".to_owned())).or_default().set(
                         version.at,
                         version.record,
@@ -236,32 +344,87 @@ pub fn lanes(trace: &Trace, end: SimTime) -> (Vec<Lane>, usize) {
             marks: Vec::new(),
         });
     }
-    for ((_, namespace, name, _), parts) in pods {
+    for ((_, namespace, name, uid), mut parts) in pods {
+        // Phase first, then conditions, then containers, each with its probes.
+        parts.sort_by(|one, _, two, _| one.0.cmp(&two.0));
         for ((kind, part), rows) in parts {
+            let own = probes.remove(&(uid.clone(), part.clone()));
             lanes.push(Lane {
                 kind,
                 name: name.clone(),
                 namespace: namespace.clone(),
-                part,
+                part: part.clone(),
                 segments: rows.finish(end),
                 marks: Vec::new(),
             });
+            if let Some(marks) = own.filter(|_| kind == LaneKind::Container) {
+                lanes.push(Lane {
+                    kind: LaneKind::Probes,
+                    name: name.clone(),
+                    namespace: namespace.clone(),
+                    part: format!("{part} probes"),
+                    segments: Vec::new(),
+                    marks,
+                });
+            }
         }
     }
-    let hidden = lanes.len().saturating_sub(MAX_LANES);
-    lanes.truncate(MAX_LANES);
     let events = events(trace);
-    if !events.is_empty() {
-        lanes.push(Lane {
-            kind: LaneKind::Events,
-            name: String::new(),
-            namespace: String::new(),
-            part: String::new(),
-            segments: Vec::new(),
-            marks: events,
-        });
+    let events = (!events.is_empty()).then_some(Lane {
+        kind: LaneKind::Events,
+        name: String::new(),
+        namespace: String::new(),
+        part: String::new(),
+        segments: Vec::new(),
+        marks: events,
+    });
+    (lanes, events)
+}
+
+/// What probes said, by pod and container.
+fn probes(trace: &Trace) -> BTreeMap<(String, String), Vec<Mark>> {
+    let mut found: BTreeMap<(String, String), Vec<Mark>> = BTreeMap::new();
+    for (record, number) in trace.records.iter().zip(0..) {
+        let (What::Probe { probe, result, message }, Some(object), Some(container)) =
+            (&record.what, &record.object, &record.container)
+        else {
+            continue;
+        };
+        let mark = Mark {
+            at: record.at,
+            state: if result == "success" {
+                State::Normal
+            } else {
+                State::Warning
+            },
+            text: format!("{probe}: {result}"),
+            more: first_line(message),
+            record: number,
+            x: 0.0,
+        };
+        found
+            .entry((object.uid.clone(), container.clone()))
+            .or_default()
+            .push(mark);
     }
-    (lanes, hidden)
+    found
+}
+
+/// The conditions of a pod.
+fn conditions(pod: &Value) -> Vec<(String, (State, String))> {
+    items(pod, "/status/conditions")
+        .iter()
+        .map(|condition| {
+            let name = text(condition, "/type").to_owned();
+            let shown = match (text(condition, "/status"), text(condition, "/reason")) {
+                ("True", _) => (State::Running, name.clone()),
+                ("Unknown", _) => (State::Unknown, "Unknown".to_owned()),
+                (_, "") => (State::Waiting, format!("Not{name}")),
+                (_, reason) => (State::Waiting, reason.to_owned()),
+            };
+            (name, shown)
+        })
+        .collect()
 }
 
 fn ready(pod: &Value) -> Option<(State, String)> {

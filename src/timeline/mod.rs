@@ -5,6 +5,7 @@
 
 pub mod axis;
 pub mod compare;
+pub mod detail;
 pub mod instant;
 pub mod kubectl;
 pub mod lanes;
@@ -17,6 +18,7 @@ use peapod_sim::trace::{RecordId, Trace};
 use serde::Serialize;
 
 pub use axis::{Axis, Scale};
+pub use detail::{Detailed, Window};
 pub use lanes::{Lane, LaneKind, Mark, Segment};
 pub use state::State;
 
@@ -40,6 +42,10 @@ pub struct Timeline {
     pub scale: Scale,
     /// How many lanes were left out.
     pub hidden: usize,
+    /// Where the left edge is.
+    pub from: SimTime,
+    /// Where the right edge is.
+    pub to: SimTime,
     #[serde(skip)]
     axis: Axis,
 }
@@ -80,7 +86,42 @@ impl Timeline {
             scale,
             hidden,
             axis,
+            from: SimTime::ZERO,
+            to: end,
         }
+    }
+
+    /// Lays out several traces on one axis, so that what happened at the same instant stands at the same place.
+    pub fn together(traces: &[&Trace], scale: Scale) -> Vec<Self> {
+        let mut all: Vec<Self> = traces.iter().map(|trace| Self::new(trace, scale)).collect();
+        let end = all.iter().map(|timeline| timeline.end).max().unwrap_or_default();
+        let mut instants: Vec<SimTime> = all
+            .iter()
+            .flat_map(|timeline| timeline.instants.iter().copied())
+            .collect();
+        instants.sort_unstable();
+        instants.dedup();
+        let axis = Axis::new(scale, end, &instants);
+        for timeline in &mut all {
+            timeline.place(&axis);
+        }
+        all
+    }
+
+    /// Puts everything at its place of an axis.
+    fn place(&mut self, axis: &Axis) {
+        for lane in &mut self.lanes {
+            for segment in &mut lane.segments {
+                segment.x = axis.percent(segment.from);
+                segment.width = axis.percent(segment.to) - segment.x;
+            }
+            for mark in &mut lane.marks {
+                mark.x = axis.percent(mark.at);
+            }
+        }
+        (self.ticks, self.folds) = (axis.ticks(), axis.folds());
+        self.to = axis.instant(100.0);
+        self.axis = axis.clone();
     }
 
     /// Where an instant is, in percent of the width.

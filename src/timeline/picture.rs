@@ -1,5 +1,7 @@
 //! The cluster as a picture: nodes with pods as pea pods, containers as peas.
 
+use std::borrow::Borrow;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -60,9 +62,13 @@ pub struct Pea {
 pub const MAX_PODS: usize = 60;
 
 /// The picture of the objects of an instant.
-pub fn picture(objects: &[Value]) -> Vec<Place> {
+pub fn picture<T: Borrow<Value>>(objects: &[T]) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
-    for node in objects.iter().filter(|object| text(object, "/kind") == "Node") {
+    let of_kind = |kind: &'static str| {
+        let all = objects.iter().map(Borrow::borrow);
+        all.filter(move |object: &&Value| text(object, "/kind") == kind)
+    };
+    for node in of_kind("Node") {
         let (state, word) = state::of_node(node);
         let taints = items(node, "/spec/taints")
             .iter()
@@ -76,7 +82,7 @@ pub fn picture(objects: &[Value]) -> Vec<Place> {
             pods: Vec::new(),
         });
     }
-    for object in objects.iter().filter(|object| text(object, "/kind") == "Pod") {
+    for object in of_kind("Pod") {
         let node = text(object, "/spec/nodeName");
         let index = places.iter().position(|place| place.name == node).unwrap_or_else(|| {
             let state = if node.is_empty() {

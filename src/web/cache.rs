@@ -29,6 +29,12 @@ impl<K: PartialEq, V> Cache<K, V> {
         Some(value)
     }
 
+    /// Forgets the values of these keys.
+    pub fn remove(&self, is: impl Fn(&K) -> bool) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|(known, _)| !is(known));
+    }
+
     /// Keeps a value; the one that was not used for the longest time may go.
     pub fn put(&self, key: K, value: V) -> Arc<V> {
         let value = Arc::new(value);

@@ -8,6 +8,8 @@ pub mod address;
 mod assets;
 mod cache;
 mod cells;
+mod compare;
+mod copies;
 mod error;
 mod events;
 mod export;
@@ -17,6 +19,7 @@ mod history;
 mod note;
 mod predict;
 mod reader;
+mod refute;
 pub mod rooms;
 mod run;
 pub mod runs;
@@ -44,6 +47,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::i18n::{Lang, Text};
+use crate::lab::branch::NoReturn;
 use crate::store::{RunId, Store};
 use crate::workspace::Workspace;
 use cache::Cache;
@@ -75,6 +79,13 @@ struct Inner {
     notes: Cache<note::PreparedKey, note::Prepared>,
     results: Cache<(RunId, Lang), String>,
     trials: Cache<(RunId, usize), trial::Loaded>,
+    /// Trials and other futures that are compared.
+    sides: Cache<String, compare::Side>,
+    /// Points of no return: run, trial, claim, deed.
+    returns: Cache<(RunId, usize, usize, String), NoReturn>,
+    searches: refute::Searches,
+    /// Futures are worked out one at a time.
+    working: tokio::sync::Semaphore,
 }
 
 impl App {
@@ -93,6 +104,10 @@ impl App {
             notes: Cache::new(256),
             results: Cache::new(512),
             trials: Cache::new(24),
+            sides: Cache::new(16),
+            returns: Cache::new(64),
+            searches: refute::Searches::default(),
+            working: tokio::sync::Semaphore::new(1),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -137,8 +152,18 @@ pub fn router(app: App) -> Router {
         .route("/r/{run}", get(run::page))
         .route("/r/{run}/result", get(run::result))
         .route("/r/{run}/cancel", post(run::cancel))
+        .route("/r/{run}/resume", post(run::resume))
+        .route("/r/{run}/copy.md", get(copies::of_run))
+        .route("/copy", post(copies::markdown))
+        .route("/api/cells/read", post(copies::read))
+        .route("/api/cells/complete", post(copies::completion))
+        .route("/compare", get(compare::page))
+        .route("/r/{run}/refute/{claim}", get(refute::page).post(refute::start))
+        .route("/r/{run}/refute/{claim}/cancel", post(refute::cancel))
+        .route("/r/{run}/{trial}/branch", get(compare::branched))
         .route("/r/{run}/{trial}", get(trial::page))
         .route("/r/{run}/{trial}/at", get(trial::at))
+        .route("/r/{run}/{trial}/lanes", get(trial::lanes))
         .route("/history/{*path}", get(history::page))
         .route("/sessions", get(rooms::page::list).post(rooms::page::open))
         .route("/sessions/{id}/forget", post(rooms::page::forget))

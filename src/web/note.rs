@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use peapod_vault::note::{Block, Tag};
 use peapod_vault::render::{self, CellRenderer, Destination, Options, OutlineEntry, Resolver, escape};
 use peapod_vault::{Cell, CellKind, FileRef, Layer, Note, Vault};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::cells::{self, CellInfo};
@@ -21,7 +21,7 @@ use super::view::{claims, result};
 use super::{App, address, frame, predict, run};
 use crate::i18n::{Lang, Text, time};
 use crate::lab::model::{RunStatus, Verdict};
-use crate::store::{NewestClaim, RunFilter, RunSummary};
+use crate::store::{NewestClaim, RunFilter, RunId, RunSummary};
 use crate::workspace::Snapshot;
 
 /// At most so many sentences of one note that links here.
@@ -62,7 +62,16 @@ struct BacklinkView {
 }
 
 /// `GET /n/{*path}`.
-pub async fn page(State(app): State<App>, Path(path): Path<String>, reader: Reader) -> PageResult {
+pub async fn page(
+    State(app): State<App>,
+    Path(path): Path<String>,
+    Query(asked): Query<Asked>,
+    reader: Reader,
+) -> PageResult {
+    let copy = match asked.copy.and_then(|id| id.parse::<RunId>().ok()) {
+        Some(id) => copy_of(&app, id).await?,
+        None => None,
+    };
     let snapshot = app.workspace().snapshot();
     let Some((file, note)) = find(&snapshot.vault, &path) else {
         return unresolved(&app, reader, &snapshot, &path);
@@ -76,7 +85,11 @@ pub async fn page(State(app): State<App>, Path(path): Path<String>, reader: Read
             Piece::Html(html) => body.push_str(html),
             Piece::Cell(index) => {
                 if let Some((file, info, source)) = prepared.cells.get(*index) {
-                    body.push_str(&cell_html(&app, reader, &snapshot, file, info, source, &state).await?);
+                    let copy = copy
+                        .as_ref()
+                        .filter(|(of, key, _)| *of == file.path && *key == info.key)
+                        .map(|(.., source)| source.as_str());
+                    body.push_str(&cell_html(&app, reader, &snapshot, (file, info, source, copy), &state).await?);
                 }
             }
             Piece::Badge(index) => {
@@ -139,6 +152,22 @@ pub(super) fn around(
     }
     pieces.push((html, None));
     pieces
+}
+
+/// What an address of a note asks for besides.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    /// A run whose text stands in the editor of its cell.
+    copy: Option<String>,
+}
+
+/// Note, cell and text of a run.
+async fn copy_of(app: &App, id: RunId) -> Result<Option<(String, String, String)>, Problem> {
+    let summary = app.store().summary(id).await.map_err(Problem::internal)?;
+    let said = app.store().said(id).await.map_err(Problem::internal)?;
+    Ok(summary
+        .zip(said)
+        .map(|(summary, (source, _))| (summary.note, summary.cell, source)))
 }
 
 #[derive(Serialize)]
@@ -517,7 +546,12 @@ struct CellView<'a> {
     title: String,
     question: Option<&'a str>,
     source: &'a str,
+    /// The text in the editor.
     text: &'a str,
+    /// The note's.
+    own: &'a str,
+    /// Whether the editor has the text of a run.
+    copied: bool,
     runnable: bool,
     problems: Vec<ProblemView>,
     total: usize,
@@ -546,9 +580,7 @@ async fn cell_html(
     app: &App,
     reader: Reader,
     snapshot: &Snapshot,
-    file: &FileRef,
-    info: &CellInfo,
-    source: &str,
+    (file, info, source, copy): (&FileRef, &CellInfo, &str, Option<&str>),
     state: &Newest,
 ) -> Result<String, Problem> {
     let lang = reader.lang;
@@ -582,7 +614,9 @@ async fn cell_html(
             .filter(|_| info.kind == CellKind::Experiment)
             .and_then(|e| e.question.as_deref()),
         source,
-        text: &info.source,
+        text: copy.unwrap_or(&info.source),
+        own: &info.source,
+        copied: copy.is_some(),
         runnable: experiment.is_some(),
         problems: info
             .diagnostics

@@ -13,12 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::error::{PageResult, Problem};
 use super::reader::Reader;
 use super::runs::{Order, StartError};
+use super::view::diff::{self, DiffLine};
 use super::view::problem::{self, ProblemView};
 use super::view::result::{self, ResultView, TrialRow};
 use super::{App, address, cells, frame, note, trial};
 use crate::i18n::{Text, time};
 use crate::lab::model::{Outcome, RunStatus};
-use crate::store::{RunId, StoredRun};
+use crate::store::{RunId, StoreError, StoredRun};
 use crate::workspace::Snapshot;
 
 /// What the Run button of a cell sends.
@@ -144,6 +145,27 @@ pub(super) async fn cancel(State(app): State<App>, Path(run): Path<String>) -> P
         .into_response())
 }
 
+/// `POST /r/{run}/resume`: goes on with a run that was interrupted or cancelled.
+pub(super) async fn resume(State(app): State<App>, Path(run): Path<String>) -> PageResult {
+    let id: RunId = run.parse().map_err(|_| Problem::missing(Text::RunNotFound))?;
+    match app.runs().resume(id).await {
+        Ok(()) => {}
+        Err(StartError::TooMany) => return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, Text::TooManyRuns)),
+        Err(StartError::Store(StoreError::NoSuchRun(_))) => return Err(Problem::missing(Text::RunNotFound)),
+        Err(StartError::Store(StoreError::NotResumable { .. } | StoreError::StillRunning(_))) => {
+            return Err(Problem::new(StatusCode::CONFLICT, Text::NotResumable));
+        }
+        Err(StartError::Refused(_)) => return Err(Problem::new(StatusCode::CONFLICT, Text::CellBroken)),
+        Err(StartError::Store(error)) => return Err(Problem::internal(error)),
+    }
+    app.inner.results.remove(|(known, _)| *known == id);
+    Ok((
+        StatusCode::SEE_OTHER,
+        [(header::LOCATION, address::run(&id.to_string()))],
+    )
+        .into_response())
+}
+
 async fn load(app: &App, run: &str) -> Result<StoredRun, Problem> {
     let id: RunId = run.parse().map_err(|_| Problem::missing(Text::RunNotFound))?;
     app.store()
@@ -255,6 +277,8 @@ struct RunView {
     status: &'static str,
     going: bool,
     interrupted: bool,
+    /// Whether it can go on.
+    resumable: bool,
     done: usize,
     total: usize,
     ago: String,
@@ -269,6 +293,10 @@ struct RunView {
     history: String,
     body: String,
     source_html: String,
+    /// What the run ran otherwise than the note has it now.
+    differs: Vec<DiffLine>,
+    /// The note with this text in the editor of its cell.
+    change_href: Option<String>,
     variables: Vec<String>,
     observations: Vec<String>,
     claims: Vec<String>,
@@ -320,6 +348,8 @@ pub(super) async fn page(State(app): State<App>, Path(run): Path<String>, reader
         status,
         going,
         interrupted: summary.status == RunStatus::Interrupted,
+        resumable: matches!(summary.status, RunStatus::Interrupted | RunStatus::Cancelled)
+            && summary.done < summary.total,
         done: tick.as_ref().map_or(summary.done, |tick| tick.done),
         total: summary.total,
         ago: time::ago(lang, Timestamp::now().duration_since(summary.started_at).as_secs()),
@@ -337,6 +367,14 @@ pub(super) async fn page(State(app): State<App>, Path(run): Path<String>, reader
         history: address::history(&summary.note, &summary.cell),
         body: body(&app, reader, &snapshot, &stored, true).await?,
         source_html: peapod_vault::render::code(Some(fence), &stored.source),
+        differs: cell.map_or_else(Vec::new, |cell| diff::lines(&cell.text, &stored.source)),
+        change_href: cell.map(|_| {
+            format!(
+                "{}?copy={id}#{}",
+                address::note(&summary.note),
+                address::encode(&note::anchor(&summary.cell))
+            )
+        }),
         variables: result
             .experiment
             .variables

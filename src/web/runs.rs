@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::lab::model::{Diagnostic, Experiment, Progress, RunStatus};
+use crate::lab::model::{Diagnostic, Ended, Experiment, Progress, RunStatus, TrialResult};
 use crate::lab::{Cancel, RunEvent, Runner};
 use crate::store::{Conclusion, EncodedTrace, FinishedTrial, NewRun, RunId, Store, StoreError};
 
@@ -117,9 +117,36 @@ impl Runs {
             total,
         };
         let id = self.store.start_run(&new).await?;
+        self.go(id, runner, cancel, 0, total);
+        Ok(id)
+    }
+
+    /// Goes on with a run that was interrupted or cancelled: only the trials that did not end are run.
+    ///
+    /// # Errors
+    /// When there is no such run, it ended otherwise, its experiment cannot run any more, or too many runs wait.
+    pub async fn resume(&self, id: RunId) -> Result<(), StartError> {
+        if self.lock().len() >= MAX_WAITING + AT_ONCE {
+            return Err(StartError::TooMany);
+        }
+        let known = self.store.run(id).await?.ok_or(StoreError::NoSuchRun(id))?;
+        let cancel = Cancel::new();
+        let runner = Runner::new(known.result.experiment.clone()).map_err(StartError::Refused)?;
+        let stored = self.store.resume_run(id).await?;
+        // A trial that was cut off has to be done again.
+        let whole = |result: &TrialResult| result.ended != Ended::Cancelled;
+        let ended: Vec<TrialResult> = stored.result.trials.into_iter().filter(whole).collect();
+        let (done, total) = (ended.len(), runner.total());
+        let runner = runner.resume(ended).cancelled_by(cancel.clone());
+        self.go(id, runner, cancel, done, total);
+        Ok(())
+    }
+
+    /// Carries a run out as soon as it is its turn.
+    fn go(&self, id: RunId, runner: Runner, cancel: Cancel, done: usize, total: usize) {
         let first = Tick {
             sequence: 1,
-            done: 0,
+            done,
             total,
             failed: 0,
             status: "queued",
@@ -141,7 +168,6 @@ impl Runs {
                 tick.ended = true;
             });
         });
-        Ok(id)
     }
 
     async fn carry_out(&self, id: RunId, runner: Runner, active: &Arc<Active>) -> RunStatus {

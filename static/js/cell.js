@@ -1,5 +1,6 @@
 // Run buttons: the run starts, its progress shows in the cell, its result takes the place of the old one.
 import { listen } from "./stream.js";
+import { startChanges } from "./change.js";
 import { startViewers } from "./viewer.js";
 
 /** Keeps what the reader predicts; `true` when it is kept. */
@@ -140,6 +141,8 @@ function bind(root) {
     if (form.dataset.bound) continue;
     form.dataset.bound = "1";
     form.addEventListener("submit", (event) => {
+      // A copy to be downloaded goes the ordinary way.
+      if (event.submitter?.hasAttribute("formaction")) return;
       event.preventDefault();
       start(form);
     });
@@ -175,6 +178,7 @@ function nearest() {
 /** Binds the cells of a part of the page. */
 export function bindCells(root) {
   bind(root);
+  startChanges(root);
   for (const live of root.querySelectorAll("[data-live][data-going]")) {
     follow(live.closest("[data-cell]") ?? live, live.dataset.going);
   }

@@ -1,6 +1,8 @@
 // What every page has. Pages can be read without any of this.
 import { startSwitcher } from "./switcher.js";
 import { startCells } from "./cell.js";
+import { openLink } from "./change.js";
+import { startPairs } from "./compare.js";
 import { startViewers } from "./viewer.js";
 import { startLive } from "./live.js";
 import { startOutline } from "./outline.js";
@@ -40,4 +42,6 @@ startSwitcher(mac);
 startCells(mac);
 startViewers(document);
 startLive();
+openLink();
+startPairs();
 startOutline();

@@ -15,7 +15,7 @@ use super::{Compiled, Function, Node, Op, Source, Track, Tracker};
 use crate::lab::nearest;
 
 /// The functions that an expression may call.
-pub(super) const FUNCTIONS: &[&str] = &[
+pub(crate) const FUNCTIONS: &[&str] = &[
     "pod",
     "pods",
     "container",

@@ -27,6 +27,7 @@ mod tests;
 
 pub use compile::{Compiler, Names};
 pub use eval::{Scope, Trackers};
+pub(crate) use functions::FUNCTIONS;
 pub use value::Val;
 pub use view::View;
 

@@ -537,6 +537,11 @@ pub fn bound(experiment: &Experiment, trial: &Trial) -> Experiment {
     }
 }
 
+/// The experiment of a case, with its one trial; `None` where its changes cannot be made any more.
+pub fn case_of(experiment: &Experiment, case: &Case) -> Option<Experiment> {
+    varied(&bound(experiment, &case.trial), &case.trial, &case.changes)
+}
+
 /// The experiment with changes; `None` where they cannot be made.
 fn varied(base: &Experiment, trial: &Trial, changes: &[Change]) -> Option<Experiment> {
     let mut experiment = base.clone();

@@ -270,6 +270,19 @@ impl Database {
         }))
     }
 
+    pub(super) async fn said(&self, run: RunId) -> Result<Option<(String, Vec<ClaimResult>)>, StoreError> {
+        let query = sqlx::query_as(sql::SOURCE).bind(run.0);
+        let source: Option<(String,)> = query.fetch_optional(&self.readers).await.map_err(self.failed())?;
+        let Some((source,)) = source else { return Ok(None) };
+        let query = sqlx::query_as(sql::CLAIMS).bind(run.0);
+        let rows: Vec<(String,)> = query.fetch_all(&self.readers).await.map_err(self.failed())?;
+        let claims = rows
+            .iter()
+            .map(|(text,)| parse(text, || format!("a claim of run {run}")))
+            .collect::<Result<_, _>>()?;
+        Ok(Some((source, claims)))
+    }
+
     pub(super) async fn newest_finished(&self, note: &str, cell: &str) -> Result<Option<RunId>, StoreError> {
         let row: Option<(i64,)> = sqlx::query_as(sql::NEWEST_FINISHED)
             .bind(nfc(note))

@@ -36,6 +36,7 @@ pub(super) const RUNS: &str = "
       and (?6 is null or id = ?6)
     order by id desc limit ?5";
 pub(super) const RUN: &str = "select source, settings, experiment, tables, diagnostics from runs where id = ?";
+pub(super) const SOURCE: &str = "select source from runs where id = ?";
 pub(super) const NEWEST_FINISHED: &str = "
     select id from runs where note = ? and cell = ? and scratch = 0 and status = 'finished' order by id desc limit 1";
 pub(super) const TRIALS: &str = "select number, result from trials where run = ? order by number";

@@ -24,18 +24,21 @@ pub enum View {
     Yaml,
     /// `kubectl get events`.
     Events,
+    /// Any line of `kubectl`.
+    Console,
     /// The causes of the chosen record.
     Why,
 }
 
 impl View {
     /// All panes, in the order of their tabs.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Get,
         Self::Describe,
         Self::Logs,
         Self::Yaml,
         Self::Events,
+        Self::Console,
         Self::Why,
     ];
 
@@ -47,6 +50,7 @@ impl View {
             Self::Logs => "logs",
             Self::Yaml => "yaml",
             Self::Events => "events",
+            Self::Console => "console",
             Self::Why => "why",
         }
     }
@@ -59,6 +63,7 @@ impl View {
             Self::Logs => Text::ViewLogs,
             Self::Yaml => Text::ViewYaml,
             Self::Events => Text::ViewEvents,
+            Self::Console => Text::ViewConsole,
             Self::Why => Text::ViewWhy,
         }
     }
@@ -138,7 +143,7 @@ pub fn print(past: &mut Past<'_>, view: View, object: Option<&str>, compact: boo
         View::Get if compact => glance(past, object),
         View::Get => overview(past),
         View::Events => vec!["get events --sort-by=.lastTimestamp".to_owned()],
-        View::Why => Vec::new(),
+        View::Why | View::Console => Vec::new(),
         View::Describe | View::Logs | View::Yaml => {
             let mut parts = object.unwrap_or("").splitn(3, '/');
             let (Some(kind), Some(namespace), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
@@ -167,6 +172,26 @@ pub fn print(past: &mut Past<'_>, view: View, object: Option<&str>, compact: boo
             }
         })
         .collect()
+}
+
+/// What a line of `kubectl` prints at the instant; nothing where none is typed.
+pub fn typed(past: &mut Past<'_>, line: &str) -> Vec<Printed> {
+    let line = line.strip_prefix("$ ").unwrap_or(line).trim();
+    let line: String = line
+        .strip_prefix("kubectl")
+        .unwrap_or(line)
+        .trim()
+        .chars()
+        .take(2_000)
+        .collect();
+    if line.is_empty() {
+        return Vec::new();
+    }
+    let output = past.print(&line);
+    vec![Printed {
+        command: format!("kubectl {line}"),
+        output: output.trim_end().to_owned(),
+    }]
 }
 
 /// Two looks at once: the pods, and what stands above them or what the one pod says.

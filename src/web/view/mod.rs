@@ -1,6 +1,7 @@
 //! What templates see: plain values made of results and traces, with words in the reader's language and addresses of pages.
 
 pub mod claims;
+pub mod diff;
 pub mod grid;
 pub mod instant;
 pub mod problem;

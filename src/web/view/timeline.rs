@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::i18n::{Lang, Text, fill, time};
 use crate::timeline::axis::to_query;
-use crate::timeline::{Lane, LaneKind, Scale, State, Timeline};
+use crate::timeline::{Detailed, Lane, LaneKind, Scale, State, Timeline, Window};
 
 /// At most so many instants are sent to the scrubber; beyond that it moves in steps of several.
 const MAX_INSTANTS: usize = 4000;
@@ -45,6 +45,138 @@ pub struct TimelineView {
     pub rows: Vec<RowView>,
     /// States that occur, for the legend: class and word.
     pub legend: Vec<(&'static str, &'static str)>,
+    /// The window's edges, for addresses, and the end of the trial.
+    pub window: (String, String, String),
+    /// What of the timeline is drawn, where that can be chosen.
+    pub tools: Option<ToolsView>,
+}
+
+/// How a part of a timeline is chosen.
+#[derive(Debug, Serialize)]
+pub struct ToolsView {
+    /// Whether a part is drawn.
+    pub zoomed: bool,
+    /// The window in words.
+    pub words: String,
+    /// Addresses: the whole, nearer, farther, to the left, to the right.
+    pub whole: String,
+    /// Half of the window around the chosen instant.
+    pub nearer: String,
+    /// Twice the window.
+    pub farther: String,
+    /// The window before this one.
+    pub left: Option<String>,
+    /// The window after this one.
+    pub right: Option<String>,
+    /// What the lanes' names have in them.
+    pub only: String,
+    /// Kinds: name, word, how many, whether they are drawn, and the address that changes that.
+    pub kinds: Vec<(&'static str, &'static str, usize, bool, String)>,
+    /// The kinds that are left out, as the address has it.
+    pub hide: String,
+}
+
+/// The word for a kind of lanes.
+pub fn kind_word(lang: Lang, kind: LaneKind) -> &'static str {
+    match kind {
+        LaneKind::Steps => Text::LaneSteps,
+        LaneKind::Node => Text::LaneNodes,
+        LaneKind::Workload => Text::LaneWorkloads,
+        LaneKind::Phase => Text::LanePhases,
+        LaneKind::Ready => Text::LaneConditions,
+        LaneKind::Container => Text::LaneContainers,
+        LaneKind::Probes => Text::LaneProbes,
+        LaneKind::Scheduling => Text::LaneScheduling,
+        LaneKind::Controllers => Text::LaneControllers,
+        LaneKind::Events => Text::LaneEvents,
+    }
+    .say(lang)
+}
+
+/// A window as a part of an address.
+pub fn frame_of(window: &Window, end: SimTime) -> String {
+    let mut parts = Vec::new();
+    if window.from > SimTime::ZERO || (window.to > window.from && window.to < end) {
+        parts.push(format!("from={}&to={}", to_query(window.from), to_query(window.to)));
+    }
+    if !window.only.is_empty() {
+        parts.push(format!("only={}", crate::web::address::encode(&window.only)));
+    }
+    if !window.without.is_empty() {
+        let names: Vec<&str> = window.without.iter().map(|kind| kind.name()).collect();
+        parts.push(format!("hide={}", names.join(",")));
+    }
+    parts.join("&")
+}
+
+/// The tools of a timeline with a chosen instant.
+pub fn tools(lang: Lang, detail: &Detailed, window: &Window, choice: &Choice) -> ToolsView {
+    let end = detail.end();
+    let (from, to) = (
+        window.from,
+        if window.to > window.from {
+            window.to.min(end)
+        } else {
+            end
+        },
+    );
+    let span = to.0.saturating_sub(from.0).max(1);
+    let href = |changed: Window| {
+        Choice {
+            frame: frame_of(&changed, end),
+            ..choice.clone()
+        }
+        .href(choice.at, choice.record)
+    };
+    let at = |from: u64, span: u64| {
+        let span = span.clamp(1_000_000, end.0.max(1_000_000));
+        let from = from.min(end.0.saturating_sub(span));
+        href(Window {
+            from: SimTime(from),
+            to: SimTime(from.saturating_add(span)),
+            ..window.clone()
+        })
+    };
+    let middle = choice.at.0.clamp(from.0, to.0);
+    let zoomed = from > SimTime::ZERO || to < end;
+    let kinds = detail
+        .kinds()
+        .into_iter()
+        .map(|(kind, count)| {
+            let mut without = window.without.clone();
+            let shown = !without.contains(&kind);
+            match shown {
+                true => without.push(kind),
+                false => without.retain(|other| *other != kind),
+            }
+            let changed = href(Window {
+                without,
+                ..window.clone()
+            });
+            (kind.name(), kind_word(lang, kind), count, shown, changed)
+        })
+        .collect();
+    ToolsView {
+        zoomed,
+        words: format!("{} – {}", time::clock(from), time::clock(to)),
+        whole: href(Window {
+            from: SimTime::ZERO,
+            to: SimTime::ZERO,
+            ..window.clone()
+        }),
+        nearer: at(middle.saturating_sub(span / 4), span / 2),
+        farther: at(middle.saturating_sub(span), span.saturating_mul(2)),
+        left: (from > SimTime::ZERO).then(|| at(from.0.saturating_sub(span / 2), span)),
+        right: (to < end).then(|| at(from.0.saturating_add(span / 2), span)),
+        only: window.only.clone(),
+        kinds,
+        hide: window
+            .without
+            .iter()
+            .map(|kind| kind.name())
+            .collect::<Vec<_>>()
+            .join(","),
+    }
 }
 
 /// One lane.
@@ -139,7 +271,9 @@ pub struct Choice {
     pub record: Option<u32>,
     /// The scale.
     pub scale: Scale,
-    /// More of the query that links keep, such as `view=describe`; without `?` and `&` at its ends.
+    /// The window and the lanes that are drawn, as a part of the query; without `?` and `&` at its ends.
+    pub frame: String,
+    /// More of the query that links keep, such as `view=describe`; likewise.
     pub keep: String,
 }
 
@@ -150,16 +284,19 @@ impl Choice {
     }
 
     fn href_on(&self, scale: Scale, at: SimTime, record: Option<u32>) -> String {
-        let mut href = format!("{}?t={}", self.base, to_query(at));
+        let mark = if self.base.contains('?') { '&' } else { '?' };
+        let mut href = format!("{}{mark}t={}", self.base, to_query(at));
         if let Some(record) = record {
             href.push_str(&format!("&why={record}"));
         }
         if scale != Scale::default() {
             href.push_str("&axis=linear");
         }
-        if !self.keep.is_empty() {
-            href.push('&');
-            href.push_str(&self.keep);
+        for part in [&self.frame, &self.keep] {
+            if !part.is_empty() {
+                href.push('&');
+                href.push_str(part);
+            }
         }
         href
     }
@@ -169,13 +306,16 @@ fn percent(value: f64) -> String {
     format!("{value:.3}%")
 }
 
-/// The timeline with a chosen instant.
-pub fn view(lang: Lang, timeline: &Timeline, choice: &Choice) -> TimelineView {
+/// The timeline with a chosen instant; with all of what happened where `timeline` is a window of it.
+pub fn view(lang: Lang, timeline: &Timeline, detail: Option<&Detailed>, choice: &Choice) -> TimelineView {
     let (other, scale) = match choice.scale {
         Scale::Event => (Scale::Linear, "event"),
         Scale::Linear => (Scale::Event, "linear"),
     };
-    let href = |at: SimTime| choice.href(at, timeline.record_at(at));
+    let href = |at: SimTime| {
+        let record = detail.map_or_else(|| timeline.record_at(at), |detail| detail.record_at(at));
+        choice.href(at, record)
+    };
     let mut last_name = None;
     let lanes = timeline
         .lanes
@@ -186,22 +326,16 @@ pub fn view(lang: Lang, timeline: &Timeline, choice: &Choice) -> TimelineView {
         })
         .collect();
     let step = timeline.instants.len().div_ceil(MAX_INSTANTS).max(1);
-    let points: Vec<String> = std::iter::once(SimTime::ZERO)
+    let points: Vec<String> = std::iter::once(timeline.from)
         .chain(
             timeline
                 .instants
                 .iter()
                 .copied()
                 .step_by(step)
-                .filter(|at| *at > SimTime::ZERO),
+                .filter(|at| *at > timeline.from && *at < timeline.to),
         )
-        .chain(
-            timeline
-                .instants
-                .last()
-                .is_none_or(|last| *last < timeline.end)
-                .then_some(timeline.end),
-        )
+        .chain([timeline.to])
         .map(|at| format!("[{},{}]", to_query(at), timeline.percent(at)))
         .collect();
     TimelineView {
@@ -213,8 +347,14 @@ pub fn view(lang: Lang, timeline: &Timeline, choice: &Choice) -> TimelineView {
         needle: percent(timeline.percent(choice.at)),
         t: to_query(choice.at),
         clock: time::clock(choice.at),
-        previous: timeline.before(choice.at).map(href),
-        next: timeline.after(choice.at).map(href),
+        previous: detail
+            .map_or_else(|| timeline.before(choice.at), |detail| detail.before(choice.at))
+            .map(href),
+        next: detail
+            .map_or_else(|| timeline.after(choice.at), |detail| detail.after(choice.at))
+            .map(href),
+        window: (to_query(timeline.from), to_query(timeline.to), to_query(timeline.end)),
+        tools: None,
         points: format!("[{}]", points.join(",")),
         span: time::span(lang, timeline.end.since(SimTime::ZERO)),
         hidden: (timeline.hidden > 0)
@@ -259,8 +399,10 @@ fn key(lane: &Lane) -> (u8, &str, &str) {
         LaneKind::Steps => 0,
         LaneKind::Node => 1,
         LaneKind::Workload => 2,
-        LaneKind::Phase | LaneKind::Ready | LaneKind::Container => 3,
-        LaneKind::Events => 4,
+        LaneKind::Phase | LaneKind::Ready | LaneKind::Container | LaneKind::Probes => 3,
+        LaneKind::Scheduling => 4,
+        LaneKind::Controllers => 5,
+        LaneKind::Events => 6,
     };
     (group, &lane.namespace, &lane.name)
 }
@@ -269,6 +411,8 @@ fn names(lang: Lang, lane: &Lane) -> (String, String) {
     match lane.kind {
         LaneKind::Steps => (Text::LaneSteps.say(lang).to_owned(), String::new()),
         LaneKind::Events => (Text::LaneEvents.say(lang).to_owned(), String::new()),
+        LaneKind::Scheduling => (Text::LaneScheduling.say(lang).to_owned(), String::new()),
+        LaneKind::Controllers => (Text::LaneControllers.say(lang).to_owned(), String::new()),
         LaneKind::Node => (lane.name.clone(), "Node".to_owned()),
         _ => (lane.name.clone(), lane.part.clone()),
     }
@@ -312,7 +456,7 @@ fn lane_view(lang: Lang, lane: &Lane, first: bool, choice: &Choice) -> LaneView 
         .collect();
     LaneView {
         first,
-        thin: lane.kind == LaneKind::Ready,
+        thin: matches!(lane.kind, LaneKind::Ready | LaneKind::Probes),
         short: short(&name),
         name,
         part,
