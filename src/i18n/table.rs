@@ -378,6 +378,9 @@ texts! {
     RefuteNotFound: "반례를 찾지 못했다", "No counter-example was found";
     RefuteUnchanged: "바꾸지 않은 그대로", "as it stands, without a change";
     RefuteChanged: "바꾼 것", "What is changed";
+    RefuteAdded: "{object}: {path}: {to} 더함", "{object}: {path}: {to} (added)";
+    RefuteTaken: "{object}: {path} 뺌 ({from}였음)", "{object}: {path} taken out (it was {from})";
+    RefuteReplaced: "{object}: {path}: {from} → {to}", "{object}: {path}: {from} → {to}";
     RefuteCame: "그러면", "Then";
     RefuteTried: "시행 {n}번, 바꿀 수 있는 것 {changes}가지", "{n:trial/trials}, {changes} possible changes";
     RefuteDepth0: "이 주장은 어느 시행에도 걸리지 않는다.", "The claim applies to no trial.";

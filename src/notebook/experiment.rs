@@ -293,7 +293,10 @@ mod tests {
 
     #[test]
     fn expressions_know_functions_and_names() {
-        assert_eq!(words(&format!("{HEAD}observe:\n  phase: po")), ["pod(", "pods("]);
+        assert_eq!(
+            words(&format!("{HEAD}observe:\n  phase: po")),
+            ["pod(", "pods(", "policy"]
+        );
         assert_eq!(
             words(&format!("{HEAD}observe:\n  phase: 1\nexpect:\n  - when: pol")),
             ["policy"]

@@ -16,13 +16,15 @@ use super::{Axis, MAX_LANES, Scale, State, Timeline, end_of};
 const PIECES: usize = 6_000;
 /// Instants that an axis by event gives room at most; of more, some.
 const AXIS_INSTANTS: usize = 4_000;
-/// Of so many pieces that are drawn as one the state is looked at.
-const LOOKED_AT: usize = 48;
+/// So many pieces have one worst of them that is known beforehand.
+const BLOCK: usize = 64;
 
 /// Everything that happened, in lanes.
 #[derive(Debug)]
 pub struct Detailed {
     lanes: Vec<Lane>,
+    /// For each lane the worst of each block of its segments and of its marks.
+    worst: Vec<(Vec<State>, Vec<State>)>,
     instants: Arc<Vec<SimTime>>,
     /// The last record of each instant.
     records: Arc<Vec<RecordId>>,
@@ -67,6 +69,7 @@ impl Detailed {
             }
         }
         Self {
+            worst: lanes.iter().map(blocks).collect(),
             lanes,
             instants: Arc::new(instants),
             records: Arc::new(records),
@@ -132,22 +135,22 @@ impl Detailed {
         let seen: Vec<SimTime> = inside.iter().copied().step_by(stride).collect();
         let axis = Axis::between(window.scale, from, to, &seen);
         let only = window.only.trim().to_lowercase();
-        let is_wanted = |lane: &&Lane| {
+        let is_wanted = |(lane, _): &Known<'_>| {
             let has = |text: &str| text.to_lowercase().contains(&only);
             !window.without.contains(&lane.kind)
                 && (only.is_empty() || has(&lane.name) || has(&lane.namespace) || has(&lane.part))
         };
-        let wanted: Vec<&Lane> = self.lanes.iter().filter(is_wanted).collect();
+        let wanted: Vec<Known<'_>> = self.lanes.iter().zip(&self.worst).filter(is_wanted).collect();
         let hidden = wanted.len().saturating_sub(MAX_LANES);
         // Steps, events and what else has no object come last or first, and are always shown.
-        let lanes: Vec<&Lane> = match hidden {
+        let lanes: Vec<Known<'_>> = match hidden {
             0 => wanted,
             _ => {
-                let (own, common): (Vec<&Lane>, Vec<&Lane>) =
-                    wanted.into_iter().partition(|lane| !lane.name.is_empty());
+                let (own, common): (Vec<Known<'_>>, Vec<Known<'_>>) =
+                    wanted.into_iter().partition(|(lane, _)| !lane.name.is_empty());
                 let room = MAX_LANES.saturating_sub(common.len());
-                let (before, after): (Vec<&Lane>, Vec<&Lane>) =
-                    common.into_iter().partition(|lane| lane.kind == LaneKind::Steps);
+                let (before, after): (Vec<Known<'_>>, Vec<Known<'_>>) =
+                    common.into_iter().partition(|(lane, _)| lane.kind == LaneKind::Steps);
                 before
                     .into_iter()
                     .chain(own.into_iter().take(room))
@@ -162,7 +165,7 @@ impl Detailed {
             to,
             width: 100.0 / buckets as f64,
         };
-        let lanes = lanes.into_iter().map(|lane| view.lane(lane)).collect();
+        let lanes = lanes.into_iter().map(|(lane, worst)| view.lane(lane, worst)).collect();
         Timeline {
             lanes,
             ticks: axis.ticks(),
@@ -178,6 +181,24 @@ impl Detailed {
     }
 }
 
+/// A lane with the worst of its blocks.
+type Known<'a> = (&'a Lane, &'a (Vec<State>, Vec<State>));
+
+/// The worst of each block of a lane.
+fn blocks(lane: &Lane) -> (Vec<State>, Vec<State>) {
+    let worst = |states: &mut dyn Iterator<Item = State>| states.max_by_key(|state| severity(*state));
+    let segments = lane.segments.chunks(BLOCK);
+    let marks = lane.marks.chunks(BLOCK);
+    (
+        segments
+            .filter_map(|block| worst(&mut block.iter().map(|piece| piece.state)))
+            .collect(),
+        marks
+            .filter_map(|block| worst(&mut block.iter().map(|piece| piece.state)))
+            .collect(),
+    )
+}
+
 struct View<'a> {
     axis: &'a Axis,
     from: SimTime,
@@ -187,18 +208,18 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    fn lane(&self, lane: &Lane) -> Lane {
+    fn lane(&self, lane: &Lane, worst: &(Vec<State>, Vec<State>)) -> Lane {
         Lane {
             kind: lane.kind,
             name: lane.name.clone(),
             namespace: lane.namespace.clone(),
             part: lane.part.clone(),
-            segments: self.segments(&lane.segments),
-            marks: self.marks(&lane.marks),
+            segments: self.segments(&lane.segments, &worst.0),
+            marks: self.marks(&lane.marks, &worst.1),
         }
     }
 
-    fn segments(&self, all: &[Segment]) -> Vec<Segment> {
+    fn segments(&self, all: &[Segment], blocks: &[State]) -> Vec<Segment> {
         let mut shown = Vec::new();
         let mut index = all.partition_point(|segment| segment.to <= self.from);
         while let Some(segment) = all.get(index).filter(|segment| segment.from < self.to) {
@@ -223,7 +244,7 @@ impl View<'_> {
             let pieces = all.get(index..next).unwrap_or_default();
             let last = pieces.last().unwrap_or(segment);
             let end = self.axis.percent(last.to.min(self.to));
-            let (worst, text) = one(pieces, |piece| (piece.state, &piece.text));
+            let (worst, text) = one(all, index..next, blocks, |piece| (piece.state, &piece.text));
             shown.push(Segment {
                 from: segment.from,
                 to: last.to,
@@ -238,7 +259,7 @@ impl View<'_> {
         shown
     }
 
-    fn marks(&self, all: &[Mark]) -> Vec<Mark> {
+    fn marks(&self, all: &[Mark], blocks: &[State]) -> Vec<Mark> {
         let mut shown = Vec::new();
         let mut index = all.partition_point(|mark| mark.at < self.from);
         while let Some(mark) = all.get(index).filter(|mark| mark.at <= self.to) {
@@ -250,7 +271,7 @@ impl View<'_> {
                     .unwrap_or_default()
                     .partition_point(|other| other.at == mark.at || other.at < until);
             let pieces = all.get(index..next).unwrap_or_default();
-            let (worst, text) = one(pieces, |piece| (piece.state, &piece.text));
+            let (worst, text) = one(all, index..next, blocks, |piece| (piece.state, &piece.text));
             let worst = worst.unwrap_or(mark);
             shown.push(Mark {
                 at: worst.at,
@@ -269,18 +290,37 @@ impl View<'_> {
     }
 }
 
-/// Of pieces that are drawn as one: the worst, and what the piece is called.
-fn one<T>(pieces: &[T], of: impl Fn(&T) -> (State, &String)) -> (Option<&T>, String) {
-    let step = pieces.len().div_ceil(LOOKED_AT).max(1);
-    let worst = pieces
-        .iter()
-        .step_by(step)
-        .fold(None, |worst: Option<&T>, piece| match worst {
-            Some(known) if severity(of(known).0) >= severity(of(piece).0) => Some(known),
-            _ => Some(piece),
-        });
+/// Of pieces that are drawn as one: the first of the worst, and what the piece is called. Whole blocks are not gone through,
+/// except the one in which it is.
+fn one<'p, T>(
+    all: &'p [T],
+    range: std::ops::Range<usize>,
+    blocks: &[State],
+    of: impl Fn(&T) -> (State, &String),
+) -> (Option<&'p T>, String) {
+    let mut worst: Option<&T> = None;
+    let look = |from: usize, to: usize, worst: &mut Option<&'p T>| {
+        for piece in all.get(from..to).unwrap_or_default() {
+            if worst.is_none_or(|known| severity(of(known).0) < severity(of(piece).0)) {
+                *worst = Some(piece);
+            }
+        }
+    };
+    let mut at = range.start;
+    while at < range.end {
+        let end = (at / BLOCK + 1) * BLOCK;
+        let state = blocks.get(at / BLOCK).copied();
+        let is_worse = match (worst, state) {
+            (Some(known), Some(state)) => severity(of(known).0) < severity(state),
+            _ => true,
+        };
+        if is_worse {
+            look(at, end.min(range.end), &mut worst);
+        }
+        at = end;
+    }
     let text = worst.map_or_else(String::new, |piece| of(piece).1.clone());
-    match pieces.len() {
+    match range.len() {
         0 | 1 => (worst, text),
         count => (worst, format!("{text} ×{count}")),
     }
@@ -326,15 +366,17 @@ mod tests {
         let instants: Vec<SimTime> = segments.iter().map(|segment| segment.from).collect();
         let records = segments.iter().map(|segment| segment.record).collect();
         let end = segments.last().unwrap().to;
+        let lane = Lane {
+            kind: LaneKind::Container,
+            name: "demo".into(),
+            namespace: "default".into(),
+            part: "app".into(),
+            segments,
+            marks: Vec::new(),
+        };
         Detailed {
-            lanes: vec![Lane {
-                kind: LaneKind::Container,
-                name: "demo".into(),
-                namespace: "default".into(),
-                part: "app".into(),
-                segments,
-                marks: Vec::new(),
-            }],
+            worst: vec![blocks(&lane)],
+            lanes: vec![lane],
             instants: Arc::new(instants),
             records: Arc::new(records),
             end,

@@ -533,7 +533,7 @@ pub(super) async fn branched(
         },
     )
     .await?;
-    let key = format!("{id}/{index} {} {deed}", at.0);
+    let key = format!("{id}/{index} {} {deed} {lang:?}", at.0);
     let right = match app.inner.sides.get(&key) {
         Some(side) => side,
         None => {

@@ -13,12 +13,13 @@ use super::compare::{self, Look, Side};
 use super::error::{PageResult, Problem};
 use super::reader::Reader;
 use super::view::assignment;
+use super::view::claims::against;
 use super::{App, address, frame, note};
 use crate::i18n::{Lang, Text, fill, time};
 use crate::lab::Cancel;
 use crate::lab::branch;
-use crate::lab::model::{Diagnostic, Verdict};
-use crate::lab::refute::{Case, Refutation, Search, case_of, refute};
+use crate::lab::model::{Diagnostic, Expectation, Verdict};
+use crate::lab::refute::{Case, Change, Refutation, Search, case_of, refute};
 use crate::store::RunId;
 
 /// Searches that are remembered.
@@ -191,7 +192,7 @@ pub(super) async fn page(
     {
         return case_page(&app, reader, key, &stored, case, &asked.look).await;
     }
-    let search = view(lang, key, searching.as_deref(), found.as_ref());
+    let search = view(lang, key, expectation, searching.as_deref(), found.as_ref());
     if asked.part.is_some() {
         let html = app.templates().part(
             "partials/refutation.html",
@@ -225,6 +226,7 @@ pub(super) async fn page(
 fn view(
     lang: Lang,
     key: (RunId, usize),
+    expectation: &Expectation,
     searching: Option<&Searching>,
     found: Option<&Result<Refutation, Vec<Diagnostic>>>,
 ) -> SearchView {
@@ -268,17 +270,51 @@ fn view(
                 };
                 view.how = fill(lang, how.say(lang), &numbers);
             }
-            view.case = found.case.as_ref().map(|case| case_view(lang, case));
+            view.case = found.case.as_ref().map(|case| case_view(lang, expectation, case));
         }
     }
     view
 }
 
-fn case_view(lang: Lang, case: &Case) -> CaseView {
+/// A change in words.
+fn words(lang: Lang, change: &Change) -> String {
+    let say = |text: Text, values: &[(&str, String)]| fill(lang, text.say(lang), values);
+    match change {
+        Change::Field(field) => {
+            let values = [
+                ("object", field.object.clone()),
+                ("path", field.path_text()),
+                ("from", field.from.to_string()),
+                ("to", field.to.to_string()),
+            ];
+            match (field.from.is_null(), field.to.is_null()) {
+                (true, _) => say(Text::RefuteAdded, &values),
+                (_, true) => say(Text::RefuteTaken, &values),
+                _ => say(Text::RefuteReplaced, &values),
+            }
+        }
+        Change::Fault { at, .. } | Change::Command { at, .. } => {
+            let english = change.to_string();
+            let deed = english.split_once(": ").map_or(english.as_str(), |(_, deed)| deed);
+            say(
+                Text::BranchSide,
+                &[("t", time::span(lang, *at)), ("deed", deed.to_owned())],
+            )
+        }
+        Change::Kubernetes { .. } | Change::Seed { .. } => change.to_string(),
+    }
+}
+
+fn case_view(lang: Lang, expectation: &Expectation, case: &Case) -> CaseView {
     CaseView {
         with: assignment(lang, &case.trial.variables),
-        changes: case.changes.iter().map(ToString::to_string).collect(),
-        came: case.outcome.message.replace('`', ""),
+        changes: case.changes.iter().map(|change| words(lang, change)).collect(),
+        came: against(
+            lang,
+            expectation.condition.keyword(),
+            &expectation.condition.text(),
+            &case.outcome.message,
+        ),
         manifests: case
             .manifests
             .iter()
@@ -307,7 +343,7 @@ async fn case_page(
         result,
         trace,
     };
-    let changes: Vec<String> = case.changes.iter().map(ToString::to_string).collect();
+    let changes: Vec<String> = case.changes.iter().map(|change| words(lang, change)).collect();
     let base = format!("{}?compare=1", address_of(key));
     compare::case_page(app, reader, stored, (&left, &right), &base, look, changes).await
 }

@@ -118,6 +118,13 @@ impl std::fmt::Display for Change {
     }
 }
 
+impl Field {
+    /// The path as it is written.
+    pub fn path_text(&self) -> String {
+        shown(&self.path)
+    }
+}
+
 /// A path as it is written: what has dots or stands for an item of a list is in brackets.
 fn shown(parts: &[String]) -> String {
     let mut text = String::new();

@@ -137,7 +137,7 @@ fn view(
 }
 
 /// What was not as expected, in the reader's language; the laboratory says it in English.
-fn against(lang: Lang, keyword: &str, condition: &str, message: &str) -> String {
+pub(crate) fn against(lang: Lang, keyword: &str, condition: &str, message: &str) -> String {
     let text = match keyword {
         "eventually" => Text::AgainstEventually,
         "always" => Text::AgainstAlways,
