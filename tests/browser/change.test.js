@@ -93,6 +93,8 @@ test("a cancelled run goes on where it was", async () => {
   const { page } = reader;
   await page.goto(server.address + note);
   await change(page).locator("summary").click();
+  // The draft is taken up before it is changed.
+  await page.waitForFunction(() => document.querySelector("#cell-exit-by-policy textarea").value.includes("1.30"));
   const long = (await text(page).inputValue()).replace("kubernetes: \"1.30\"", "schedules: 1000").replace("until: 5m", "until: 30m");
   await text(page).fill(long);
   await change(page).getByText("시행 9000개로").waitFor();
