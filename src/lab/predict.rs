@@ -201,7 +201,7 @@ pub fn agrees(value: &Value, words: &str) -> bool {
         Value::String(text) => text.to_lowercase() == words.to_lowercase(),
         // Where schedules disagree, whoever says one of the outcomes is not wrong.
         Value::Array(values) => values.iter().any(|value| agrees(value, words)),
-        Value::Object(_) => value.to_string() == words,
+        Value::Object(_) => serde_json::from_str::<Value>(words).is_ok_and(|said| said == *value),
     }
 }
 

@@ -835,7 +835,7 @@ impl Room {
                 matches!((old, new), (Some(old), Some(new)) if old.len() == new.len()
                     && old.iter().zip(new).all(|(old, new)| Arc::ptr_eq(old, new)))
             };
-            let is_same = view.objects.keys().all(|kind| same(kind)) && state.view.files == view.files;
+            let is_same = view.objects.keys().all(same) && state.view.files == view.files;
             if !is_same {
                 state.view = Arc::new(view);
                 state.view_revision = revision;
