@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn a_drawing_has_words_and_escapes_them() {
         let mut trace = crash_loop();
-        trace.versions[1].object.name = "<b>".to_owned();
+        std::sync::Arc::make_mut(&mut trace.versions[1].object).name = "<b>".to_owned();
         let svg = timeline(&trace, "t1", "a \"title\" & more", Lang::Ko).expect("drawn");
         assert!(svg.contains("Running</text>"), "{svg}");
         assert!(svg.contains("class=\"seg failed\""), "{svg}");

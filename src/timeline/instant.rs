@@ -92,7 +92,7 @@ pub fn history<'a>(trace: &'a Trace, object: &'a ObjectRef, at: SimTime) -> impl
     trace
         .versions
         .iter()
-        .filter(move |version| version.at <= at && version.object == *object)
+        .filter(move |version| version.at <= at && *version.object == *object)
 }
 
 /// The lines that a pod's container had written by an instant.
@@ -113,6 +113,8 @@ pub fn logs_at<'a>(
 #[cfg(test)]
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
     use super::*;
     use peapod_sim::trace::{FieldChange, Record, RuntimeEvent, What};
     use serde_json::{Value, json};
@@ -121,13 +123,13 @@ pub(crate) mod tests {
         SimTime(seconds * 1_000_000_000)
     }
 
-    fn pod_ref() -> ObjectRef {
-        ObjectRef {
+    fn pod_ref() -> Arc<ObjectRef> {
+        Arc::new(ObjectRef {
             kind: "Pod".into(),
             namespace: "default".into(),
             name: "demo".into(),
             uid: "u-1".into(),
-        }
+        })
     }
 
     fn pod(phase: &str, state: Value, restarts: u32) -> Value {
@@ -150,7 +152,7 @@ pub(crate) mod tests {
             end: secs(10),
             ..Trace::default()
         };
-        let mut add = |at: u64, actor: &str, object: Option<ObjectRef>, what: What, causes: Vec<u32>| {
+        let mut add = |at: u64, actor: &str, object: Option<Arc<ObjectRef>>, what: What, causes: Vec<u32>| {
             trace.records.push(Record {
                 at: secs(at),
                 actor: actor.into(),
@@ -237,19 +239,19 @@ pub(crate) mod tests {
             vec![exited],
         );
         let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
-        let version = |at, record, change, object: ObjectRef, value: Value| Version {
+        let version = |at, record, change, object: Arc<ObjectRef>, value: Value| Version {
             at: secs(at),
             record,
             change,
             object,
             value: value.into(),
         };
-        let node_ref = ObjectRef {
+        let node_ref = Arc::new(ObjectRef {
             kind: "Node".into(),
             namespace: String::new(),
             name: "node-1".into(),
             uid: "n-1".into(),
-        };
+        });
         trace.versions = vec![
             version(0, command, Change::Added, node_ref, node),
             version(

@@ -1,5 +1,7 @@
 //! An experiment with its results, made by hand: what the store keeps and the reports show.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use peapod::lab::model::{
     Cell, ClaimResult, ClusterSpec, CounterExample, DecisionTable, Ended, Expectation, ExpectationOutcome, Experiment,
@@ -151,12 +153,12 @@ pub fn trial(index: usize) -> FinishedTrial {
 /// A pod that runs for two seconds and ends.
 pub fn trace(policy: &str, code: usize, phase: &str) -> Trace {
     let at = |millis: u64| SimTime(millis * 1_000_000);
-    let pod = ObjectRef {
+    let pod = Arc::new(ObjectRef {
         kind: "Pod".into(),
         namespace: "default".into(),
         name: "demo".into(),
         uid: "u-1".into(),
-    };
+    });
     let object = |phase: &str, state: Value| {
         json!({
             "apiVersion": "v1", "kind": "Pod",

@@ -1,7 +1,11 @@
 //! The kinds that the cluster knows, as one type. The vocabulary is `k8s-openapi`'s; this module only gathers it.
 
 use crate::core;
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use k8s_openapi::api::{
@@ -193,7 +197,7 @@ impl fmt::Display for Kind {
 }
 
 /// Where an object is kept: kind, namespace (empty for cluster-scoped kinds), name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// Kind.
     pub kind: Kind,
@@ -212,6 +216,89 @@ impl Key {
             namespace: namespace.into(),
             name: name.into(),
         }
+    }
+}
+
+/// What a key says, also where nobody has made one: a look into the store by an object's own names copies none of them.
+pub trait Place {
+    /// Kind, namespace, name.
+    fn parts(&self) -> (Kind, &str, &str);
+}
+
+impl Place for Key {
+    fn parts(&self) -> (Kind, &str, &str) {
+        (self.kind, &self.namespace, &self.name)
+    }
+}
+
+impl Place for (Kind, &str, &str) {
+    fn parts(&self) -> (Kind, &str, &str) {
+        *self
+    }
+}
+
+impl<'a> Borrow<dyn Place + 'a> for Key {
+    fn borrow(&self) -> &(dyn Place + 'a) {
+        self
+    }
+}
+
+impl Hash for dyn Place + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
+}
+
+/// Something for each key, found at once. It is never gone through, so its order tells nobody anything.
+#[derive(Clone, Debug)]
+pub(crate) struct Index<T>(HashMap<Key, T, BuildHasherDefault<DefaultHasher>>);
+
+impl<T> Default for Index<T> {
+    fn default() -> Self {
+        Self(HashMap::default())
+    }
+}
+
+impl<T> Index<T> {
+    /// What is kept for a place.
+    pub fn get(&self, place: &dyn Place) -> Option<&T> {
+        self.0.get(place)
+    }
+
+    /// Keeps something; what was kept there before.
+    pub fn insert(&mut self, key: Key, value: T) -> Option<T> {
+        self.0.insert(key, value)
+    }
+
+    /// Keeps nothing any more; what was kept there.
+    pub fn remove(&mut self, key: &Key) -> Option<T> {
+        self.0.remove(key)
+    }
+}
+
+impl PartialEq for dyn Place + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for dyn Place + '_ {}
+
+impl PartialOrd for dyn Place + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn Place + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
     }
 }
 
@@ -236,20 +323,36 @@ impl Object {
         Key::new(self.kind(), self.namespace(), self.name())
     }
 
+    /// What its key says.
+    pub fn place(&self) -> (Kind, &str, &str) {
+        let kind = self.kind();
+        let namespace = if kind.resource().namespaced {
+            self.namespace()
+        } else {
+            ""
+        };
+        (kind, namespace, self.name())
+    }
+
     /// Its reference in a trace.
-    pub fn reference(&self) -> ObjectRef {
-        ObjectRef {
-            kind: self.kind().to_string(),
-            namespace: self.namespace().to_owned(),
-            name: self.name().to_owned(),
-            uid: self.uid().to_owned(),
-        }
+    pub fn reference(&self) -> Arc<ObjectRef> {
+        reference_to(self.kind(), self.meta())
     }
 
     /// The Pod, if it is one.
     pub fn as_pod(&self) -> Option<&core::Pod> {
         if let Self::Pod(pod) = self { Some(pod) } else { None }
     }
+}
+
+/// The reference in a trace of the object of that kind with that metadata.
+pub fn reference_to(kind: Kind, meta: &ObjectMeta) -> Arc<ObjectRef> {
+    Arc::new(ObjectRef {
+        kind: kind.to_string(),
+        namespace: meta.namespace.clone().unwrap_or_default(),
+        name: meta.name.clone().unwrap_or_default(),
+        uid: meta.uid.clone().unwrap_or_default(),
+    })
 }
 
 /// The owner that controls an object, if one does.

@@ -89,10 +89,8 @@ impl World {
     /// `AlreadyExists` when the name is taken.
     pub(crate) fn store_new(&mut self, mut object: Object) -> Result<Arc<Stored>, Status> {
         let (kind, name) = (object.kind(), object.name().to_owned());
-        if self.get(&object.key()).is_some() {
-            let going = self
-                .get(&object.key())
-                .is_some_and(|stored| stored.object.meta().deletion_timestamp.is_some());
+        if let Some(current) = self.store.current(&object) {
+            let going = current.object.meta().deletion_timestamp.is_some();
             let before = if going { "object is being deleted: " } else { "" };
             let message = format!("{before}{} \"{name}\" already exists", kind.resource().qualified());
             return Err(failure(409, "AlreadyExists", message, kind, &name));
@@ -139,7 +137,7 @@ impl World {
         for _ in 1..8 {
             let name = meta.name.as_deref().unwrap_or_default();
             let namespace = meta.namespace.as_deref().unwrap_or_default();
-            if name.is_empty() || self.get(&Key::new(kind, namespace, name)).is_none() {
+            if name.is_empty() || self.find(kind, namespace, name).is_none() {
                 return;
             }
             meta.name = None;
@@ -150,7 +148,7 @@ impl World {
     /// Stores a new state of an object that exists; nothing happens when it is the same. The generation counts changes of
     /// the spec. An object that waits for its last finalizer is removed with it.
     pub fn update(&mut self, mut object: Object) -> Option<Arc<Stored>> {
-        let current = Arc::clone(self.get(&object.key())?);
+        let current = Arc::clone(self.store.current(&object)?);
         object
             .meta_mut()
             .resource_version

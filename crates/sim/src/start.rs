@@ -211,7 +211,7 @@ pub(crate) fn trace(w: &World) -> Trace {
             at: write.at,
             record: write.record,
             change: write.change,
-            object: object.reference(),
+            object: Arc::clone(&write.stored.reference),
             value: Arc::clone(&value),
         });
         if write.change == Change::Deleted {

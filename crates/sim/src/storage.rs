@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::storage::v1 as storage;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::objects::{Key, Kind, Object, selects};
+use crate::objects::{Kind, Object, selects};
 use crate::resources::value;
 use crate::scheduler::plugins::node_affinity::selector_matches;
 use crate::world::World;
@@ -37,7 +37,7 @@ pub(crate) const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 
 /// A claim by name.
 pub(crate) fn claim<'a>(w: &'a World, namespace: &str, name: &str) -> Option<&'a core::PersistentVolumeClaim> {
-    match &w.get(&Key::new(Kind::PersistentVolumeClaim, namespace, name))?.object {
+    match &w.find(Kind::PersistentVolumeClaim, namespace, name)?.object {
         Object::PersistentVolumeClaim(claim) => Some(claim),
         _ => None,
     }
@@ -45,7 +45,7 @@ pub(crate) fn claim<'a>(w: &'a World, namespace: &str, name: &str) -> Option<&'a
 
 /// A volume by name.
 pub(crate) fn volume<'a>(w: &'a World, name: &str) -> Option<&'a core::PersistentVolume> {
-    match &w.get(&Key::new(Kind::PersistentVolume, "", name))?.object {
+    match &w.find(Kind::PersistentVolume, "", name)?.object {
         Object::PersistentVolume(volume) => Some(volume),
         _ => None,
     }
@@ -53,7 +53,7 @@ pub(crate) fn volume<'a>(w: &'a World, name: &str) -> Option<&'a core::Persisten
 
 /// A storage class by name.
 pub(crate) fn class<'a>(w: &'a World, name: &str) -> Option<&'a storage::StorageClass> {
-    match &w.get(&Key::new(Kind::StorageClass, "", name))?.object {
+    match &w.find(Kind::StorageClass, "", name)?.object {
         Object::StorageClass(class) => Some(class),
         _ => None,
     }

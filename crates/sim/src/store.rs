@@ -7,10 +7,10 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
 
-use crate::objects::{Key, Kind, Object, controller_of};
+use crate::objects::{Index, Key, Kind, Object, Place, controller_of};
 use crate::tally::{Tallies, Tally};
 use crate::time::SimTime;
-use crate::trace::{Change, RecordId};
+use crate::trace::{Change, ObjectRef, RecordId};
 use crate::world::Actor;
 
 /// One version of an object, shared by everything that looks at it.
@@ -20,6 +20,8 @@ pub struct Stored {
     pub key: Key,
     /// The object.
     pub object: Object,
+    /// Its reference in a trace, which its versions share.
+    pub reference: Arc<ObjectRef>,
     /// The record that wrote it.
     pub record: RecordId,
     /// Who wrote it.
@@ -32,6 +34,7 @@ impl Stored {
     pub(crate) fn apart(object: Object) -> Self {
         Self {
             key: object.key(),
+            reference: object.reference(),
             object,
             record: RecordId::MAX,
             writer: Actor::User,
@@ -61,7 +64,11 @@ pub struct Write {
 /// All objects and their history.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
-    objects: BTreeMap<Key, Arc<Stored>>,
+    /// Where in `slots` an object is: by key, in order and at once.
+    objects: BTreeMap<Key, usize>,
+    index: Index<usize>,
+    slots: Vec<Option<Arc<Stored>>>,
+    free: Vec<usize>,
     history: Vec<Write>,
     forgotten: usize,
     revision: u64,
@@ -82,7 +89,32 @@ impl Store {
 
     /// The object at `key`.
     pub fn get(&self, key: &Key) -> Option<&Arc<Stored>> {
-        self.objects.get(key)
+        self.at(key)
+    }
+
+    fn at(&self, place: &dyn Place) -> Option<&Arc<Stored>> {
+        self.slots[*self.index.get(place)?].as_ref()
+    }
+
+    /// The object of that kind, namespace and name.
+    pub fn find(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Arc<Stored>> {
+        let namespace = if kind.resource().namespaced { namespace } else { "" };
+        self.at(&(kind, namespace, name))
+    }
+
+    /// The stored version of the object that this one is a version of, if there is one of its kind and name.
+    pub fn current(&self, object: &Object) -> Option<&Arc<Stored>> {
+        self.at(&object.place())
+    }
+
+    /// The key of an object that is to be written, and its reference in a trace: those that its last version has, if that is
+    /// the same object.
+    pub(crate) fn identity(&self, object: &Object) -> (Key, Arc<ObjectRef>) {
+        match self.current(object) {
+            Some(known) if known.object.uid() == object.uid() => (known.key.clone(), Arc::clone(&known.reference)),
+            Some(known) => (known.key.clone(), object.reference()),
+            None => (object.key(), object.reference()),
+        }
     }
 
     /// The objects of a kind, in all namespaces or in one, by namespace and name.
@@ -94,12 +126,12 @@ impl Store {
                 key.kind == kind
                     && (!kind.resource().namespaced || namespace.is_none_or(|wanted| &*key.namespace == wanted))
             })
-            .map(|(_, stored)| stored)
+            .filter_map(|(_, slot)| self.slots[*slot].as_ref())
     }
 
     /// Everything that exists.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Stored>> {
-        self.objects.values()
+        self.objects.values().filter_map(|slot| self.slots[*slot].as_ref())
     }
 
     /// The objects that name the owner with that uid, by key.
@@ -108,7 +140,7 @@ impl Store {
             .get(uid)
             .into_iter()
             .flatten()
-            .filter_map(|key| self.objects.get(key))
+            .filter_map(|key| self.get(key))
     }
 
     /// Pods and ReplicaSets of a namespace that no controller owns, by name.
@@ -116,7 +148,7 @@ impl Store {
         self.strays
             .range(Key::new(kind, namespace, "")..)
             .take_while(move |key| key.kind == kind && &*key.namespace == namespace)
-            .filter_map(|key| self.objects.get(key))
+            .filter_map(|key| self.get(key))
     }
 
     /// The pods on a node, by namespace and name; on the node without a name are those that have none yet.
@@ -125,7 +157,7 @@ impl Store {
             .get(node)
             .into_iter()
             .flatten()
-            .filter_map(|key| self.objects.get(key))
+            .filter_map(|key| self.get(key))
     }
 
     /// Nodes that are not ready, or that have taints.
@@ -203,20 +235,29 @@ impl Store {
         &mut self,
         at: SimTime,
         change: Change,
+        object: Object,
+        record: RecordId,
+        writer: Actor,
+    ) -> Arc<Stored> {
+        let identity = self.identity(&object);
+        self.write_as(identity, at, change, object, record, writer)
+    }
+
+    /// Writes a version of the object with that [`Store::identity`].
+    pub(crate) fn write_as(
+        &mut self,
+        (key, reference): (Key, Arc<ObjectRef>),
+        at: SimTime,
+        change: Change,
         mut object: Object,
         record: RecordId,
         writer: Actor,
     ) -> Arc<Stored> {
         self.revision += 1;
         object.meta_mut().resource_version = Some(self.revision.to_string());
-        let key = object.key();
-        let key = self
-            .objects
-            .get_key_value(&key)
-            .map(|(key, _)| key.clone())
-            .unwrap_or(key);
         let stored = Arc::new(Stored {
             key: key.clone(),
+            reference,
             object,
             record,
             writer,
@@ -224,9 +265,25 @@ impl Store {
         });
         let kind = key.kind;
         let new = (change != Change::Deleted).then_some(&stored.object);
-        let old = match new {
-            Some(_) => self.objects.insert(key.clone(), Arc::clone(&stored)),
-            None => self.objects.remove(&key),
+        let slot = self.index.get(&key).copied();
+        let old = match (new, slot) {
+            (Some(_), Some(slot)) => self.slots[slot].replace(Arc::clone(&stored)),
+            (Some(_), None) => {
+                let slot = self.free.pop().unwrap_or_else(|| {
+                    self.slots.push(None);
+                    self.slots.len() - 1
+                });
+                self.objects.insert(key.clone(), slot);
+                self.index.insert(key.clone(), slot);
+                self.slots[slot].replace(Arc::clone(&stored))
+            }
+            (None, Some(slot)) => {
+                self.objects.remove(&key);
+                self.index.remove(&key);
+                self.free.push(slot);
+                self.slots[slot].take()
+            }
+            (None, None) => None,
         };
         let key = &key;
         let old = old.as_ref().map(|old| &old.object);

@@ -13,7 +13,7 @@ pub type RecordId = u32;
 
 /// Who did something: `user`, `kube-apiserver`, `kube-scheduler`, `kubelet/node-1`, `deployment-controller`,
 /// `container/default/demo/app`, `fault`.
-pub type Actor = String;
+pub type Actor = Arc<str>;
 
 /// Names one object of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub struct Record {
     /// Who.
     pub actor: Actor,
     /// The object it is about.
-    pub object: Option<ObjectRef>,
+    pub object: Option<Arc<ObjectRef>>,
     /// The container of that Pod it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
@@ -196,7 +196,7 @@ pub struct Version {
     /// How.
     pub change: Change,
     /// Which object.
-    pub object: ObjectRef,
+    pub object: Arc<ObjectRef>,
     /// The whole object as the API server would show it (for a deletion: its last state).
     pub value: Arc<Value>,
 }

@@ -210,6 +210,7 @@ pub struct World {
     pub(crate) pod_ips: BTreeMap<String, PodAddress>,
     pub(crate) proxy: Proxy,
     node_indexes: BTreeMap<Arc<str>, usize>,
+    actor_names: BTreeMap<Actor, Arc<str>>,
     /// Whether records and earlier versions are kept.
     pub(crate) traced: bool,
     /// The write that an actor is told of now.
@@ -249,6 +250,7 @@ impl World {
             jitter,
             node_names,
             node_indexes,
+            actor_names: BTreeMap::new(),
             catalogue,
             actor: Actor::ApiServer,
             causes: Vec::new(),
@@ -306,16 +308,24 @@ impl World {
             .filter(|_| self.version.enabled(Gate::PodObservedGenerationTracking))
     }
 
-    /// A name for who acts now, as traces show it.
-    pub fn actor_name(&self, actor: Actor) -> String {
-        match actor {
-            Actor::User => "user".to_owned(),
-            Actor::Fault => "fault".to_owned(),
-            Actor::ApiServer => "kube-apiserver".to_owned(),
-            Actor::Scheduler => "kube-scheduler".to_owned(),
-            Actor::Controller(controller) => controller.to_string(),
-            Actor::Kubelet(node) => format!("kubelet/{}", self.node_names.get(node).map_or("?", |name| name)),
+    /// A name for who acts, as traces show it; made once for each.
+    fn actor_name(&mut self, actor: Actor) -> Arc<str> {
+        if let Some(name) = self.actor_names.get(&actor) {
+            return Arc::clone(name);
         }
+        let name: Arc<str> = match actor {
+            Actor::User => "user".into(),
+            Actor::Fault => "fault".into(),
+            Actor::ApiServer => "kube-apiserver".into(),
+            Actor::Scheduler => "kube-scheduler".into(),
+            Actor::Controller(controller) => controller.to_string().into(),
+            Actor::Kubelet(node) => {
+                let name = self.node_names.get(node).map_or("?", |name| name);
+                format!("kubelet/{name}").into()
+            }
+        };
+        self.actor_names.insert(actor, Arc::clone(&name));
+        name
     }
 
     /// Plans an event.
@@ -353,7 +363,7 @@ impl World {
     }
 
     /// Adds a record whose causes are those of the present reaction.
-    pub fn record(&mut self, object: Option<ObjectRef>, container: Option<&str>, what: What) -> RecordId {
+    pub fn record(&mut self, object: Option<Arc<ObjectRef>>, container: Option<&str>, what: What) -> RecordId {
         let id = self.count_record();
         if !self.traced {
             return id;
@@ -383,7 +393,7 @@ impl World {
     /// Adds a record of a decision by a rule of Kubernetes.
     pub fn decide(
         &mut self,
-        object: ObjectRef,
+        object: Arc<ObjectRef>,
         container: Option<&str>,
         rule: &str,
         code: &str,
@@ -437,15 +447,20 @@ impl World {
         self.store.get(key)
     }
 
+    /// The object of that kind, namespace and name.
+    pub fn find(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Arc<Stored>> {
+        self.store.find(kind, namespace, name)
+    }
+
     /// The pod of that name.
     pub fn pod(&self, namespace: &str, name: &str) -> Option<&core::Pod> {
-        self.get(&Key::new(Kind::Pod, namespace, name))
+        self.find(Kind::Pod, namespace, name)
             .and_then(|stored| stored.object.as_pod())
     }
 
     /// The node of that name.
     pub fn node(&self, name: &str) -> Option<&core::Node> {
-        match &self.get(&Key::new(Kind::Node, "", name))?.object {
+        match &self.find(Kind::Node, "", name)?.object {
             Object::Node(node) => Some(node),
             _ => None,
         }
@@ -461,20 +476,23 @@ impl World {
     /// Writes a version and tells those who watch.
     pub fn put(&mut self, change: Change, mut object: Object) -> Arc<Stored> {
         self.drop_status_fields(&mut object);
+        let identity = self.store.identity(&object);
         let record = if self.traced {
             let what = What::Write {
                 change,
                 resource_version: self.store.revision() + 1,
                 summary: Vec::new(),
             };
-            self.record(Some(object.reference()), None, what)
+            self.record(Some(Arc::clone(&identity.1)), None, what)
         } else {
             self.count_record()
         };
         if matches!(object.kind(), Kind::ConfigMap | Kind::Secret) {
             self.configured += 1;
         }
-        let stored = self.store.write(self.now, change, object, record, self.actor);
+        let stored = self
+            .store
+            .write_as(identity, self.now, change, object, record, self.actor);
         self.notify(&stored, change, record);
         stored
     }

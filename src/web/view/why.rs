@@ -43,7 +43,7 @@ pub fn view(lang: Lang, trace: &Trace, from: RecordId, choice: &Choice) -> Vec<L
                 clock: time::clock(record.at),
                 href: choice.href(record.at, Some(id)),
                 text,
-                actor: record.actor.clone(),
+                actor: record.actor.to_string(),
                 source: crate::lab::why::source(&rule),
                 rule,
                 page,

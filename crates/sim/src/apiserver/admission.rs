@@ -116,8 +116,7 @@ fn namespace_lifecycle(w: &World, object: &Object) -> Result<(), Status> {
         return Ok(());
     }
     let name = object.namespace();
-    let Some(Object::Namespace(namespace)) = w.get(&Key::new(Kind::Namespace, "", name)).map(|stored| &stored.object)
-    else {
+    let Some(Object::Namespace(namespace)) = w.find(Kind::Namespace, "", name).map(|stored| &stored.object) else {
         return Err(failure(
             404,
             "NotFound",
@@ -339,7 +338,7 @@ fn runtime_class(w: &World, pod: &core::Pod) -> Result<(), Status> {
     let Some(class) = class.filter(|class| !class.is_empty()) else {
         return Ok(());
     };
-    if w.get(&Key::new(Kind::RuntimeClass, "", class)).is_some() {
+    if w.find(Kind::RuntimeClass, "", class).is_some() {
         return Ok(());
     }
     let reason = format!("pod rejected: RuntimeClass \"{class}\" not found");

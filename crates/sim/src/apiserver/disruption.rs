@@ -8,7 +8,7 @@ use k8s_openapi::api::policy::v1 as policy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::objects::{Key, Kind, Object, controller_of, selects};
+use crate::objects::{Kind, Object, controller_of, selects};
 use crate::trace::Change;
 use crate::world::World;
 
@@ -119,11 +119,11 @@ fn expected_scale(w: &World, namespace: &str, pods: &[&core::Pod]) -> i32 {
         let Some(owner) = controller_of(&pod.metadata) else {
             continue;
         };
-        let mut object = Kind::named(&owner.kind).and_then(|kind| w.get(&Key::new(kind, namespace, &owner.name)));
+        let mut object = Kind::named(&owner.kind).and_then(|kind| w.find(kind, namespace, &owner.name));
         if let Some(above) = object.and_then(|stored| controller_of(stored.object.meta()))
             && above.kind == "Deployment"
         {
-            object = w.get(&Key::new(Kind::Deployment, namespace, &above.name));
+            object = w.find(Kind::Deployment, namespace, &above.name);
         }
         let Some(stored) = object else { continue };
         let replicas = match &stored.object {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::admission::forbidden;
 use super::field::{Errors, Path, quoted};
-use crate::objects::{Key, Kind, Object};
+use crate::objects::{Kind, Object};
 use crate::request::Status;
 use crate::world::World;
 
@@ -177,7 +177,7 @@ pub(super) fn validate(e: &mut Errors, namespace: &core::Namespace) {
 }
 
 fn labels_of(w: &World, namespace: &str) -> Option<BTreeMap<String, String>> {
-    match &w.get(&Key::new(Kind::Namespace, "", namespace))?.object {
+    match &w.find(Kind::Namespace, "", namespace)?.object {
         Object::Namespace(namespace) => namespace
             .metadata
             .labels

@@ -232,12 +232,12 @@ fn expected_scale(w: &World, pods: &[core::Pod]) -> Result<i32, String> {
         let Some(owner) = controller_of(&pod.metadata) else {
             return Err(format!("found no controller ref for pod \"{name}\""));
         };
-        let found = Kind::named(&owner.kind).and_then(|kind| w.get(&Key::new(kind, namespace, &owner.name)));
+        let found = Kind::named(&owner.kind).and_then(|kind| w.find(kind, namespace, &owner.name));
         let (uid, replicas) = match found.map(|stored| &stored.object) {
             Some(Object::ReplicaSet(set)) => {
                 let deployment = controller_of(&set.metadata).filter(|owner| owner.kind == "Deployment");
                 let deployment = deployment
-                    .and_then(|owner| w.get(&Key::new(Kind::Deployment, namespace, &owner.name)))
+                    .and_then(|owner| w.find(Kind::Deployment, namespace, &owner.name))
                     .map(|stored| &stored.object);
                 match deployment {
                     Some(Object::Deployment(own)) => (

@@ -155,7 +155,7 @@ fn out_of_service(w: &mut World) {
 /// Marks a pod as failed, unless it has ended, and deletes it without grace (`markFailedAndDeletePodWithCondition`).
 fn remove(w: &mut World, stored: &Stored, message: Option<&str>) {
     let key: Key = stored.object.key();
-    let reference = stored.object.reference();
+    let reference = Arc::clone(&stored.reference);
     let why = message.unwrap_or("no kubelet will confirm the deletion, or too many pods have finished");
     let rule = "pkg/controller/podgc/gc_controller.go markFailedAndDeletePodWithCondition";
     let decision = w.decide(reference, None, rule, "podgc.delete", &[("why", why)]);

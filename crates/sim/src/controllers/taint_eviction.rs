@@ -3,6 +3,7 @@
 
 use crate::core;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::pods::{emit, set_disruption_target};
 use crate::cluster::Event;
@@ -195,7 +196,13 @@ impl TaintEviction {
             .as_pod()
             .and_then(|pod| pod.spec.as_ref()?.node_name.clone())
             .unwrap_or_default();
-        let decision = w.decide(stored.object.reference(), None, rule, "taint.evict", &[("node", &node)]);
+        let decision = w.decide(
+            Arc::clone(&stored.reference),
+            None,
+            rule,
+            "taint.evict",
+            &[("node", &node)],
+        );
         let causes = std::mem::replace(&mut w.causes, vec![decision]);
         let text = format!("Marking for deletion Pod {}/{}", key.namespace, key.name);
         emit(w, COMPONENT, &stored.object, "Normal", "TaintManagerEviction", text);

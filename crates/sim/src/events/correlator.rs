@@ -1,7 +1,8 @@
 //! What a component does with its events before it writes them (`client-go/tools/record/events_cache.go`): similar ones are
 //! combined, the same one again only raises a count, and who says too much about one object is cut off.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -12,6 +13,8 @@ use crate::time::{SimDuration, SimTime};
 
 /// Entries that each memory keeps; the one unused for longest goes (`maxLruCacheEntries`).
 const MEMORY: usize = 4096;
+/// Uses that a memory may hold beyond two for each of its entries before those are thrown away that count for nothing.
+const SLACK: usize = 64;
 /// From this many different messages on, events that differ by nothing else are combined (`defaultAggregateMaxEvents`).
 const SIMILAR: usize = 10;
 /// A pause after which messages are counted anew (`defaultAggregateIntervalInSeconds`).
@@ -26,16 +29,29 @@ const COMBINED: &str = "(combined from similar events): ";
 /// Memory of bounded size: the entry unused for longest is forgotten.
 #[derive(Clone, Debug)]
 struct Lru<T> {
-    entries: BTreeMap<Arc<str>, (u64, T)>,
-    used: BTreeMap<u64, Arc<str>>,
+    entries: Entries<T>,
+    /// Uses, the oldest first; one that is not the last of its entry counts for nothing.
+    uses: VecDeque<(u64, Arc<str>)>,
     clock: u64,
+}
+
+/// Looked up, never gone through.
+type Entries<T> = HashMap<Arc<str>, Entry<T>, BuildHasherDefault<DefaultHasher>>;
+
+#[derive(Clone, Debug)]
+struct Entry<T> {
+    /// Its key, which its uses share.
+    key: Arc<str>,
+    /// When it was used last.
+    used: u64,
+    value: T,
 }
 
 impl<T> Default for Lru<T> {
     fn default() -> Self {
         Self {
-            entries: BTreeMap::new(),
-            used: BTreeMap::new(),
+            entries: Entries::default(),
+            uses: VecDeque::new(),
             clock: 0,
         }
     }
@@ -45,24 +61,42 @@ impl<T> Lru<T> {
     /// The entry of `key`, made by `new` if there is none.
     fn entry(&mut self, key: &str, new: impl FnOnce() -> T) -> &mut T {
         self.clock += 1;
-        let shared = match self.entries.get_key_value(key) {
-            Some((shared, (used, _))) => {
-                self.used.remove(used);
-                Arc::clone(shared)
+        let used = self.clock;
+        let key = match self.entries.get(key) {
+            Some(entry) => Arc::clone(&entry.key),
+            None => {
+                self.make_room();
+                Arc::from(key)
             }
-            None => Arc::from(key),
         };
-        self.used.insert(self.clock, Arc::clone(&shared));
-        while self.used.len() > MEMORY {
-            if let Some((_, oldest)) = self.used.pop_first() {
-                self.entries.remove(&oldest);
+        if self.uses.len() > 2 * self.entries.len() + SLACK {
+            let entries = &self.entries;
+            self.uses.retain(|(used, key)| is_last_use(entries, key, *used));
+        }
+        self.uses.push_back((used, Arc::clone(&key)));
+        let entry = self.entries.entry(key).or_insert_with_key(|key| Entry {
+            key: Arc::clone(key),
+            used,
+            value: new(),
+        });
+        entry.used = used;
+        &mut entry.value
+    }
+
+    /// Forgets what has been unused for longest if no more entries may be kept.
+    fn make_room(&mut self) {
+        while self.entries.len() >= MEMORY
+            && let Some((used, key)) = self.uses.pop_front()
+        {
+            if is_last_use(&self.entries, &key, used) {
+                self.entries.remove(&key);
             }
         }
-        let clock = self.clock;
-        let entry = self.entries.entry(shared).or_insert_with(|| (clock, new()));
-        entry.0 = clock;
-        &mut entry.1
     }
+}
+
+fn is_last_use<T>(entries: &Entries<T>, key: &str, used: u64) -> bool {
+    entries.get(key).is_some_and(|entry| entry.used == used)
 }
 
 /// Messages of events that differ by nothing else.
@@ -106,10 +140,21 @@ pub(super) struct Correlated {
     pub count: i32,
     /// When it occurred first.
     pub first: Time,
-    /// The message to write.
-    pub message: String,
+    /// Whether it is one of so many similar ones that they are combined.
+    pub combined: bool,
     /// Whether nothing is written.
     pub skip: bool,
+}
+
+impl Correlated {
+    /// The message to write for an event that says `message`.
+    pub fn message(&self, message: &str) -> String {
+        if self.combined {
+            format!("{COMBINED}{message}")
+        } else {
+            message.to_owned()
+        }
+    }
 }
 
 impl Correlator {
@@ -121,32 +166,33 @@ impl Correlator {
         now: SimTime,
         time: &Time,
         event: &super::NewEvent<'_>,
-        new: Key,
+        new: impl FnOnce() -> Key,
     ) -> Correlated {
-        let mut key = format!("{}\0{}", event.about.uid, event.kind);
+        let mut key = String::with_capacity(event.about.uid.len() + event.field_path.len() + event.message.len() + 64);
+        key.push_str(&event.about.uid);
+        key.push('\0');
+        key.push_str(event.kind);
         let skip = !self.budget(&key, now);
         key.push('\0');
         key.push_str(event.reason);
-        let message = if self.is_combined(rng, now, &key, &event.message) {
-            format!("{COMBINED}{}", event.message)
-        } else {
+        let combined = self.is_combined(rng, now, &key, &event.message);
+        if !combined {
             key.push('\0');
             key.push_str(&event.field_path);
             key.push('\0');
             key.push_str(&event.message);
-            event.message.clone()
-        };
+        }
         let observed = self.observed.entry(&key, || Observed {
             count: 0,
             first: time.clone(),
-            key: new,
+            key: new(),
         });
         observed.count = observed.count.saturating_add(1);
         Correlated {
             key: observed.key.clone(),
             count: observed.count,
             first: observed.first.clone(),
-            message,
+            combined,
             skip,
         }
     }
@@ -206,12 +252,12 @@ mod tests {
     fn sent(events: &[(u64, &str, String)]) -> Vec<(i32, String, bool)> {
         let (mut correlator, mut rng) = (Correlator::default(), Rng::new(1));
         let time = Time("2026-01-01T00:00:00Z".parse().expect("a time"));
-        let about = ObjectRef {
+        let about = Arc::new(ObjectRef {
             kind: "Pod".to_owned(),
             namespace: "default".to_owned(),
             name: "p".to_owned(),
             uid: "u".to_owned(),
-        };
+        });
         let correlated = events.iter().map(|(at, kind, message)| {
             let event = NewEvent {
                 about: about.clone(),
@@ -224,8 +270,8 @@ mod tests {
             };
             let new = Key::new(Kind::Event, "default", message);
             let now = SimTime::ZERO + SimDuration::from_secs(*at);
-            let correlated = correlator.correlate(&mut rng, now, &time, &event, new);
-            (correlated.count, correlated.message, !correlated.skip)
+            let correlated = correlator.correlate(&mut rng, now, &time, &event, || new);
+            (correlated.count, correlated.message(message), !correlated.skip)
         });
         correlated.collect()
     }

@@ -1,10 +1,10 @@
 //! How long Event objects live: the API server writes each with a lease of `--event-ttl`, and writes that come close
 //! together share one (`apiserver/pkg/storage/etcd3/lease_manager.go leaseManager.GetLease`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::cluster::Event;
-use crate::objects::Key;
+use crate::objects::{Index, Key};
 use crate::time::{SimDuration, SimTime};
 use crate::trace::Change;
 use crate::world::World;
@@ -21,7 +21,7 @@ const MOST: usize = 1000;
 pub(super) struct Leases {
     open: VecDeque<Lease>,
     /// The lease of each Event object by its number.
-    of: BTreeMap<Key, u64>,
+    of: Index<u64>,
     next: u64,
 }
 

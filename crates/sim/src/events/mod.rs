@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::objects::{Key, Kind, Object};
+use crate::store::Stored;
 use crate::trace::{Change, ObjectRef, What};
 use crate::world::World;
 use correlator::Correlator;
@@ -21,17 +22,60 @@ use series::Series;
 /// What the recorders remember.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventRecorder {
-    /// By component and host.
-    correlators: BTreeMap<(String, Arc<str>), Correlator>,
+    /// By component: a few.
+    sources: Vec<(String, Hosts)>,
     series: Series,
     leases: Leases,
     serial: u64,
 }
 
+/// What one component remembers on each host that it runs on; the host without a name is the control plane.
+#[derive(Clone, Debug, Default)]
+struct Hosts {
+    indexes: BTreeMap<Arc<str>, usize>,
+    correlators: Vec<Correlator>,
+}
+
+impl Hosts {
+    fn forget(&mut self, host: &str) {
+        if let Some(index) = self.indexes.get(host) {
+            self.correlators[*index] = Correlator::default();
+        }
+    }
+}
+
+impl EventRecorder {
+    /// What a component on a host remembers.
+    fn correlator(&mut self, component: &str, host: &str) -> &mut Correlator {
+        let known = self.sources.iter().position(|(name, _)| name == component);
+        let source = known.unwrap_or_else(|| {
+            self.sources.push((component.to_owned(), Hosts::default()));
+            self.sources.len() - 1
+        });
+        let hosts = &mut self.sources[source].1;
+        let index = hosts.indexes.get(host).copied().unwrap_or_else(|| {
+            hosts.indexes.insert(host.into(), hosts.correlators.len());
+            hosts.correlators.push(Correlator::default());
+            hosts.correlators.len() - 1
+        });
+        &mut hosts.correlators[index]
+    }
+}
+
+/// The key of an Event object about that one.
+fn event_key(about: &ObjectRef, nanos: u128) -> Key {
+    let namespace = if about.namespace.is_empty() {
+        "default"
+    } else {
+        &about.namespace
+    };
+    Key::new(Kind::Event, namespace, &format!("{}.{nanos:x}", about.name))
+}
+
 /// An event about to be recorded.
 pub(crate) struct NewEvent<'a> {
     /// What it is about.
-    pub about: ObjectRef,
+    pub about: Arc<ObjectRef>,
     /// `spec.containers{app}` or empty.
     pub field_path: String,
     /// `Normal` or `Warning`.
@@ -51,18 +95,20 @@ impl World {
     pub(crate) fn emit(&mut self, event: NewEvent<'_>) {
         let record = self.record_event(&event);
         let time = self.time();
-        let new_key = self.new_event_key(&event.about);
-        let source = (event.component.to_owned(), Arc::from(event.host.unwrap_or_default()));
-        let correlator = self.events.correlators.entry(source).or_default();
+        self.events.serial += 1;
+        let nanos = self.event_nanos();
+        let new_key = || event_key(&event.about, nanos);
+        let correlator = self.events.correlator(event.component, event.host.unwrap_or_default());
         let correlated = correlator.correlate(&mut self.rng, self.now, &time, &event, new_key);
         if correlated.skip {
             return;
         }
+        let message = correlated.message(&event.message);
         let saved = std::mem::replace(&mut self.causes, vec![record]);
         let stored = self.get(&correlated.key).map(|stored| stored.object.clone());
         if let Some(Object::Event(mut known)) = stored {
             known.count = Some(correlated.count);
-            known.message = Some(correlated.message);
+            known.message = Some(message);
             known.last_timestamp = Some(time);
             self.put_event(Change::Modified, known);
         } else {
@@ -71,7 +117,7 @@ impl World {
                 metadata,
                 involved_object,
                 reason: Some(event.reason.to_owned()),
-                message: Some(correlated.message),
+                message: Some(message),
                 type_: Some(event.kind.to_owned()),
                 source: Some(core::EventSource {
                     component: Some(event.component.to_owned()),
@@ -90,18 +136,24 @@ impl World {
     }
 
     fn is_terminating(&self, namespace: &str) -> bool {
-        self.get(&Key::new(Kind::Namespace, "", namespace))
+        self.find(Kind::Namespace, "", namespace)
             .is_some_and(|stored| stored.object.meta().deletion_timestamp.is_some())
     }
 
     /// A component forgets what it remembered of its events, as a process that ends does.
     pub(crate) fn forget_events(&mut self, component: &str, host: &str) {
-        self.events.correlators.remove(&(component.to_owned(), Arc::from(host)));
+        for (name, hosts) in &mut self.events.sources {
+            if name == component {
+                hosts.forget(host);
+            }
+        }
     }
 
     /// All controllers forget, as the controller manager has ended.
     pub(crate) fn forget_events_of_controllers(&mut self) {
-        self.events.correlators.retain(|(_, host), _| !host.is_empty());
+        for (_, hosts) in &mut self.events.sources {
+            hosts.forget("");
+        }
     }
 
     /// The scheduler forgets, as it has ended.
@@ -123,19 +175,18 @@ impl World {
             reason: event.reason.to_owned(),
             message: event.message.clone(),
         };
-        self.record(Some(event.about.clone()), container.as_deref(), what)
+        self.record(Some(Arc::clone(&event.about)), container.as_deref(), what)
     }
 
     /// The name of a new Event object: its object's, and the time in nanoseconds (`GenerateEventName`).
     fn new_event_key(&mut self, about: &ObjectRef) -> Key {
         self.events.serial += 1;
-        let nanos = self.wall(self.now).as_nanosecond() as u128 + u128::from(self.events.serial);
-        let namespace = if about.namespace.is_empty() {
-            "default"
-        } else {
-            &about.namespace
-        };
-        Key::new(Kind::Event, namespace, &format!("{}.{nanos:x}", about.name))
+        event_key(about, self.event_nanos())
+    }
+
+    /// The number in the name of an Event object that is made now.
+    fn event_nanos(&self) -> u128 {
+        self.wall(self.now).as_nanosecond() as u128 + u128::from(self.events.serial)
     }
 
     /// The metadata of a new Event object, and what it says of the object that it is about.
@@ -148,7 +199,7 @@ impl World {
         self.stamp(&mut metadata);
         let kind = Kind::named(&about.kind);
         let version = kind.and_then(|kind| {
-            let stored = self.get(&Key::new(kind, &about.namespace, &about.name))?;
+            let stored = self.find(kind, &about.namespace, &about.name)?;
             stored.object.meta().resource_version.clone()
         });
         let involved = core::ObjectReference {
@@ -164,14 +215,14 @@ impl World {
     }
 
     /// Writes an Event object, which the API server keeps for an hour from then. A new one in a namespace that is being deleted
-    /// is refused, and the recorders do not try again.
-    fn put_event(&mut self, change: Change, event: core::Event) {
+    /// is refused, and the recorders do not try again: what they have made is only theirs.
+    fn put_event(&mut self, change: Change, event: core::Event) -> Arc<Stored> {
         let object = Object::from(event);
-        let key = object.key();
-        if change == Change::Added && self.is_terminating(&key.namespace) {
-            return;
+        if change == Change::Added && self.is_terminating(object.namespace()) {
+            return Arc::new(Stored::apart(object));
         }
-        self.put(change, object);
-        self.lease_event(key);
+        let stored = self.put(change, object);
+        self.lease_event(stored.key.clone());
+        stored
     }
 }

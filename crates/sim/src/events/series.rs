@@ -2,13 +2,15 @@
 //! that is written when the series begins and when it ends.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::NewEvent;
 use crate::cluster::Event;
-use crate::objects::{Key, Kind, Object};
+use crate::objects::{Kind, Object};
+use crate::store::Stored;
 use crate::time::{SimDuration, SimTime};
 use crate::trace::{Change, ObjectRef};
 use crate::world::World;
@@ -27,7 +29,8 @@ pub(super) struct Series {
 
 #[derive(Clone, Debug)]
 struct Entry {
-    event: Box<core::Event>,
+    /// As it was first written.
+    event: Arc<Stored>,
     /// When it last occurred.
     last: SimTime,
     /// Occurrences, the first counted.
@@ -37,11 +40,11 @@ struct Entry {
 impl World {
     /// Records an event in the way of `tools/events`. Two events are the same when they are about the same version of an
     /// object, for the same action and reason, whatever they say (`getKey`).
-    pub(crate) fn emit_in_series(&mut self, event: NewEvent<'_>, action: &str, related: Option<ObjectRef>) {
+    pub(crate) fn emit_in_series(&mut self, event: NewEvent<'_>, action: &str, related: Option<Arc<ObjectRef>>) {
         let record = self.record_event(&event);
         let saved = std::mem::replace(&mut self.causes, vec![record]);
         let version = Kind::named(&event.about.kind).and_then(|kind| {
-            let stored = self.get(&Key::new(kind, &event.about.namespace, &event.about.name))?;
+            let stored = self.find(kind, &event.about.namespace, &event.about.name)?;
             stored.object.meta().resource_version.clone()
         });
         let id = [
@@ -81,12 +84,11 @@ impl World {
                     ..Default::default()
                 };
                 let entry = Entry {
-                    event: Box::new(object.clone()),
+                    event: self.put_event(Change::Added, object),
                     last: now,
                     count: 1,
                 };
                 self.events.series.entries.insert(id, entry);
-                self.put_event(Change::Added, object);
                 self.plan_series();
             }
         }
@@ -99,14 +101,16 @@ impl World {
             count: Some(entry.count),
             last_observed_time: Some(MicroTime(self.wall(entry.last))),
         });
-        let known = self.get(&Object::from((*entry.event).clone()).key());
+        let known = self.get(&entry.event.key);
         match known.map(|stored| stored.object.clone()) {
             Some(Object::Event(mut known)) => {
                 known.series = series;
                 self.put_event(Change::Modified, known);
             }
             _ => {
-                let mut event = (*entry.event).clone();
+                let Object::Event(mut event) = entry.event.object.clone() else {
+                    return;
+                };
                 event.series = series;
                 self.stamp(&mut event.metadata);
                 self.put_event(Change::Added, event);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::processes::{NODE_FILES, SHARED_MEMORY};
 use super::worker::Worker;
 use crate::network::dns::Resolver;
-use crate::objects::{Key, Kind, Object};
+use crate::objects::{Kind, Object};
 use crate::resources::{milli_value, value};
 use crate::runtime::catalogue::Repository;
 use crate::runtime::host::Mount;
@@ -158,15 +158,19 @@ fn groups(worker: &Worker, container: &core::Container, user: u32) -> Vec<u32> {
 /// The files by which a container knows its name, its neighbours' and its name server (`pkg/kubelet/kubelet_pods.go
 /// managedHostsFileContent`; the runtime writes the others).
 pub(super) fn network_files(pod: &core::Pod, address: &str, node: &str) -> [(&'static str, String); 3] {
-    let spec = pod.spec.clone().unwrap_or_default().into_inner();
-    let on_host = spec.host_network == Some(true);
-    let name = pod.metadata.name.clone().unwrap_or_default();
-    let hostname = match spec.hostname.filter(|name| !name.is_empty()) {
-        _ if on_host => node.to_owned(),
+    let spec = pod.spec.as_deref();
+    let on_host = spec.and_then(|spec| spec.host_network) == Some(true);
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    let hostname = match spec
+        .and_then(|spec| spec.hostname.as_deref())
+        .filter(|name| !name.is_empty())
+    {
+        _ if on_host => node,
         Some(hostname) => hostname,
         None => name,
     };
-    let own = match spec.subdomain.filter(|subdomain| !subdomain.is_empty()) {
+    let subdomain = spec.and_then(|spec| spec.subdomain.as_deref());
+    let own = match subdomain.filter(|subdomain| !subdomain.is_empty()) {
         Some(subdomain) => {
             let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
             format!("{address}\t{hostname}.{subdomain}.{namespace}.svc.cluster.local\t{hostname}\n")
@@ -181,12 +185,12 @@ pub(super) fn network_files(pod: &core::Pod, address: &str, node: &str) -> [(&'s
              fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n{own}"
         )
     };
-    let aliases = spec.host_aliases.unwrap_or_default();
+    let aliases = spec.and_then(|spec| spec.host_aliases.as_deref()).unwrap_or_default();
     if !aliases.is_empty() {
         hosts.push_str("\n# Entries added by HostAliases.\n");
     }
     for alias in aliases {
-        let names = alias.hostnames.unwrap_or_default().join("\t");
+        let names = alias.hostnames.as_deref().unwrap_or_default().join("\t");
         hosts.push_str(&format!("{}\t{names}\n", alias.ip));
     }
     [
@@ -355,7 +359,7 @@ fn environment(
 fn service_variables(w: &World, namespace: &str, links: bool) -> Vec<(String, String)> {
     let mut variables = Vec::new();
     let own = w.store.list(Kind::Service, Some(namespace)).filter(|_| links);
-    let api = w.get(&Key::new(Kind::Service, "default", "kubernetes"));
+    let api = w.find(Kind::Service, "default", "kubernetes");
     let mut seen = std::collections::BTreeSet::new();
     for stored in api.into_iter().chain(own) {
         let Object::Service(service) = &stored.object else {
@@ -531,14 +535,14 @@ pub(super) fn resource_field(
 }
 
 fn config_map<'a>(w: &'a World, namespace: &str, name: &str) -> Option<&'a core::ConfigMap> {
-    match &w.get(&Key::new(Kind::ConfigMap, namespace, name))?.object {
+    match &w.find(Kind::ConfigMap, namespace, name)?.object {
         Object::ConfigMap(map) => Some(map),
         _ => None,
     }
 }
 
 fn secret<'a>(w: &'a World, namespace: &str, name: &str) -> Option<&'a core::Secret> {
-    match &w.get(&Key::new(Kind::Secret, namespace, name))?.object {
+    match &w.find(Kind::Secret, namespace, name)?.object {
         Object::Secret(secret) => Some(secret),
         _ => None,
     }

@@ -161,7 +161,7 @@ impl Kubelet {
             Err(why) => {
                 if self.static_files.refused.insert((file.to_owned(), text.to_owned())) {
                     let node = Key::new(Kind::Node, "", &self.name);
-                    let about = w.get(&node).map(|stored| stored.object.reference());
+                    let about = w.get(&node).map(|stored| Arc::clone(&stored.reference));
                     if let Some(about) = about {
                         let rule = "pkg/kubelet/config/common.go tryDecodeSinglePod";
                         let values = [("file", path.as_str()), ("message", why.as_str())];

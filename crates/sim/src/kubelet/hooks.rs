@@ -226,7 +226,7 @@ impl Worker {
         };
         let lifecycle = self
             .container(instance.group, instance.index)
-            .and_then(|container| container.lifecycle);
+            .and_then(|container| container.lifecycle.clone());
         let handler = lifecycle.and_then(|lifecycle| match purpose {
             ExecPurpose::PreStop => lifecycle.pre_stop,
             _ => lifecycle.post_start,

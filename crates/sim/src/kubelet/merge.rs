@@ -47,6 +47,22 @@ pub fn keep_transition_times(conditions: &mut [core::PodCondition], old: &[core:
     }
 }
 
+/// Whether [`merge_pod_status`] would give the kubelet's own status as it is: nobody else has a part in either, and the pod
+/// does not come to its end.
+pub(super) fn is_merged(api: &core::PodStatus, mine: &core::PodStatus) -> bool {
+    let own = |status: &core::PodStatus| {
+        let mut conditions = status.conditions.iter().flatten();
+        conditions.all(|condition| owned_by_kubelet(&condition.type_))
+    };
+    mine.conditions.is_some()
+        && own(api)
+        && own(mine)
+        && !is_terminal_phase(mine.phase.as_deref())
+        && mine.resource_claim_statuses == api.resource_claim_statuses
+        && mine.nominated_node_name == api.nominated_node_name
+        && mine.qos_class.is_some()
+}
+
 /// The status that is written over the API's (`mergePodStatus`): conditions of others stay, and a terminal phase waits
 /// until no container can run any more.
 pub fn merge_pod_status(

@@ -211,7 +211,7 @@ impl Kubelet {
         let spec_changed = worker.pod.spec != pod.spec || worker.pod.metadata.labels != pod.metadata.labels;
         let deleting = pod.metadata.deletion_timestamp.is_some();
         let shortened = pod.metadata.deletion_grace_period_seconds != worker.pod.metadata.deletion_grace_period_seconds;
-        let foreign = foreign_conditions(&pod) != foreign_conditions(&worker.pod);
+        let foreign = !foreign_conditions(&pod).eq(foreign_conditions(&worker.pod));
         if worker.pod.metadata.annotations != pod.metadata.annotations
             || worker.pod.metadata.labels != pod.metadata.labels
         {
@@ -512,7 +512,7 @@ pub(super) fn crash_backoff(w: &World) -> Backoff {
 }
 
 /// Conditions that are not the kubelet's (readiness gates and the like).
-fn foreign_conditions(pod: &core::Pod) -> Vec<(&str, &str)> {
+fn foreign_conditions(pod: &core::Pod) -> impl Iterator<Item = (&str, &str)> {
     const OWNED: &[&str] = &[
         "PodReadyToStartContainers",
         "Initialized",
@@ -526,5 +526,4 @@ fn foreign_conditions(pod: &core::Pod) -> Vec<(&str, &str)> {
         .flat_map(|status| status.conditions.iter().flatten())
         .filter(|condition| !OWNED.contains(&condition.type_.as_str()))
         .map(|condition| (condition.type_.as_str(), condition.status.as_str()))
-        .collect()
 }

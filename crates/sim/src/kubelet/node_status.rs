@@ -15,7 +15,7 @@ use super::nodeshutdown::NOT_READY;
 use crate::cluster::{Event, NodeConfig};
 use crate::controllers::ControllerEvent;
 use crate::events::NewEvent;
-use crate::objects::{Key, Kind, Object};
+use crate::objects::{Key, Kind, Object, reference_to};
 use crate::quantity;
 use crate::time::{SimDuration, SimTime};
 use crate::world::{Controller, World};
@@ -279,7 +279,7 @@ impl Kubelet {
         self.node_event(w, "Warning", "InvalidDiskCapacity", text.to_owned());
         let text = "Updated Node Allocatable limit across pods";
         self.node_event(w, "Normal", "NodeAllocatableEnforced", text.to_owned());
-        let registered = w.get(&Key::new(Kind::Node, "", &self.name)).is_some();
+        let registered = w.find(Kind::Node, "", &self.name).is_some();
         for _ in 0..if registered { 1 } else { 3 } {
             for reason in [
                 "NodeHasSufficientMemory",
@@ -306,7 +306,7 @@ impl Kubelet {
     }
 
     fn unschedulable_now(&self, w: &World) -> bool {
-        let stored = w.get(&Key::new(Kind::Node, "", &self.name));
+        let stored = w.find(Kind::Node, "", &self.name);
         match stored.map(|stored| &stored.object) {
             Some(Object::Node(node)) => node.spec.as_ref().and_then(|spec| spec.unschedulable) == Some(true),
             _ => self.unschedulable,
@@ -369,13 +369,13 @@ impl Kubelet {
                 None => known.push(condition),
             }
         }
-        let about = Object::from(node.clone()).reference();
+        let about = reference_to(Kind::Node, &node.metadata);
         w.update(node.into());
         for reason in events {
             let host = std::sync::Arc::clone(&self.name);
             let message = format!("Node {} status is now: {reason}", self.name);
             w.emit(NewEvent {
-                about: about.clone(),
+                about: std::sync::Arc::clone(&about),
                 field_path: String::new(),
                 kind: "Normal",
                 reason,

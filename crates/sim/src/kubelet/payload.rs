@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1 as core;
 use super::environment::{pod_field, resource_field};
 use super::node::Kubelet;
 use super::worker::Worker;
-use crate::objects::{Key, Kind, Object};
+use crate::objects::{Kind, Object};
 use crate::runtime::files::{Content, Node, Tree};
 use crate::time::SimTime;
 use crate::world::World;
@@ -126,7 +126,7 @@ impl<'a> Source<'a> {
 
     /// Puts the wanted keys into the payload.
     fn write(&self, w: &World, worker: &Worker, default: u32, files: &mut Payload) -> Result<(), String> {
-        let stored = w.get(&Key::new(self.kind, &worker.key.namespace, self.name));
+        let stored = w.find(self.kind, &worker.key.namespace, self.name);
         let (data, missing) = match stored.map(|stored| &stored.object) {
             Some(Object::ConfigMap(map)) => (config_map(map), "configmap references non-existent config key"),
             Some(Object::Secret(secret)) => (self::secret(secret), "references non-existent secret key"),

@@ -11,7 +11,7 @@ use super::node::{Health, Kubelet};
 use super::runtime_status::State;
 use super::worker::ExecPurpose;
 use crate::cluster::Cluster;
-use crate::objects::{Key, Kind};
+use crate::objects::Kind;
 use crate::registry::{failure, not_found};
 use crate::request::Status;
 use crate::runtime::process::{ExecEnd, ExecId};
@@ -286,7 +286,7 @@ impl Cluster {
         if node.is_empty() {
             return Err(bad_request(name, format!("pod {name} does not have a host assigned")));
         }
-        let known = self.world.get(&Key::new(Kind::Node, "", node)).is_some();
+        let known = self.world.find(Kind::Node, "", node).is_some();
         let kubelet = self
             .kubelets
             .iter()

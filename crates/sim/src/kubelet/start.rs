@@ -2,12 +2,12 @@
 //! creation, the process, the postStart hook.
 
 use super::actions::KillReason;
-use super::environment::{container_spec, network_files};
+use super::environment::container_spec;
 use super::images::{full_name, image_of};
 use super::node::Kubelet;
 use super::processes::shared_memory;
 use super::runtime_status::{ContainerRecord, SandboxStatus, State};
-use super::worker::{ExecPurpose, FIRST_PID, Group, Instance, Step, SyncError, Target, Wait, Worker};
+use super::worker::{ExecPurpose, FIRST_PID, Group, Instance, Step, SyncError, Target, Wait, Worker, message_path};
 use crate::latency;
 use crate::resources::is_sidecar;
 use crate::runtime::catalogue::Reference;
@@ -195,19 +195,8 @@ impl Kubelet {
             .map(|sandbox| sandbox.id.clone())
             .unwrap_or_default();
         let fallback = container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError");
-        let message_path = container
-            .termination_message_path
-            .clone()
-            .filter(|path| !path.is_empty());
         let id = w.rng.hex(64);
-        let mut root = repository.files();
-        for (path, text) in network_files(&worker.pod, &address, &self.name) {
-            root.write(path, text.as_bytes(), 0o644);
-        }
-        // What kubelet and runtime put there is nobody's usage.
-        let image_size = root.blocks();
-        let message_path = message_path.unwrap_or_else(|| "/dev/termination-log".to_owned());
-        root.write(&message_path, b"", 0o666);
+        let (root, image_size) = worker.root_of(&container, repository.files(), &address, &self.name);
         if let Some(resources) = worker.allocated.get(&container.name).cloned() {
             worker.actual.insert(container.name.clone(), resources);
         }
@@ -250,7 +239,7 @@ impl Kubelet {
             shared: 0,
             killed: false,
             tail: fallback.then(Vec::new),
-            message_path,
+            message_path: message_path(&container).to_owned(),
             created_from: image,
         });
         let wait = w.latency(latency::CONTAINER_START);
@@ -315,10 +304,9 @@ impl Kubelet {
         w.causes = saved;
         let hook = worker
             .container(group, index)
-            .and_then(|container| container.lifecycle)
-            .and_then(|lifecycle| lifecycle.post_start);
+            .and_then(|container| container.lifecycle.as_ref()?.post_start.clone());
         let Some(hook) = hook else {
-            worker.reasons.remove(&name);
+            worker.forget_reason(&name);
             return;
         };
         Self::first(
@@ -349,7 +337,7 @@ impl Kubelet {
     ) {
         let name = worker.container_name(id);
         let Some(message) = failure else {
-            worker.reasons.remove(&name);
+            worker.forget_reason(&name);
             return;
         };
         let field = worker.field_path(group, &name);
@@ -397,9 +385,7 @@ impl Kubelet {
         let Some(container) = worker.container(group, index) else {
             return;
         };
-        worker
-            .reasons
-            .insert(container.name.clone(), (reason.to_owned(), message));
+        worker.give_reason(&container.name, reason, message);
         let Some(sync) = &mut worker.sync else { return };
         let error = match sync.backoff_expiry.take() {
             Some(expiry) => SyncError::CrashLoopBackOff(expiry),

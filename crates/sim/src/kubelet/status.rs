@@ -3,21 +3,23 @@
 
 use crate::core;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::actions::{ProbeResult, is_restart_all_source, pod_sandbox_changed};
 use super::event::{PodEvent, ProbeKind};
 use super::merge::{
-    check_container_state_transition, cut_messages, keep_transition_times, merge_pod_status, owned_by_kubelet,
-    same_for_kubelet,
+    check_container_state_transition, cut_messages, is_merged, keep_transition_times, merge_pod_status,
+    owned_by_kubelet, same_for_kubelet,
 };
 use super::node::{Kubelet, after};
 use super::phase::get_phase;
 use super::resize::resize_condition;
 use super::restart::{RuleAction, has_restart_all_rule, matching_rule};
+use super::runtime_status::RuntimeStatus;
 use super::statuses::Conversion;
-use super::worker::Worker;
+use super::worker::{PodVersion, Worker};
 use super::{conditions, nodeshutdown, qos};
 use crate::latency;
 use crate::resources::is_sidecar;
@@ -131,7 +133,7 @@ impl Kubelet {
     /// The status that the API should show, from what the last relist saw. `terminal`: all containers have stopped for good.
     pub(super) fn generate_status(&mut self, w: &mut World, worker: &mut Worker, terminal: bool) -> core::PodStatus {
         let mut status = self.container_statuses(w, worker);
-        let old = worker.status.as_ref().or(worker.pod.status.as_deref());
+        let old = worker.status.as_deref().or(worker.pod.status.as_deref());
         let (old_phase, old_reason, old_message) = old
             .map(|old| (old.phase.clone(), old.reason.clone(), old.message.clone()))
             .unwrap_or_default();
@@ -195,7 +197,7 @@ impl Kubelet {
 
     fn container_statuses(&self, w: &World, worker: &Worker) -> core::PodStatus {
         let spec = worker.spec();
-        let old = worker.status.as_ref().or(worker.pod.status.as_deref());
+        let old = worker.status.as_deref().or(worker.pod.status.as_deref());
         let none = Vec::new();
         let resizable = w.version.enabled(Gate::InPlacePodVerticalScaling);
         let time = |at: SimTime| w.time_of(at);
@@ -232,6 +234,7 @@ impl Kubelet {
         }
         let ephemeral: Vec<core::Container> = (0..spec.ephemeral_containers.as_ref().map_or(0, Vec::len))
             .filter_map(|index| worker.container(super::worker::Group::Ephemeral, index))
+            .map(|container| container.clone())
             .collect();
         let ephemeral_statuses = conversion.statuses(
             &ephemeral,
@@ -264,7 +267,7 @@ impl Kubelet {
 
     /// Fills in `started` and `ready`, and wakes readiness probes that have not succeeded.
     fn update_probed(&mut self, w: &mut World, worker: &mut Worker, status: &mut core::PodStatus) {
-        let old = worker.status.as_ref().or(worker.pod.status.as_deref());
+        let old = worker.status.as_deref().or(worker.pod.status.as_deref());
         let mut triggered = Vec::new();
         let spec = worker.spec();
         let lists = [
@@ -333,7 +336,7 @@ impl Kubelet {
 
     fn add_conditions(&self, w: &World, worker: &Worker, status: &mut core::PodStatus, phase: &'static str) {
         let spec = worker.spec();
-        let old = worker.status.as_ref().or(worker.pod.status.as_deref());
+        let old = worker.status.as_deref().or(worker.pod.status.as_deref());
         let old_conditions = old.and_then(|old| old.conditions.as_deref()).unwrap_or_default();
         let api = worker
             .pod
@@ -396,21 +399,22 @@ impl Kubelet {
                 condition.observed_generation = generation;
             }
         }
-        self.set_status(w, worker, status);
+        self.set_status(w, worker, status.into_inner());
     }
 
-    /// Keeps a status, and plans its way to the API if it is another (`updateStatusInternal`).
-    pub(super) fn set_status(&mut self, w: &mut World, worker: &mut Worker, mut status: core::PodStatus) {
+    /// Keeps a status, and plans its way to the API if it is another (`updateStatusInternal`); `false` if it is the one that is
+    /// kept already.
+    pub(super) fn set_status(&mut self, w: &mut World, worker: &mut Worker, mut status: core::PodStatus) -> bool {
         let spec = worker.spec();
         let mirror = worker.is_static().then(|| self.mirrors.get(&worker.key)).flatten();
         let old = worker
             .status
-            .as_ref()
+            .as_deref()
             .or_else(|| mirror?.pod.status.as_deref())
             .or(worker.pod.status.as_deref());
         if let Some(old) = old {
             if check_container_state_transition(old, &status, spec).is_err() {
-                return;
+                return true;
             }
             if old.start_time.is_some() {
                 status.start_time.clone_from(&old.start_time);
@@ -430,10 +434,34 @@ impl Kubelet {
             if !worker.status_planned {
                 worker.status_cause.clear();
             }
-            return;
+            return false;
         }
-        worker.status = Some(status);
+        worker.status = Some(status.into());
         self.plan_status_write(w, worker);
+        true
+    }
+
+    /// Makes the status of a pod that is to run and keeps it; `true` when it is one of a pod that has come to its end.
+    pub(super) fn tell_status(&mut self, w: &mut World, worker: &mut Worker) -> bool {
+        if is_told(worker) {
+            if !worker.status_planned {
+                worker.status_cause.clear();
+            }
+            return false;
+        }
+        worker.told = None;
+        let status = self.generate_status(w, worker, false);
+        let terminal = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+        let changed = self.set_status(w, worker, status);
+        if !changed && !terminal {
+            worker.told = worker.status.clone().map(|status| Told {
+                pod: worker.pod.clone(),
+                cache: Arc::clone(&worker.cache),
+                reasons: worker.reasons_given,
+                status,
+            });
+        }
+        terminal
     }
 
     /// Plans the write of the status that is kept.
@@ -526,7 +554,11 @@ impl Kubelet {
             .get(&worker.key)
             .and_then(|stored| stored.object.as_pod())
             .and_then(|pod| pod.status.as_deref());
-        let merged = merge_pod_status(api.unwrap_or(&empty), status, could_run, &now);
+        let api_status = api.unwrap_or(&empty);
+        let merged = match is_merged(api_status, status) {
+            true => status.clone(),
+            false => merge_pod_status(api_status, status, could_run, &now).into(),
+        };
         if merged.phase.as_deref() != api.and_then(|api| api.phase.as_deref()) {
             // A final phase is decided before it is written: while containers may still run, the API does not hear of it.
             causes.extend(worker.phase_cause);
@@ -538,7 +570,7 @@ impl Kubelet {
         } else {
             Some(std::mem::replace(&mut w.causes, causes))
         };
-        w.update_pod(&worker.key, &target, |pod| pod.status = Some(merged.into()));
+        w.update_pod(&worker.key, &target, |pod| pod.status = Some(merged));
         if let Some(saved) = saved {
             w.causes = saved;
         }
@@ -578,7 +610,7 @@ impl Kubelet {
                 *known = condition;
             }
         }
-        self.set_status(w, worker, status);
+        self.set_status(w, worker, status.into_inner());
     }
 
     /// A container has passed or failed its startup probe (`SetContainerStartup`).
@@ -589,7 +621,7 @@ impl Kubelet {
         if set_flag(&mut status, id, |status| {
             status.started.replace(started) != Some(started)
         }) {
-            self.set_status(w, worker, status);
+            self.set_status(w, worker, status.into_inner());
         }
     }
 
@@ -601,7 +633,7 @@ impl Kubelet {
         worker.start_time = Some(told.map_or(w.now, |Time(told)| w.virtual_time(*told)));
         worker.terminated_done = true;
         worker.last_phase = "Failed";
-        worker.status = Some(core::PodStatus {
+        let status = core::PodStatus {
             observed_generation: w.observed(&worker.pod.metadata),
             phase: Some("Failed".to_owned()),
             reason: Some(reason.to_owned()),
@@ -609,9 +641,36 @@ impl Kubelet {
             start_time: worker.start_time.map(|at| w.time_of(at)),
             qos_class: Some(worker.qos.to_owned()),
             ..Default::default()
-        });
+        };
+        worker.status = Some(status.into());
         self.plan_status_write(w, worker);
     }
+}
+
+/// What was so when a status was made that says nothing new: as long as it is still so, the next one would not either.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pod: PodVersion,
+    cache: Arc<RuntimeStatus>,
+    reasons: u64,
+    status: core::Shared<core::PodStatus>,
+}
+
+/// Whether a status made now would be the one that is kept. Only of a pod whose status is made of nothing but the pod, the
+/// runtime's view and the last start errors: no probes, no verdict of the node, no deadline.
+fn is_told(worker: &Worker) -> bool {
+    let Some(told) = &worker.told else { return false };
+    let same = told.pod.is(&worker.pod)
+        && Arc::ptr_eq(&told.cache, &worker.cache)
+        && told.reasons == worker.reasons_given
+        && worker.status.as_ref().is_some_and(|status| status.is(&told.status));
+    same && worker.probes.is_empty()
+        && worker.verdict.is_none()
+        && worker.disruption.is_none()
+        && worker.resize.is_none()
+        && !worker.restored
+        && !worker.static_pod
+        && worker.spec().active_deadline_seconds.is_none()
 }
 
 /// Two lists of statuses as one, which is mostly the one that is not empty.
@@ -664,7 +723,7 @@ pub(super) fn should_all_containers_restart(worker: &Worker) -> bool {
     if announced_restart(worker) {
         return true;
     }
-    let old = worker.status.as_ref().or(worker.pod.status.as_deref());
+    let old = worker.status.as_deref().or(worker.pod.status.as_deref());
     spec.init_containers
         .iter()
         .flatten()

@@ -31,9 +31,7 @@ impl Kubelet {
             self.plan_deadline(w, worker);
         }
         self.complete_resize(w, worker);
-        let status = self.generate_status(w, worker, false);
-        let terminal = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
-        self.set_status(w, worker, status);
+        let terminal = self.tell_status(w, worker);
         if !terminal {
             self.reconcile_mirror(w, worker);
         }

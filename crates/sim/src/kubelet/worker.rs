@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::actions::{KillReason, ProbeResult, ProbeResults};
+use super::environment::network_files;
 use super::event::{ProbeKind, Reply};
 use super::eviction::{EVICTED, Usage, is_limited};
 use super::logs::ContainerLog;
@@ -15,9 +16,10 @@ use super::probes::ProbeWorker;
 use super::processes::shared_memory;
 use super::resize::{Resize, Resources, desired};
 use super::runtime_status::{ContainerRecord, RuntimeStatus, SandboxStatus};
+use super::status::Told;
 use super::statuses::ReasonCache;
 use super::volumes::Retry;
-use crate::objects::Key;
+use crate::objects::{Key, Kind};
 use crate::resources::{Amounts, pod_requests};
 use crate::runtime::files::Tree;
 use crate::runtime::namespaces::Ipc;
@@ -223,6 +225,7 @@ pub(crate) enum KillStage {
 pub(crate) struct Worker {
     pub key: Key,
     pub uid: Arc<str>,
+    reference: Arc<ObjectRef>,
     pub pod: PodVersion,
     /// The version that the sync which is under way, or planned, was given.
     pub given: PodVersion,
@@ -257,7 +260,14 @@ pub(crate) struct Worker {
     pub mounted: BTreeMap<String, Mounted>,
     pub cache: Arc<RuntimeStatus>,
     pub reasons: ReasonCache,
-    pub status: Option<core::PodStatus>,
+    /// Counts the changes of that.
+    pub reasons_given: u64,
+    /// The status that the status manager keeps; the API's version shares it.
+    pub status: Option<core::Shared<core::PodStatus>>,
+    /// What was so when a sync found last that there is nothing new to say.
+    pub told: Option<Told>,
+    /// The files with which containers start, by the container's name.
+    pub roots: BTreeMap<String, Root>,
     pub status_planned: bool,
     pub status_cause: Vec<RecordId>,
     /// The decision behind the phase that is kept.
@@ -327,6 +337,11 @@ impl PodVersion {
         stored.object.as_pod().is_some().then(|| Self(Arc::clone(stored)))
     }
 
+    /// Whether both are the very same version.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The version, which is of a pod.
     pub(super) fn of(stored: Arc<Stored>) -> Self {
         Self(stored)
@@ -342,17 +357,82 @@ impl std::ops::Deref for PodVersion {
     }
 }
 
+/// A container of a version of a pod, without a copy of it.
+pub(crate) struct ContainerOf {
+    pod: PodVersion,
+    group: Group,
+    index: usize,
+    /// An ephemeral container in the form of the others.
+    ephemeral: Option<Box<core::Container>>,
+}
+
+impl ContainerOf {
+    fn find<'a>(
+        pod: &'a core::Pod,
+        group: Group,
+        index: usize,
+        ephemeral: Option<&'a core::Container>,
+    ) -> Option<&'a core::Container> {
+        let spec = pod.spec.as_deref()?;
+        match group {
+            Group::Init => spec.init_containers.as_ref()?.get(index),
+            Group::Regular => spec.containers.get(index),
+            Group::Ephemeral => ephemeral,
+        }
+    }
+}
+
+impl std::ops::Deref for ContainerOf {
+    type Target = core::Container;
+
+    fn deref(&self) -> &core::Container {
+        static EMPTY: std::sync::LazyLock<core::Container> = std::sync::LazyLock::new(core::Container::default);
+        Self::find(&self.pod, self.group, self.index, self.ephemeral.as_deref()).unwrap_or(&EMPTY)
+    }
+}
+
+/// The files with which a container of that name starts, and what they were made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Root {
+    image: Tree,
+    address: String,
+    spec: Option<core::Shared<core::PodSpec>>,
+    root: Tree,
+    image_size: u64,
+}
+
+/// Where a container leaves its last words.
+pub(super) fn message_path(container: &core::Container) -> &str {
+    let path = container.termination_message_path.as_deref();
+    path.filter(|path| !path.is_empty()).unwrap_or("/dev/termination-log")
+}
+
+/// Whether both are the very same part.
+pub(super) fn same_part<T>(one: &Option<core::Shared<T>>, other: &Option<core::Shared<T>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.is(other),
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
 impl Worker {
     pub(crate) fn new(key: Key, pod: PodVersion, node_ip: &str) -> Self {
-        let uid = pod.metadata.uid.as_deref().unwrap_or_default().into();
+        let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
         let qos = super::status::qos_of(&pod);
         let allocated = pod.spec.as_deref().map(desired).unwrap_or_default();
         let requests = pod.spec.as_deref().map(pod_requests).unwrap_or_default();
         let limited = pod.spec.as_deref().is_some_and(is_limited);
         let is_static = super::static_pods::is_static(&pod);
+        let reference = Arc::new(ObjectRef {
+            kind: Kind::Pod.to_string(),
+            namespace: key.namespace.to_string(),
+            name: key.name.to_string(),
+            uid: String::from(&*uid),
+        });
         Self {
             key,
             uid,
+            reference,
             given: pod.clone(),
             pod,
             removed: false,
@@ -380,7 +460,10 @@ impl Worker {
             mounted: BTreeMap::new(),
             cache: Arc::default(),
             reasons: ReasonCache::new(),
+            reasons_given: 0,
             status: None,
+            told: None,
+            roots: BTreeMap::new(),
             status_planned: false,
             status_cause: Vec::new(),
             phase_cause: None,
@@ -421,13 +504,8 @@ impl Worker {
     }
 
     /// The pod's reference in a trace.
-    pub(crate) fn reference(&self) -> ObjectRef {
-        ObjectRef {
-            kind: "Pod".to_owned(),
-            namespace: self.key.namespace.to_string(),
-            name: self.key.name.to_string(),
-            uid: self.uid.to_string(),
-        }
+    pub(crate) fn reference(&self) -> Arc<ObjectRef> {
+        Arc::clone(&self.reference)
     }
 
     /// `name_namespace(uid)`, as the kubelet's texts name a pod.
@@ -442,17 +520,71 @@ impl Worker {
     }
 
     /// The container at `index` of `group`.
-    pub(crate) fn container(&self, group: Group, index: usize) -> Option<core::Container> {
-        let spec = self.spec();
-        match group {
-            Group::Init => spec.init_containers.as_ref()?.get(index).cloned(),
-            Group::Regular => spec.containers.get(index).cloned(),
+    pub(crate) fn container(&self, group: Group, index: usize) -> Option<ContainerOf> {
+        let ephemeral = match group {
+            Group::Init | Group::Regular => None,
             Group::Ephemeral => {
-                let ephemeral = spec.ephemeral_containers.as_ref()?.get(index)?;
+                let ephemeral = self.spec().ephemeral_containers.as_ref()?.get(index)?;
                 let value = serde_json::to_value(ephemeral).ok()?;
-                serde_json::from_value(value).ok()
+                Some(Box::new(serde_json::from_value(value).ok()?))
             }
+        };
+        let pod = self.pod.clone();
+        ContainerOf::find(&pod, group, index, ephemeral.as_deref())?;
+        Some(ContainerOf {
+            pod,
+            group,
+            index,
+            ephemeral,
+        })
+    }
+
+    /// Remembers why a container could not be started last.
+    pub(super) fn give_reason(&mut self, name: &str, reason: &str, message: String) {
+        let known = self.reasons.get(name);
+        if known.is_none_or(|(known, text)| known != reason || *text != message) {
+            self.reasons.insert(name.to_owned(), (reason.to_owned(), message));
+            self.reasons_given += 1;
         }
+    }
+
+    /// A container has started.
+    pub(super) fn forget_reason(&mut self, name: &str) {
+        if self.reasons.remove(name).is_some() {
+            self.reasons_given += 1;
+        }
+    }
+
+    /// The files with which a container starts, and the bytes that kubelet and runtime have put there: nobody's usage. They are
+    /// made once and shared by its runs until one of them writes.
+    pub(super) fn root_of(
+        &mut self,
+        container: &core::Container,
+        image: Tree,
+        address: &str,
+        node: &str,
+    ) -> (Tree, u64) {
+        let known = self.roots.get(&container.name).filter(|known| {
+            known.image.is(&image) && known.address == address && same_part(&known.spec, &self.pod.spec)
+        });
+        if let Some(known) = known {
+            return (known.root.clone(), known.image_size);
+        }
+        let mut root = image.clone();
+        for (path, text) in network_files(&self.pod, address, node) {
+            root.write(path, text.as_bytes(), 0o644);
+        }
+        let image_size = root.blocks();
+        root.write(message_path(container), b"", 0o666);
+        let made = Root {
+            image,
+            address: address.to_owned(),
+            spec: self.pod.spec.clone(),
+            root: root.clone(),
+            image_size,
+        };
+        self.roots.insert(container.name.clone(), made);
+        (root, image_size)
     }
 
     /// The group that the files of the pod's volumes belong to.

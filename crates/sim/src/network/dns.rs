@@ -238,7 +238,7 @@ impl World {
             [service, namespace, "svc"] => self.answer_for_service(service, namespace, None),
             [endpoint, service, namespace, "svc"] => self.answer_for_service(service, namespace, Some(endpoint)),
             // The name that is made from a pod's address; nobody looks whether there is such a pod (`pods insecure`).
-            [dashed, namespace, "pod"] if self.get(&Key::new(Kind::Namespace, "", namespace)).is_some() => {
+            [dashed, namespace, "pod"] if self.find(Kind::Namespace, "", namespace).is_some() => {
                 let address = dashed.replace('-', ".");
                 if address.parse::<std::net::Ipv4Addr>().is_ok() {
                     Answer::Addresses(vec![address])

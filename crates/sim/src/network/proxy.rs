@@ -12,7 +12,7 @@ use k8s_openapi::api::discovery::v1 as discovery;
 
 use crate::kubelet::node_status::node_ip;
 use crate::latency;
-use crate::objects::{Key, Kind, Object};
+use crate::objects::{Key, Kind, Object, reference_to};
 use crate::store::Stored;
 use crate::time::{SimDuration, SimTime};
 use crate::trace::{Change, RecordId};
@@ -289,7 +289,7 @@ impl World {
             usable = self.near(usable, &node);
         }
         let rule = "pkg/proxy/iptables/proxier.go syncProxyRules";
-        let reference = Object::from(service.clone()).reference();
+        let reference = reference_to(Kind::Service, &service.metadata);
         let port_text = port.port.to_string();
         if usable.is_empty() {
             let (code, way) = if anywhere > 0 {

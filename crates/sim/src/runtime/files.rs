@@ -218,6 +218,11 @@ impl Default for Tree {
 }
 
 impl Tree {
+    /// Whether both are clones of the very same tree, with nothing changed since.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.base, &other.base) && Arc::ptr_eq(&self.changed, &other.changed) && self.next == other.next
+    }
+
     /// The file of that number.
     pub fn node(&self, ino: Ino) -> Option<&Node> {
         self.changed

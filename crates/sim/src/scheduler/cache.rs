@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use k8s_openapi::api::core::v1 as core;
 
 use super::pod::{HostPort, Labels, PodInfo, Resources};
-use crate::objects::Key;
+use crate::objects::{Index, Key};
 use crate::resources::value;
 
 /// Index of a node in the cache; never used again for another node.
@@ -125,7 +125,7 @@ pub struct Cache {
     by_name: BTreeMap<Arc<str>, NodeId>,
     /// Made when it is asked for: a cluster that starts has as many changes of it as nodes.
     order: OnceLock<Vec<NodeId>>,
-    pods: BTreeMap<Key, NodeId>,
+    pods: Index<NodeId>,
     groups: BTreeMap<String, BTreeMap<Arc<Labels>, Group>>,
     with_affinity: BTreeMap<Key, NodeId>,
     images: BTreeMap<String, ImageState>,

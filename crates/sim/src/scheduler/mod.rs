@@ -614,7 +614,7 @@ impl Scheduler {
             } else {
                 format!("Preempted by a pod on node {node}")
             };
-            let related = w.get(&preemptor.key).map(|stored| stored.object.reference());
+            let related = w.get(&preemptor.key).map(|stored| Arc::clone(&stored.reference));
             let named = ("Preempted", "Preempting");
             emit_about(w, &stored.object, "Normal", named, message, related);
         }
@@ -704,7 +704,7 @@ fn owner_selector(w: &World, pod: &core::Pod) -> Option<LabelSelector> {
     }
     let owner = controller_of(&pod.metadata).and_then(|owner| {
         let kind = Kind::named(&owner.kind)?;
-        match &w.get(&Key::new(kind, namespace, &owner.name))?.object {
+        match &w.find(kind, namespace, &owner.name)?.object {
             Object::ReplicaSet(set) => set.spec.as_ref().map(|spec| spec.selector.clone()),
             Object::StatefulSet(set) => set.spec.as_ref().map(|spec| spec.selector.clone()),
             _ => None,
@@ -754,7 +754,7 @@ fn emit_about(
     kind: &str,
     (reason, action): (&str, &str),
     message: String,
-    related: Option<ObjectRef>,
+    related: Option<Arc<ObjectRef>>,
 ) {
     let event = NewEvent {
         about: about.reference(),

@@ -19,7 +19,7 @@ use super::field::{Errors, Path, quoted};
 use super::{query, refusal};
 use crate::objects::{Kind, Object};
 use crate::request::{Request, Status};
-use crate::store::Stored;
+use crate::store::{Stored, Write};
 use crate::time::SimTime;
 use crate::trace::Change;
 use crate::world::{Actor, World};
@@ -29,11 +29,66 @@ const MANAGER_BYTES: usize = 128;
 /// The manager of a client that does not say who it is.
 const CLIENT: &str = "kubectl";
 
+/// The manager of what kubelets write.
+const KUBELET: &str = "kubelet";
+
 /// The owners of an object's fields, and the version up to which they are known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tracked {
     entries: Vec<Entry>,
     seen: Option<Arc<Stored>>,
+    /// The last of the writes since then that have changed nothing but what their manager owns anyway.
+    put_off: Option<Write>,
+    /// Whether the kubelet owned the whole of what it changes again and again, in the version that was seen.
+    kubelets: Option<bool>,
+}
+
+impl Tracked {
+    /// As of a version, everything before which has been looked at.
+    fn new(entries: Vec<Entry>, seen: &Arc<Stored>) -> Self {
+        Self {
+            entries,
+            seen: Some(Arc::clone(seen)),
+            put_off: None,
+            kubelets: None,
+        }
+    }
+
+    /// The newest version that is known of.
+    fn newest(&self) -> Option<&Arc<Stored>> {
+        let put_off = self.put_off.as_ref().map(|write| &write.stored);
+        put_off.or(self.seen.as_ref())
+    }
+
+    /// Puts off looking at the next write, if nobody can tell later whether it was looked at by itself: it is one of a row in
+    /// which the kubelet changes nothing but what it owns already, so that it owns the same when only the first and the last of
+    /// them are compared. A pod that crashes again and again is written so for ever.
+    fn put_off(&mut self, write: &Write) -> bool {
+        let (Some(before), Object::Pod(after)) = (self.newest(), &write.stored.object) else {
+            return false;
+        };
+        let Object::Pod(before) = &before.object else {
+            return false;
+        };
+        if !matches!(write.stored.writer, Actor::Kubelet(_)) || !pod::changes_what_changes_often(before, after) {
+            return false;
+        }
+        let seen = self.seen.as_ref().and_then(|seen| seen.object.as_pod());
+        let entries = &self.entries;
+        let kubelets = self.kubelets.get_or_insert_with(|| {
+            let changing = merge::fields_of(&seen.map(pod::what_changes_often).unwrap_or_default());
+            let (own, others): (Vec<&Entry>, Vec<&Entry>) = entries
+                .iter()
+                .partition(|entry| entry.manager == KUBELET && !entry.apply && entry.subresource == "status");
+            own.iter().any(|own| changing.minus(&own.fields).is_empty())
+                && others.iter().all(|other| other.fields.and(&changing).is_empty())
+        });
+        let owned = *kubelets;
+        if owned {
+            self.put_off = Some(write.clone());
+        }
+        owned
+    }
 }
 
 /// What one manager owns.
@@ -94,12 +149,13 @@ pub(super) fn created(w: &mut World, request: &Request, asked: &Object, stored: 
     reset(&mut after, "");
     let (changed, _) = merge::compare(&schema::zero(asked.kind()), &after);
     let tracked = w.managers.entry(stored.object.uid().to_owned()).or_default();
-    tracked.seen = Some(Arc::clone(stored));
-    tracked.entries = Vec::new();
     let fields = stripped(changed);
-    if !fields.is_empty() {
-        tracked.entries.push(Entry { fields, ..new });
-    }
+    let entries = if fields.is_empty() {
+        Vec::new()
+    } else {
+        vec![Entry { fields, ..new }]
+    };
+    *tracked = Tracked::new(entries, stored);
 }
 
 /// A client changed an object by an update or a patch other than an apply.
@@ -121,7 +177,7 @@ pub(super) fn updated(w: &mut World, request: &Request, before: &Arc<Stored>, as
     } else {
         take(tracked, own, stripped(changed), &stripped(removed));
     }
-    tracked.seen = Some(Arc::clone(stored));
+    *tracked = Tracked::new(std::mem::take(&mut tracked.entries), stored);
 }
 
 /// The manager of an update takes what it changed; what it removed nobody owns any more.
@@ -213,10 +269,7 @@ pub(super) fn apply(w: &mut World, request: &Request, live: &Arc<Stored>, config
 
 /// An apply has been stored.
 pub(super) fn applied(w: &mut World, applied: Applied, stored: &Arc<Stored>) {
-    let tracked = Tracked {
-        seen: Some(Arc::clone(stored)),
-        ..applied.tracked
-    };
+    let tracked = Tracked::new(applied.tracked.entries, stored);
     w.managers.insert(stored.object.uid().to_owned(), tracked);
 }
 
@@ -226,10 +279,8 @@ pub(super) fn created_by_apply(w: &mut World, request: &Request, config: &Value,
     reset(&mut mine, "");
     let fields = stripped(merge::fields_of(&mine));
     let own = entry(w, stored.object.kind(), request, true, fields);
-    let tracked = Tracked {
-        seen: Some(Arc::clone(stored)),
-        entries: if own.fields.is_empty() { Vec::new() } else { vec![own] },
-    };
+    let entries = if own.fields.is_empty() { Vec::new() } else { vec![own] };
+    let tracked = Tracked::new(entries, stored);
     w.managers.insert(stored.object.uid().to_owned(), tracked);
 }
 
@@ -290,17 +341,18 @@ pub(super) fn show(w: &mut World, kind: Kind, answer: &mut Value) {
 fn catch_up(w: &mut World, newest: &Arc<Stored>) {
     let (uid, kind, until) = (newest.object.uid(), newest.object.kind(), version_of(newest));
     let known = w.managers.get(uid);
-    let from = known.and_then(|known| known.seen.as_deref()).map_or(0, version_of);
-    if from >= until {
+    let from = known.and_then(Tracked::newest).map_or(0, |newest| version_of(newest));
+    if from >= until && known.is_none_or(|known| known.put_off.is_none()) {
         return;
     }
     let mut tracked = w.managers.remove(uid).unwrap_or_default();
     let mut before = tracked.seen.take();
+    let put_off = tracked.put_off.take();
     // The n-th write of all has the resourceVersion n.
     let forgotten = w.store.forgotten();
     let index = |version: u64| usize::try_from(version).unwrap_or(usize::MAX).saturating_sub(forgotten);
     let since = w.store.history().get(index(from)..index(until));
-    for write in since.unwrap_or_default() {
+    for write in put_off.iter().chain(since.unwrap_or_default()) {
         if write.stored.object.uid() != uid || write.change == Change::Deleted {
             continue;
         }
@@ -325,10 +377,15 @@ fn catch_up(w: &mut World, newest: &Arc<Stored>) {
             time: Some(write.at),
             fields: Set::default(),
         };
+        let was_put_off = put_off.as_ref().is_some_and(|put_off| put_off.record == write.record);
+        if was_put_off && let Some(entry) = tracked.entries.iter_mut().find(|entry| entry.is(&own)) {
+            // It has changed something, though perhaps only back to what was seen.
+            entry.time = own.time;
+        }
         take(&mut tracked, own, changed, &removed);
         before = Some(Arc::clone(now));
     }
-    tracked.seen = Some(Arc::clone(newest));
+    let tracked = Tracked::new(tracked.entries, newest);
     w.managers.insert(uid.to_owned(), tracked);
 }
 
@@ -344,7 +401,7 @@ fn apart(before: &Object, after: &Object) -> (Value, Value) {
 fn manager(writer: Actor) -> &'static str {
     match writer {
         Actor::Scheduler => "kube-scheduler",
-        Actor::Kubelet(_) => "kubelet",
+        Actor::Kubelet(_) => KUBELET,
         Actor::User => CLIENT,
         Actor::Controller(_) | Actor::ApiServer | Actor::Fault => "kube-controller-manager",
     }
@@ -355,18 +412,20 @@ pub(crate) fn remember(w: &mut World) {
     if w.store.history().is_empty() || w.managers.is_empty() {
         return;
     }
-    let managers = &w.managers;
-    let written: Vec<(Change, Arc<Stored>)> = w
-        .store
-        .history()
-        .iter()
-        .filter(|write| managers.contains_key(write.stored.object.uid()))
-        .map(|write| (write.change, Arc::clone(&write.stored)))
-        .collect();
-    for (change, stored) in written {
-        if change == Change::Deleted {
-            w.managers.remove(stored.object.uid());
-        } else {
+    for index in 0..w.store.history().len() {
+        let write = &w.store.history()[index];
+        let uid = write.stored.object.uid();
+        let Some(tracked) = w.managers.get_mut(uid) else {
+            continue;
+        };
+        if write.change == Change::Deleted {
+            w.managers.remove(uid);
+        } else if tracked
+            .newest()
+            .is_none_or(|newest| version_of(newest) < version_of(&write.stored))
+            && !tracked.put_off(write)
+        {
+            let stored = Arc::clone(&write.stored);
             catch_up(w, &stored);
         }
     }
@@ -450,5 +509,64 @@ fn reset(object: &mut Value, subresource: &str) {
         map.retain(|key, _| matches!(key.as_str(), "status" | "apiVersion" | "kind"));
     } else {
         map.shift_remove("status");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{Cluster, Config};
+    use crate::request::Verb;
+    use crate::time::SimDuration;
+
+    fn request(verb: Verb, name: &str, body: Option<Value>) -> Request {
+        Request {
+            verb,
+            group: String::new(),
+            version: "v1".to_owned(),
+            resource: "pods".to_owned(),
+            namespace: "default".to_owned(),
+            name: name.to_owned(),
+            subresource: String::new(),
+            body,
+            patch: None,
+            query: Vec::new(),
+        }
+    }
+
+    /// With a trace every write is looked at by itself when somebody asks; without one, most are put off and looked at together.
+    #[test]
+    fn owners_are_the_same_with_and_without_a_trace() {
+        let scripts = [
+            "sleep 1; exit 1",
+            "exit 0",
+            "sleep 40; touch /ready; sleep 100; rm /ready; sleep 1000",
+        ];
+        let owners = |traced: bool, script: &str, minutes: u64| {
+            let config = Config {
+                traced,
+                ..Config::default()
+            };
+            let mut cluster = Cluster::new(config).expect("a cluster");
+            let pod = json!({
+                "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "p" },
+                "spec": { "containers": [{
+                    "name": "app", "image": "busybox:1.36", "command": ["sh", "-c", script],
+                    "readinessProbe": { "exec": { "command": ["ls", "/ready"] }, "periodSeconds": 5 },
+                }] },
+            });
+            let created = cluster.request(&request(Verb::Create, "", Some(pod)));
+            assert!(created.is_ok(), "{created:?}");
+            cluster.run_until(SimTime::ZERO + SimDuration::from_secs(60 * minutes));
+            let shown = cluster.request(&request(Verb::Get, "p", None)).expect("it is there");
+            shown["metadata"]["managedFields"].clone()
+        };
+        for script in scripts {
+            for minutes in [1, 2, 9, 31] {
+                let (traced, untraced) = (owners(true, script, minutes), owners(false, script, minutes));
+                assert!(traced.is_array(), "{traced}");
+                assert_eq!(traced, untraced, "{script} after {minutes} minutes");
+            }
+        }
     }
 }

@@ -32,6 +32,50 @@ fn same_owned(one: &ObjectMeta, two: &ObjectMeta) -> bool {
         && one.finalizers == two.finalizers
 }
 
+/// Conditions that come and go with every run of a container.
+const OFTEN: &[&str] = &["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"];
+
+/// Whether a write has changed the statuses of containers, and nothing else but perhaps conditions that change with them.
+pub(super) fn changes_what_changes_often(before: &core::Pod, after: &core::Pod) -> bool {
+    let (Some(old), Some(new)) = (before.status.as_deref(), after.status.as_deref()) else {
+        return false;
+    };
+    macro_rules! same {
+        ($($field:ident,)*) => { $(old.$field == new.$field)&&* };
+    }
+    let rest = same! {
+        allocated_resources, ephemeral_container_statuses, extended_resource_claim_status, host_ip, host_ips,
+        init_container_statuses, message, node_allocatable_resource_claim_statuses, nominated_node_name,
+        observed_generation, phase, pod_ip, pod_ips, qos_class, reason, resize, resource_claim_statuses, resources,
+        start_time,
+    };
+    let (Some(was), Some(is)) = (&old.conditions, &new.conditions) else {
+        return false;
+    };
+    let same_conditions = was.len() == is.len()
+        && was.iter().zip(is).all(|(was, is)| {
+            let often = was.type_ == is.type_ && OFTEN.contains(&was.type_.as_str());
+            was == is || often
+        });
+    // What is owned as a whole has then changed for certain, and nobody need look for more.
+    let changed = old.container_statuses.is_some()
+        && new.container_statuses.is_some()
+        && old.container_statuses != new.container_statuses;
+    changed && rest && same_conditions && same_owned(&before.metadata, &after.metadata) && before.spec == after.spec
+}
+
+/// The part of a pod of which [`changes_what_changes_often`] speaks.
+pub(super) fn what_changes_often(pod: &core::Pod) -> Value {
+    let status = pod.status.as_deref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let often: Vec<&core::PodCondition> = conditions
+        .into_iter()
+        .flatten()
+        .filter(|condition| OFTEN.contains(&condition.type_.as_str()))
+        .collect();
+    serde_json::json!({ "status": { "conditions": often, "containerStatuses": [] } })
+}
+
 fn status(old: &core::PodStatus, new: &core::PodStatus) -> Pair {
     let mut pair = Pair::default();
     macro_rules! fields {

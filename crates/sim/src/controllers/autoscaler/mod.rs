@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::pods::emit;
 use super::workqueue::{Outcome, Reconciler, WorkQueue};
-use crate::objects::{Key, Kind, Object};
+use crate::objects::{Key, Kind, Object, reference_to};
 use crate::time::{SimDuration, SimTime};
 use crate::world::{Controller, World};
 
@@ -168,7 +168,7 @@ impl Autoscalers {
         }
         if desired != current {
             let record = w.decide(
-                Object::from(before.clone()).reference(),
+                reference_to(Kind::HorizontalPodAutoscaler, &before.metadata),
                 None,
                 "pkg/controller/podautoscaler/horizontal.go reconcileAutoscaler",
                 "autoscaler.rescale",
@@ -329,7 +329,7 @@ pub(super) struct Target {
 impl Target {
     fn of(w: &World, key: &Key, name: &autoscaling::CrossVersionObjectReference) -> Option<Self> {
         let kind = Kind::named(&name.kind)?;
-        let object = w.get(&Key::new(kind, &key.namespace, &name.name))?.object.clone();
+        let object = w.find(kind, &key.namespace, &name.name)?.object.clone();
         let (replicas, current, selector) = match &object {
             Object::Deployment(object) => {
                 let spec = object.spec.as_ref()?;

@@ -12,7 +12,7 @@ use super::replica_sets::{
 use super::{COMPONENT, Retry, desired, fences, is_recreate, rolling, status};
 use crate::controllers::pods;
 use crate::controllers::template_hash::compute_hash;
-use crate::objects::{Key, Kind, Object, controller_of, controller_reference, is_terminal};
+use crate::objects::{Key, Kind, Object, controller_of, controller_reference, is_terminal, reference_to};
 use crate::registry::DeleteOptions;
 use crate::time::SimDuration;
 use crate::version::Gate;
@@ -454,7 +454,7 @@ impl Rollout {
         let (from, to) = (old_size.to_string(), new_size.to_string());
         let values = [("replicaSet", name(set)), ("from", &from), ("to", &to)];
         let rule = "pkg/controller/deployment/sync.go scaleReplicaSet";
-        let reference = Object::from(self.deployment.clone()).reference();
+        let reference = reference_to(Kind::Deployment, &self.deployment.metadata);
         let decision = w.decide(reference, None, rule, "deployment.scale", &values);
         let causes = std::mem::replace(&mut w.causes, vec![decision]);
         *set = self.store_set(w, changed);

@@ -94,7 +94,10 @@ impl Jobs {
         if wait == SimDuration::ZERO {
             return true;
         }
-        let reference = w.get(key).map(|stored| stored.object.reference()).unwrap_or_default();
+        let reference = w
+            .get(key)
+            .map(|stored| Arc::clone(&stored.reference))
+            .unwrap_or_default();
         let (seconds, failures) = (wait.to_string(), failures.to_string());
         let values = [("wait", seconds.as_str()), ("failures", failures.as_str())];
         let rule = "pkg/controller/job/backoff_utils.go getRemainingTimeForFailuresCount";

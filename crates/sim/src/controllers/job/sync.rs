@@ -7,7 +7,7 @@ use super::context::{Context, condition, ensure, find, pod};
 use super::indexes::{Indexes, failure_count};
 use super::{COMPONENT, Jobs, backoff, has_tracking_finalizer, is_finished, policy};
 use crate::controllers::{int32, nonzero, pods};
-use crate::objects::{Key, Kind, Object, phase};
+use crate::objects::{Key, Kind, Object, phase, reference_to};
 use crate::request::Status;
 use crate::time::SimDuration;
 use crate::version::Gate;
@@ -114,7 +114,7 @@ impl Jobs {
             ("message", finished.message.as_deref().unwrap_or_default()),
         ];
         let rule = "pkg/controller/job/job_controller.go syncJob";
-        let reference = Object::from(c.job.clone()).reference();
+        let reference = reference_to(Kind::Job, &c.job.metadata);
         let decision = w.decide(reference, None, rule, "job.finished", &values);
         w.causes = vec![decision];
     }

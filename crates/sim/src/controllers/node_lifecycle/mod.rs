@@ -14,7 +14,7 @@ use super::pods::emit;
 use crate::cluster::Event;
 use crate::controllers::ControllerEvent;
 use crate::events::NewEvent;
-use crate::objects::{Key, Kind, Object};
+use crate::objects::{Key, Kind, Object, reference_to};
 use crate::store::Stored;
 use crate::time::{SimDuration, SimTime};
 use crate::trace::ObjectRef;
@@ -48,7 +48,7 @@ pub struct NodeLifecycle {
     phase: SimDuration,
     planned: Option<SimTime>,
     tick_planned: bool,
-    known: BTreeMap<String, ObjectRef>,
+    known: BTreeMap<String, Arc<ObjectRef>>,
     /// How often nodes had come or gone when these became known.
     classified: u64,
     health: BTreeMap<String, Health>,
@@ -108,9 +108,9 @@ impl NodeLifecycle {
             Jitter::Real => SimDuration(w.rng.below(MONITOR_PERIOD.0)),
             Jitter::None => SimDuration::ZERO,
         };
-        let nodes: Vec<(String, ObjectRef)> = nodes(w)
+        let nodes: Vec<(String, Arc<ObjectRef>)> = nodes(w)
             .iter()
-            .map(|node| (name(node).to_owned(), Object::from(node.clone()).reference()))
+            .map(|node| (name(node).to_owned(), reference_to(Kind::Node, &node.metadata)))
             .collect();
         self.known = nodes.into_iter().collect();
         self.classified = w.store.comings_and_goings(Kind::Node);
@@ -214,7 +214,7 @@ impl NodeLifecycle {
             present.insert(name);
             self.zones.entry(zone_of(node)).or_default();
             if !self.known.contains_key(name) {
-                let reference = stored.object.reference();
+                let reference = Arc::clone(&stored.reference);
                 report(
                     w,
                     &reference,
@@ -286,7 +286,7 @@ impl NodeLifecycle {
         }
         let silence = w.now.since(health.probed).to_string();
         let rule = "pkg/controller/nodelifecycle/node_lifecycle_controller.go tryUpdateNodeHealth";
-        let reference = Object::from(node.clone()).reference();
+        let reference = reference_to(Kind::Node, &node.metadata);
         let decision = w.decide(reference, None, rule, "node.unknown", &[("silence", &silence)]);
         w.causes = vec![decision];
         let node = unknown(w, node.clone());
@@ -430,9 +430,9 @@ fn setting(w: &World, name: &str) -> Option<SimDuration> {
     Some(SimDuration::from_secs(seconds))
 }
 
-fn report(w: &mut World, about: &ObjectRef, reason: &str, message: String) {
+fn report(w: &mut World, about: &Arc<ObjectRef>, reason: &str, message: String) {
     w.emit(NewEvent {
-        about: about.clone(),
+        about: Arc::clone(about),
         field_path: String::new(),
         kind: "Normal",
         reason,
@@ -523,7 +523,7 @@ fn swap_taint(w: &mut World, node: &core::Node, right: &str, wrong: &str) {
         return;
     }
     let rule = "pkg/controller/nodelifecycle/node_lifecycle_controller.go doNoExecuteTaintingPass";
-    let reference = Object::from(node.clone()).reference();
+    let reference = reference_to(Kind::Node, &node.metadata);
     let decision = w.decide(reference, None, rule, "node.taint", &[("taint", right)]);
     let causes = std::mem::replace(&mut w.causes, vec![decision]);
     let time = w.time();

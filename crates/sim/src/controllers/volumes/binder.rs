@@ -8,7 +8,7 @@ use crate::cluster::Event;
 use crate::controllers::ControllerEvent;
 use crate::controllers::pods::emit;
 use crate::controllers::workqueue::WorkQueue;
-use crate::objects::{Key, Kind, Object};
+use crate::objects::{Key, Kind, Object, reference_to};
 use crate::storage::{self, ANN_BIND_COMPLETED, ANN_BOUND_BY_CONTROLLER};
 use crate::time::{SimDuration, SimTime};
 use crate::world::{Controller, World};
@@ -318,7 +318,7 @@ fn bind(w: &mut World, volume: &core::PersistentVolume, claim: &core::Persistent
     annotate(&mut owner.metadata, ANN_BIND_COMPLETED, "yes");
     if owner != *claim {
         let rule = "pkg/controller/volume/persistentvolume/pv_controller.go bind";
-        let reference = Object::from(claim.clone()).reference();
+        let reference = reference_to(Kind::PersistentVolumeClaim, &claim.metadata);
         let record = w.decide(reference, None, rule, "volume.bound", &[("volume", &name)]);
         w.causes = vec![record];
         w.update(owner.clone().into());

@@ -180,7 +180,7 @@ impl Kubelet {
         let rule = "pkg/kubelet/eviction/eviction_manager.go synchronize";
         let about = w
             .get(&Key::new(Kind::Node, "", &self.name))
-            .map(|stored| stored.object.reference());
+            .map(|stored| Arc::clone(&stored.reference));
         let mut causes = Vec::new();
         for pressure in now.symmetric_difference(&self.eviction.conditions) {
             let Some(about) = about.clone() else { continue };
@@ -310,16 +310,16 @@ impl Kubelet {
 
     /// Records an event about the node.
     pub(crate) fn node_event(&self, w: &mut World, kind: &str, reason: &str, message: String) {
-        let known = w.get(&Key::new(Kind::Node, "", &self.name));
+        let known = w.find(Kind::Node, "", &self.name);
         // A kubelet speaks of its node by its name, whether the API server has it or not.
-        let about = known
-            .map(|stored| stored.object.reference())
-            .unwrap_or_else(|| ObjectRef {
+        let about = known.map(|stored| Arc::clone(&stored.reference)).unwrap_or_else(|| {
+            Arc::new(ObjectRef {
                 kind: Kind::Node.to_string(),
                 namespace: String::new(),
                 name: self.name.to_string(),
                 uid: self.name.to_string(),
-            });
+            })
+        });
         let host = Arc::clone(&self.name);
         w.emit(NewEvent {
             about,
