@@ -85,7 +85,7 @@ pub fn history(cluster: &Cluster, cut_off: bool) -> Result<(), String> {
             })?;
         }
         if write.change == Change::Deleted {
-            gone.insert(reference.uid);
+            gone.insert(reference.uid.clone());
         } else {
             newest.insert(place, value);
         }
