@@ -109,7 +109,7 @@ pub(super) fn parse(source: &str) -> Parsed<BTreeMap<String, Vec<Node>>> {
             parser.named.insert(NAME.to_owned(), nodes);
             Ok(parser.named)
         }
-        End::End => parser.fail("unexpected {{end}}"),
+        End::Close => parser.fail("unexpected {{end}}"),
         End::Else(_) => parser.fail("unexpected {{else}}"),
     }
 }
@@ -118,7 +118,7 @@ pub(super) fn parse(source: &str) -> Parsed<BTreeMap<String, Vec<Node>>> {
 #[derive(Clone, Copy, PartialEq)]
 enum End {
     Eof,
-    End,
+    Close,
     Else(usize),
 }
 
@@ -281,7 +281,7 @@ impl Parser<'_> {
             "end" => {
                 self.at = behind;
                 self.end_of("end")?;
-                return Ok(Some(End::End));
+                return Ok(Some(End::Close));
             }
             "else" => {
                 self.at = behind;
@@ -369,7 +369,7 @@ impl Parser<'_> {
         self.variables = variables;
         self.ranges = ranges;
         match end {
-            End::End => {
+            End::Close => {
                 self.named.insert(name, nodes);
                 Ok(())
             }
@@ -388,7 +388,7 @@ impl Parser<'_> {
         self.ranges -= usize::from(word == "range");
         let otherwise = match end {
             End::Eof => return self.fail("unexpected EOF"),
-            End::End => Vec::new(),
+            End::Close => Vec::new(),
             End::Else(at)
                 if matches!(&self.source[at..], rest if rest.starts_with("if") || rest.starts_with("with"))
                     && !self.source[..self.at].ends_with("}}") =>
@@ -410,7 +410,7 @@ impl Parser<'_> {
             End::Else(_) => {
                 let (nodes, end) = self.deeper(Self::nodes)?;
                 match end {
-                    End::End => nodes,
+                    End::Close => nodes,
                     End::Eof => return self.fail("unexpected EOF"),
                     End::Else(_) => return self.fail("expected end; found {{else}}"),
                 }
