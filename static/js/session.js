@@ -389,3 +389,6 @@ listen(() => `${api}/events?since=${revision}`, {
     location.href = "/sessions";
   },
 });
+
+// Who types or presses a key may be sure from now on.
+room.dataset.ready = "";

@@ -28,6 +28,7 @@ test("a note opens as a session: its text, its cells, run in order", async () =>
   const { page, context } = reader;
   await page.goto(`${server.address}/n/파드에 대해서`);
   await page.getByRole("button", { name: "세션으로 열기" }).click();
+  await page.locator("[data-room][data-ready]").waitFor();
   await page.getByRole("heading", { level: 1, name: "파드에 대해서" }).waitFor();
   await page.locator(".prose .callout-title", { hasText: "왜 파드가 기본 단위일까?" }).waitFor();
   assert.equal(await page.locator("[data-room-cell]").count(), 3);
@@ -111,6 +112,8 @@ test("a scratch page is written by the keyboard alone, as in Jupyter", async () 
   const { page } = reader;
   await page.goto(`${server.address}/sessions`);
   await page.getByRole("button", { name: "새 메모장" }).click();
+  // Before its module is there, the page is only read.
+  await page.locator("[data-room][data-ready]").waitFor();
   await page.locator("[data-room-cell] textarea").first().focus();
   await page.keyboard.insertText("kubectl run web --image=nginx:1.27");
   await page.keyboard.press("Shift+Enter");
