@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::page::{cluster_html, words_of_clock};
-use super::room::{Clock, Given, Line, Room, State as RoomState};
+use super::room::Room;
+use super::state::{Clock, Given, Line, State as RoomState};
 use super::{ClusterChoice, OpenError, Refused, draw};
 use crate::i18n::{Lang, Text};
 use crate::notebook::complete::complete;

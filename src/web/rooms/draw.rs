@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use peapod_vault::render::escape;
 use serde_json::{Value, json};
 
-use super::room::{Given, Piece};
+use super::state::{Given, Piece};
 use crate::notebook::{Bundle, Output};
 
 /// What a line of the console gave, as HTML: a command that fails has said why itself, as in every shell.
@@ -53,11 +53,7 @@ fn bundle_html(bundle: &Bundle, class: &str) -> String {
     if let Some(svg) = format("image/svg+xml") {
         return format!("<figure class=\"out figure\">{}</figure>", without_styles(svg));
     }
-    if let Some(html) = format("text/html")
-        && ["<ul>", "<div><b>", "<table><tbody>"]
-            .iter()
-            .any(|begin| html.starts_with(begin))
-    {
+    if let Some(html) = format("text/html").filter(|_| bundle.is_drawn()) {
         return format!("<div class=\"{class} rich\">{}</div>", without_styles(html));
     }
     format!("<pre class=\"{class}\">{}</pre>", escape(bundle.plain()))

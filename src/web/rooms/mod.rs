@@ -1,6 +1,6 @@
 //! Sessions in the browser: a note, or a scratch page, whose cells share one living cluster.
 //!
-//! [`room`] is one session that lives, [`draw`] its outputs, [`api`] what programs and the page's module ask for, [`page`]
+//! [`room`] is one session that lives, [`state`] what every tab sees of it, [`worker`] its thread, [`draw`] its outputs, [`api`] what programs and the page's module ask for, [`page`]
 //! what a reader sees. A session is kept as its commands ([`crate::notebook::book`]): when the server starts again, or has
 //! closed it because nobody looked, they are done again.
 
@@ -8,6 +8,8 @@ pub mod api;
 mod draw;
 pub mod page;
 mod room;
+mod state;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex as Turn;
 
-pub use room::{ClusterChoice, Kept, Refused, Room, Status};
+pub use room::{Refused, Room};
+pub use state::{ClusterChoice, Kept, Status};
 
 use crate::i18n::Lang;
 use crate::store::{Store, StoreError, StoredSession};

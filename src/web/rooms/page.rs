@@ -11,7 +11,7 @@ use peapod_sim::version::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::room::{Clock, State as RoomState, Status};
+use super::state::{Clock, State as RoomState, Status};
 use super::{ClusterChoice, OpenError, draw};
 use crate::i18n::{Lang, Text, fill, time};
 use crate::notebook::book::Cell;
