@@ -8,6 +8,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bundle {
     data: BTreeMap<String, Value>,
+    drawn: bool,
 }
 
 impl Bundle {
@@ -15,6 +16,7 @@ impl Bundle {
     pub fn new(plain: impl Into<String>) -> Self {
         Self {
             data: BTreeMap::from([("text/plain".to_owned(), Value::String(plain.into()))]),
+            drawn: false,
         }
     }
 
@@ -23,6 +25,20 @@ impl Bundle {
     pub fn with(mut self, media_type: &str, value: impl Into<Value>) -> Self {
         self.data.insert(media_type.to_owned(), value.into());
         self
+    }
+
+    /// The same as HTML that is more than the text in other clothes: links, verdicts, what belongs together.
+    #[must_use]
+    pub fn drawn(self, html: impl Into<Value>) -> Self {
+        Self {
+            drawn: true,
+            ..self.with("text/html", html)
+        }
+    }
+
+    /// Whether its HTML tells more than its text, which is read in columns.
+    pub fn is_drawn(&self) -> bool {
+        self.drawn
     }
 
     /// The formats, by media type.

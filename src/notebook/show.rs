@@ -159,7 +159,7 @@ pub fn magics(lang: Lang) -> Bundle {
         );
     }
     html.push_str("</tbody></table>");
-    Bundle::new(plain.trim_end()).with("text/html", html)
+    Bundle::new(plain.trim_end()).drawn(html)
 }
 
 /// Leaves of a trace only an object, what it owns, and what is said of them.
@@ -303,7 +303,7 @@ pub fn why(trace: &Trace, record: usize, lang: Lang) -> Bundle {
         html.push_str("</li>");
     }
     html.push_str("</ul>");
-    Bundle::new(plain.trim_end()).with("text/html", html)
+    Bundle::new(plain.trim_end()).drawn(html)
 }
 
 /// Verdicts and tables of an experiment.
@@ -375,7 +375,7 @@ pub fn experiment(result: &RunResult, lang: Lang) -> Bundle {
         .iter()
         .map(|claim| json!({ "claim": sentence(claim), "verdict": claim.verdict, "asExpected": claim.as_expected }))
         .collect();
-    Bundle::new(plain.trim_end()).with("text/html", html).with(
+    Bundle::new(plain.trim_end()).drawn(html).with(
         "application/vnd.peapod.result.v1+json",
         json!({ "trials": trials, "claims": verdicts }),
     )
