@@ -146,14 +146,10 @@ fn answer(predict: &Predict, result: &RunResult) -> Option<Value> {
                 own.is_some_and(|own| values.contains(own))
             })
         });
-        // Trials of one combination under several seeds are one.
-        let mut seen: Vec<&Assignment> = Vec::new();
-        for trial in counted {
-            if !seen.contains(&&trial.trial.variables) {
-                seen.push(&trial.trial.variables);
-            }
-        }
-        return Some(seen.len().into());
+        // Trials of one combination under several seeds follow each other, and are one.
+        let mut combinations: Vec<&Assignment> = counted.map(|trial| &trial.trial.variables).collect();
+        combinations.dedup();
+        return Some(combinations.len().into());
     }
     let name = predict.of.as_deref()?;
     let values = values_of(result, name, |_| true);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{PageResult, Problem};
 use super::reader::Reader;
+use super::run::stored;
 use super::view::instant::{self, Printed, View};
 use super::view::timeline::{self, Choice, TimelineView};
 use super::view::why::{self, LinkView};
@@ -283,14 +284,6 @@ impl Named {
     }
 }
 
-pub(super) async fn stored(app: &App, run: RunId) -> Result<StoredRun, Problem> {
-    app.store()
-        .run(run)
-        .await
-        .map_err(Problem::internal)?
-        .ok_or(Problem::missing(Text::RunNotFound))
-}
-
 pub(super) fn result_of(stored: &StoredRun, index: usize) -> Result<&TrialResult, Problem> {
     let mut trials = stored.result.trials.iter();
     trials
@@ -384,7 +377,7 @@ struct PageView {
 }
 
 #[derive(Serialize)]
-struct BranchView {
+pub(super) struct BranchView {
     action: String,
     at: String,
     deed: String,
@@ -415,71 +408,63 @@ pub(super) async fn page(State(app): State<App>, Query(asked): Query<Asked>, rea
         address::encode(&asked.a),
         address::encode(&asked.b)
     );
-    let view = whole(
-        &app,
-        reader,
-        &left_run,
-        (&left, &right),
-        &base,
-        &asked.look,
-        None,
-        Vec::new(),
-    )
-    .await?;
-    Ok(app.templates().page("pages/compare.html", reader, &view))
+    let shown = Shown {
+        run: &left_run,
+        sides: (&left, &right),
+        base: &base,
+        look: &asked.look,
+    };
+    shown.page(&app, reader, None, Vec::new())
 }
 
-#[allow(clippy::too_many_arguments)]
-async fn whole(
-    app: &App,
-    reader: Reader,
-    run: &StoredRun,
-    sides: (&Side, &Side),
-    base: &str,
-    look: &Look,
-    branch: Option<BranchView>,
-    changes: Vec<String>,
-) -> Result<PageView, Problem> {
-    let snapshot = app.workspace().snapshot();
-    let sentences = note::sentences(&snapshot.vault, &run.summary.note);
-    let found = note::find(&snapshot.vault, &run.summary.note);
-    let lang = reader.lang;
-    Ok(PageView {
-        frame: frame::frame(app, reader, &snapshot, found.as_ref().map(|(file, _)| file)),
-        title: match (&branch, changes.is_empty()) {
-            (Some(_), _) => Text::BranchTitle,
-            (None, false) => Text::RefuteCompare,
-            (None, true) => Text::CompareTitle,
-        }
-        .say(lang)
-        .to_owned(),
-        note: found
-            .as_ref()
-            .map_or_else(|| run.summary.note.clone(), |(_, note)| note.title.clone()),
-        note_href: format!(
-            "{}#{}",
-            address::note(&run.summary.note),
-            address::encode(&note::anchor(&run.summary.cell))
-        ),
-        experiment: run.summary.title.clone(),
-        compared: view(lang, sides, &run.result.experiment, &sentences, base, look),
-        branch,
-        changes,
-    })
+/// Two sides that are to be shown beside each other.
+pub(super) struct Shown<'a> {
+    /// The run of the left one: its note and experiment are named.
+    pub(super) run: &'a StoredRun,
+    pub(super) sides: (&'a Side, &'a Side),
+    /// The address of the page, without how it is looked at.
+    pub(super) base: &'a str,
+    pub(super) look: &'a Look,
 }
 
-/// Two sides of which the right one is a counter-example.
-pub(super) async fn case_page(
-    app: &App,
-    reader: Reader,
-    run: &StoredRun,
-    sides: (&Side, &Side),
-    base: &str,
-    look: &Look,
-    changes: Vec<String>,
-) -> PageResult {
-    let view = whole(app, reader, run, sides, base, look, None, changes).await?;
-    Ok(app.templates().page("pages/compare.html", reader, &view))
+impl Shown<'_> {
+    /// The page. `branch`: what the right side did otherwise; `changes`: what makes it a counter-example.
+    pub(super) fn page(
+        &self,
+        app: &App,
+        reader: Reader,
+        branch: Option<BranchView>,
+        changes: Vec<String>,
+    ) -> PageResult {
+        let Self { run, sides, base, look } = *self;
+        let snapshot = app.workspace().snapshot();
+        let sentences = note::sentences(&snapshot.vault, &run.summary.note);
+        let found = note::find(&snapshot.vault, &run.summary.note);
+        let lang = reader.lang;
+        let view = PageView {
+            frame: frame::frame(app, reader, &snapshot, found.as_ref().map(|(file, _)| file)),
+            title: match (&branch, changes.is_empty()) {
+                (Some(_), _) => Text::BranchTitle,
+                (None, false) => Text::RefuteCompare,
+                (None, true) => Text::CompareTitle,
+            }
+            .say(lang)
+            .to_owned(),
+            note: found
+                .as_ref()
+                .map_or_else(|| run.summary.note.clone(), |(_, note)| note.title.clone()),
+            note_href: format!(
+                "{}#{}",
+                address::note(&run.summary.note),
+                address::encode(&note::anchor(&run.summary.cell))
+            ),
+            experiment: run.summary.title.clone(),
+            compared: view(lang, sides, &run.result.experiment, &sentences, base, look),
+            branch,
+            changes,
+        };
+        Ok(app.templates().page("pages/compare.html", reader, &view))
+    }
 }
 
 /// What another future is asked.
@@ -622,18 +607,13 @@ pub(super) async fn branched(
         claims,
         no_return,
     };
-    let view = whole(
-        &app,
-        reader,
-        &stored,
-        (&left, &right),
-        &base,
-        &asked.look,
-        Some(branch),
-        Vec::new(),
-    )
-    .await?;
-    Ok(app.templates().page("pages/compare.html", reader, &view))
+    let shown = Shown {
+        run: &stored,
+        sides: (&left, &right),
+        base: &base,
+        look: &asked.look,
+    };
+    shown.page(&app, reader, Some(branch), Vec::new())
 }
 
 /// What a reader may want to do at an instant of a trial.

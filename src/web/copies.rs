@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::error::{PageResult, Problem};
 use super::reader::Reader;
+use super::run::stored;
 use super::view::problem;
 use super::{App, cells, note};
 use crate::i18n::Text;
@@ -106,12 +107,7 @@ pub(super) async fn markdown(State(app): State<App>, reader: Reader, Form(copy):
 /// `GET /r/{run}/copy.md`: what a run ran, as a note of its own.
 pub(super) async fn of_run(State(app): State<App>, Path(run): Path<String>, reader: Reader) -> PageResult {
     let id: RunId = run.parse().map_err(|_| Problem::missing(Text::RunNotFound))?;
-    let stored = app
-        .store()
-        .run(id)
-        .await
-        .map_err(Problem::internal)?
-        .ok_or(Problem::missing(Text::RunNotFound))?;
+    let stored = stored(&app, id).await?;
     let summary = &stored.summary;
     let snapshot = app.workspace().snapshot();
     let kind = note::find(&snapshot.vault, &summary.note).and_then(|(_, note)| {

@@ -9,9 +9,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse};
 use serde::{Deserialize, Serialize};
 
-use super::compare::{self, Look, Side};
+use super::compare::{self, Look, Shown, Side};
 use super::error::{PageResult, Problem};
 use super::reader::Reader;
+use super::run::stored;
 use super::view::assignment;
 use super::view::claims::against;
 use super::{App, address, frame, note};
@@ -105,7 +106,7 @@ fn address_of((run, claim): (RunId, usize)) -> String {
 /// `POST /r/{run}/refute/{claim}`: begins a search.
 pub(super) async fn start(State(app): State<App>, Path((run, claim)): Path<(String, String)>) -> PageResult {
     let key = key(&run, &claim)?;
-    let stored = compare::stored(&app, key.0).await?;
+    let stored = stored(&app, key.0).await?;
     if key.1 >= stored.result.experiment.expect.len() {
         return Err(Problem::missing(Text::ClaimNotFound));
     }
@@ -175,7 +176,7 @@ pub(super) async fn page(
 ) -> PageResult {
     let key = key(&run, &claim)?;
     let lang = reader.lang;
-    let stored = compare::stored(&app, key.0).await?;
+    let stored = stored(&app, key.0).await?;
     let expectation = stored
         .result
         .experiment
@@ -345,5 +346,11 @@ async fn case_page(
     };
     let changes: Vec<String> = case.changes.iter().map(|change| words(lang, change)).collect();
     let base = format!("{}?compare=1", address_of(key));
-    compare::case_page(app, reader, stored, (&left, &right), &base, look, changes).await
+    let shown = Shown {
+        run: stored,
+        sides: (&left, &right),
+        base: &base,
+        look,
+    };
+    shown.page(app, reader, None, changes)
 }

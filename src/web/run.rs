@@ -167,7 +167,11 @@ pub(super) async fn resume(State(app): State<App>, Path(run): Path<String>) -> P
 }
 
 async fn load(app: &App, run: &str) -> Result<StoredRun, Problem> {
-    let id: RunId = run.parse().map_err(|_| Problem::missing(Text::RunNotFound))?;
+    stored(app, run.parse().map_err(|_| Problem::missing(Text::RunNotFound))?).await
+}
+
+/// A run as it is kept.
+pub(super) async fn stored(app: &App, id: RunId) -> Result<StoredRun, Problem> {
     app.store()
         .run(id)
         .await

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::cache::Cache;
 use super::error::{PageResult, Problem};
 use super::reader::Reader;
+use super::run::stored;
 use super::view::claims::{self, OutcomeView};
 use super::view::instant::{self, PictureView, Printed, View};
 use super::view::timeline::{self, Choice, TimelineView};
@@ -334,6 +335,16 @@ pub(super) fn numbers(run: &str, trial: &str) -> Result<(RunId, usize), Problem>
     Ok((run, number.checked_sub(1).ok_or(Problem::missing(Text::TrialNotFound))?))
 }
 
+/// A trial, from 0, with its trace, and what of it is looked at.
+async fn looked(app: &App, run: &str, trial: &str, asked: &Asked) -> Result<(usize, Arc<Loaded>, Choice), Problem> {
+    let (run, index) = numbers(run, trial)?;
+    let loaded = load(app, run, index)
+        .await?
+        .ok_or(Problem::missing(Text::NotReplayed))?;
+    let choice = choose(&loaded, &address::trial(&run.to_string(), index), asked)?;
+    Ok((index, loaded, choice))
+}
+
 /// `GET /r/{run}/{trial}/at`: the panes alone.
 pub(super) async fn at(
     State(app): State<App>,
@@ -341,12 +352,7 @@ pub(super) async fn at(
     Query(asked): Query<Asked>,
     reader: Reader,
 ) -> PageResult {
-    let (run, index) = numbers(&run, &trial)?;
-    let loaded = load(&app, run, index)
-        .await?
-        .ok_or(Problem::missing(Text::NotReplayed))?;
-    let base = address::trial(&run.to_string(), index);
-    let choice = choose(&loaded, &base, &asked)?;
+    let (_, loaded, choice) = looked(&app, &run, &trial, &asked).await?;
     let view = at_view(reader.lang, &loaded, &choice, &asked);
     let html = app
         .templates()
@@ -369,19 +375,14 @@ pub(super) async fn lanes(
     Query(asked): Query<Asked>,
     reader: Reader,
 ) -> PageResult {
-    let (run, index) = numbers(&run, &trial)?;
-    let loaded = load(&app, run, index)
-        .await?
-        .ok_or(Problem::missing(Text::NotReplayed))?;
-    let base = address::trial(&run.to_string(), index);
-    let choice = choose(&loaded, &base, &asked)?;
+    let (index, loaded, choice) = looked(&app, &run, &trial, &asked).await?;
     let html = app.templates().part(
         "partials/timeline.html",
         reader,
         &serde_json::json!({
             "timeline": drawn(reader.lang, &loaded, &choice, &asked),
             "number": index + 1,
-            "base": base,
+            "base": choice.base,
         }),
     )?;
     Ok(axum::response::Html(html).into_response())
@@ -461,12 +462,7 @@ pub(super) async fn page(
 ) -> PageResult {
     let lang = reader.lang;
     let (id, index) = numbers(&run, &trial)?;
-    let stored = app
-        .store()
-        .run(id)
-        .await
-        .map_err(Problem::internal)?
-        .ok_or(Problem::missing(Text::RunNotFound))?;
+    let stored = stored(&app, id).await?;
     let result = stored
         .result
         .trials
