@@ -2,32 +2,18 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { open, serve, vault } from "./site.js";
+import { test } from "node:test";
+import { site } from "./site.js";
 
-let notes;
-let server;
-let reader;
-
-before(async () => {
-  notes = vault();
-  server = await serve(notes.folder);
-  reader = await open("ko-KR", { permissions: ["clipboard-read", "clipboard-write"] });
-});
-
-after(async () => {
-  await reader?.browser.close();
-  await server?.stop();
-  notes?.remove();
-});
+const here = site("ko-KR", { permissions: ["clipboard-read", "clipboard-write"] });
 
 const note = "/n/파드가 failed 뜨는 상황이란";
 const change = (page) => page.locator("#cell-exit-by-policy [data-change]");
 const text = (page) => change(page).locator("textarea");
 
 test("what is wrong is said at its line while it is written", async () => {
-  const { page } = reader;
-  await page.goto(server.address + note);
+  const { page } = here.reader;
+  await page.goto(here.server.address + note);
   await change(page).locator("summary").click();
   await change(page).getByText("아직 고친 것이 없다.").waitFor();
   await text(page).fill((await text(page).inputValue()).replace("until: 10m", "untl: 10m"));
@@ -41,7 +27,7 @@ test("what is wrong is said at its line while it is written", async () => {
 });
 
 test("keys are completed from the schema, by the keyboard", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   await text(page).fill((await text(page).inputValue()).replace("untl: 10m", "until: 5m"));
   await text(page).evaluate((area) => area.setSelectionRange(area.value.length, area.value.length));
   await page.keyboard.type("\nkuber", { delay: 25 });
@@ -53,20 +39,20 @@ test("keys are completed from the schema, by the keyboard", async () => {
 });
 
 test("a draft outlives the page, and the link holds the change", async () => {
-  const { page, context } = reader;
+  const { page, context } = here.reader;
   await page.reload();
   await change(page).locator("summary").click();
   await page.waitForFunction(() => document.querySelector("#cell-exit-by-policy textarea").value.includes("1.30"));
   await change(page).getByRole("button", { name: "링크 복사" }).click();
   await change(page).getByText("링크를 복사했다").waitFor();
   const link = await page.evaluate(() => navigator.clipboard.readText());
-  const stranger = await reader.browser.newContext({ locale: "ko-KR" });
+  const stranger = await here.reader.browser.newContext({ locale: "ko-KR" });
   const elsewhere = await stranger.newPage();
   await elsewhere.goto(link);
   await elsewhere.waitForFunction(() => document.querySelector("#cell-exit-by-policy textarea").value.includes("until: 5m"));
   await stranger.close();
   const [download] = await Promise.all([page.waitForEvent("download"), change(page).getByRole("button", { name: "Markdown으로 내려받기" }).click()]);
-  const path = join(notes.folder, "..", "copy.md");
+  const path = join(here.notes.folder, "..", "copy.md");
   await download.saveAs(path);
   const copy = readFileSync(path, "utf8");
   assert.match(copy, /\[\[파드가 failed 뜨는 상황이란\]\][\s\S]*```experiment\n[\s\S]*until: 5m[\s\S]*```\n$/);
@@ -74,24 +60,24 @@ test("a draft outlives the page, and the link holds the change", async () => {
 });
 
 test("the change runs, and the history says what changed", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   await page.locator("#cell-exit-by-policy").getByRole("button", { name: "실행", exact: true }).click();
   await page.locator("#cell-exit-by-policy [data-viewer]").waitFor({ timeout: 120_000 });
   await change(page).getByRole("button", { name: "고친 것으로 실행" }).click();
   await page.locator("#cell-exit-by-policy [data-result][data-shown]").and(page.locator('[data-shown="/r/2"]')).waitFor({ timeout: 120_000 });
-  await page.goto(`${server.address}/history/파드가 failed 뜨는 상황이란?cell=exit-by-policy`);
+  await page.goto(`${here.server.address}/history/파드가 failed 뜨는 상황이란?cell=exit-by-policy`);
   const newest = page.locator(".history > li").first();
   assert.match(await newest.locator(".diff .more").allInnerTexts().then((lines) => lines.join("")), /\+ until: 5m[\s\S]*\+ kubernetes: "1\.30"/);
   assert.match(await newest.innerText(), /Kubernetes 1\.36 → 1\.30/);
   await newest.getByRole("link", { name: "이것에서 바꿔 보기" }).click();
   await page.waitForFunction(() => document.querySelector("#cell-exit-by-policy textarea").value.includes("1.30"));
-  await page.goto(`${server.address}/r/2`);
+  await page.goto(`${here.server.address}/r/2`);
   await page.getByRole("heading", { name: "노트와 다른 곳" }).waitFor();
 });
 
 test("a cancelled run goes on where it was", async () => {
-  const { page } = reader;
-  await page.goto(server.address + note);
+  const { page } = here.reader;
+  await page.goto(here.server.address + note);
   await change(page).locator("summary").click();
   // The draft is taken up before it is changed.
   await page.waitForFunction(() => document.querySelector("#cell-exit-by-policy textarea").value.includes("1.30"));
@@ -102,7 +88,7 @@ test("a cancelled run goes on where it was", async () => {
   await page.waitForFunction(() => Number(document.querySelector("#cell-exit-by-policy [data-count]").textContent.split("/")[0]) > 3);
   await page.locator("#cell-exit-by-policy").getByRole("button", { name: "취소" }).click();
   await page.locator("#cell-exit-by-policy [data-live]").waitFor({ state: "hidden", timeout: 60_000 });
-  await page.goto(`${server.address}/r/3`);
+  await page.goto(`${here.server.address}/r/3`);
   const done = Number(/\((\d+)\/9000\)/.exec(await page.getByRole("button", { name: "이어서 실행" }).innerText())[1]);
   assert.ok(done > 0 && done < 9000);
   await page.getByRole("button", { name: "이어서 실행" }).click();
@@ -112,6 +98,6 @@ test("a cancelled run goes on where it was", async () => {
 });
 
 test("nothing was refused, and no script failed", () => {
-  assert.deepEqual(reader.errors, []);
-  assert.equal(server.complaints(), "");
+  assert.deepEqual(here.reader.errors, []);
+  assert.equal(here.server.complaints(), "");
 });

@@ -2,24 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { open, serve, vault } from "./site.js";
+import { test } from "node:test";
+import { serve, site } from "./site.js";
 
-let notes;
-let server;
-let reader;
-
-before(async () => {
-  notes = vault();
-  server = await serve(notes.folder);
-  reader = await open("ko-KR");
-});
-
-after(async () => {
-  await reader?.browser.close();
-  await server?.stop();
-  notes?.remove();
-});
+const here = site("ko-KR");
 
 const cell = (page, name) => page.locator(`#cell-${name}`);
 
@@ -31,8 +17,8 @@ async function run(page, name) {
 }
 
 test("the seed note is read: callouts, nested lists, wikilinks, a missing image", async () => {
-  const { page } = reader;
-  await page.goto(server.address);
+  const { page } = here.reader;
+  await page.goto(here.server.address);
   await page.getByRole("main").getByRole("link", { name: "파드에 대해서" }).first().click();
   await page.getByRole("heading", { level: 1, name: "파드에 대해서" }).waitFor();
   assert.equal(await page.locator("html").getAttribute("lang"), "ko");
@@ -44,7 +30,7 @@ test("the seed note is read: callouts, nested lists, wikilinks, a missing image"
 });
 
 test("its Pod, its Deployment and its Job run unchanged", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   const pod = await run(page, "pod-nginx");
   await pod.locator(".seg.running", { hasText: "Running" }).first().waitFor();
   assert.match(await pod.locator(".term").innerText(), /nginx +1\/1 +Running/);
@@ -58,7 +44,7 @@ test("its Pod, its Deployment and its Job run unchanged", async () => {
 });
 
 test("the timeline is scrubbed by keyboard, and every instant is the server's", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   const pod = cell(page, "pod-nginx");
   const clock = pod.locator("output[data-clock]");
   const scrubber = pod.getByRole("slider");
@@ -72,7 +58,7 @@ test("the timeline is scrubbed by keyboard, and every instant is the server's", 
 });
 
 test("the link leads to the experiment, whose nine trials are judged and ruled", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   await page.locator(".prose").getByRole("link", { name: "파드가 failed 뜨는 상황이란" }).first().click();
   await page.getByRole("heading", { level: 1, name: "파드가 failed 뜨는 상황이란" }).waitFor();
   const experiment = await run(page, "exit-by-policy");
@@ -88,7 +74,7 @@ test("the link leads to the experiment, whose nine trials are judged and ruled",
 });
 
 test("any trial has its timeline, kubectl at each instant, and why", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   await cell(page, "exit-by-policy").locator("a.outcome", { hasText: "Failed" }).first().click();
   await page.getByRole("heading", { level: 1, name: /시행 8/ }).waitFor();
   assert.match(await page.locator(".term").innerText(), /\$ kubectl get pods[\s\S]*demo +0\/1 +Error/);
@@ -104,22 +90,22 @@ test("any trial has its timeline, kubectl at each instant, and why", async () =>
 });
 
 test("the server stops and starts, and the results are there", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   await page.goto("about:blank");
-  await server.stop();
-  server = await serve(notes.folder);
-  await page.goto(`${server.address}/n/파드가 failed 뜨는 상황이란`);
+  await here.server.stop();
+  here.server = await serve(here.notes.folder);
+  await page.goto(`${here.server.address}/n/파드가 failed 뜨는 상황이란`);
   assert.equal(await cell(page, "exit-by-policy").locator(".grid-table").first().locator("a.outcome").count(), 9);
-  await page.goto(`${server.address}/n/파드에 대해서`);
+  await page.goto(`${here.server.address}/n/파드에 대해서`);
   await cell(page, "pod-nginx").locator("[data-viewer]").waitFor();
 });
 
 test("the study report is exported and stands alone", async () => {
-  const { page, context } = reader;
-  await page.goto(`${server.address}/n/파드가 failed 뜨는 상황이란`);
+  const { page, context } = here.reader;
+  await page.goto(`${here.server.address}/n/파드가 failed 뜨는 상황이란`);
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "보고서로 내보내기" }).click()]);
   assert.equal(download.suggestedFilename(), "파드가 failed 뜨는 상황이란.html");
-  const path = join(notes.folder, "..", "report.html");
+  const path = join(here.notes.folder, "..", "report.html");
   await download.saveAs(path);
   assert.match(readFileSync(path, "utf8"), /exit-by-policy|restartPolicy/);
   const report = await context.newPage();
@@ -132,15 +118,15 @@ test("the study report is exported and stands alone", async () => {
 });
 
 test("a note that is edited shows its new text where the reader is", async () => {
-  const { page } = reader;
-  await page.goto(`${server.address}/n/Job`);
-  const path = join(notes.folder, "Job.md");
+  const { page } = here.reader;
+  await page.goto(`${here.server.address}/n/Job`);
+  const path = join(here.notes.folder, "Job.md");
   writeFileSync(path, `${readFileSync(path, "utf8")}\n방금 덧붙인 문장이다.\n`);
   await page.getByText("방금 덧붙인 문장이다.").waitFor();
 });
 
 test("search finds parts of Korean words, and a note opens by its name", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   await page.keyboard.press("Control+k");
   await page.keyboard.type("완두콩");
   await page.keyboard.press("Enter");
@@ -155,6 +141,6 @@ test("search finds parts of Korean words, and a note opens by its name", async (
 });
 
 test("nothing was refused by the content security policy, and no script failed", () => {
-  assert.deepEqual(reader.errors, []);
-  assert.equal(server.complaints(), "");
+  assert.deepEqual(here.reader.errors, []);
+  assert.equal(here.server.complaints(), "");
 });

@@ -2,12 +2,8 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { open, serve, vault } from "./site.js";
-
-let notes;
-let server;
-let reader;
+import { after, test } from "node:test";
+import { open, site } from "./site.js";
 
 const NOTE = `# 두 미래
 언제나 Running이다. ^runs
@@ -36,25 +32,14 @@ expect:
 \`\`\`
 `;
 
-before(async () => {
-  notes = vault();
-  writeFileSync(join(notes.folder, "두 미래.md"), NOTE);
-  server = await serve(notes.folder);
-  reader = await open("ko-KR");
-});
-
-after(async () => {
-  await reader?.browser.close();
-  await server?.stop();
-  notes?.remove();
-});
+const here = site("ko-KR", {}, (folder) => writeFileSync(join(folder, "두 미래.md"), NOTE));
 
 test("two trials part where the container ends, and it is said why", async () => {
-  const { page } = reader;
-  await page.goto(`${server.address}/n/두 미래`);
+  const { page } = here.reader;
+  await page.goto(`${here.server.address}/n/두 미래`);
   await page.getByRole("button", { name: "실행", exact: true }).click();
   await page.locator("[data-viewer]").waitFor({ timeout: 60_000 });
-  await page.goto(`${server.address}/r/1/1`);
+  await page.goto(`${here.server.address}/r/1/1`);
   await page.getByLabel("견줄 것").selectOption("1/2");
   await page.getByRole("button", { name: "견주기" }).click();
   await page.getByRole("heading", { level: 1, name: "견주기" }).waitFor();
@@ -72,16 +57,16 @@ test("two trials part where the container ends, and it is said why", async () =>
 });
 
 test("the same trial on another version is the same until it is not", async () => {
-  const { page } = reader;
-  await page.goto(`${server.address}/compare?a=1/2&b=1/2`);
+  const { page } = here.reader;
+  await page.goto(`${here.server.address}/compare?a=1/2&b=1/2`);
   await page.getByText("두 추적은 기록 하나까지 똑같다.").waitFor();
-  await page.goto(`${server.address}/compare?a=1/2&b=1/2@1.28`);
+  await page.goto(`${here.server.address}/compare?a=1/2&b=1/2@1.28`);
   await page.locator(".compare-side h2", { hasText: "Kubernetes 1.28" }).waitFor();
 });
 
 test("another future branches from the scrubbed instant", async () => {
-  const { page } = reader;
-  await page.goto(`${server.address}/r/1/2?t=10`);
+  const { page } = here.reader;
+  await page.goto(`${here.server.address}/r/1/2?t=10`);
   assert.equal(await page.getByLabel("언제").inputValue(), "10");
   await page.getByLabel("할 일").fill("{node: node-1, powerOff: true}");
   await page.getByRole("button", { name: "두 미래 보기" }).click();
@@ -95,14 +80,14 @@ test("another future branches from the scrubbed instant", async () => {
 });
 
 test("a deed that is none is refused in words", async () => {
-  const { page } = reader;
-  await page.goto(`${server.address}/r/1/2/branch?at=10&do=${encodeURIComponent("{node: node-1, powerOf: true}")}`);
+  const { page } = here.reader;
+  await page.goto(`${here.server.address}/r/1/2/branch?at=10&do=${encodeURIComponent("{node: node-1, powerOf: true}")}`);
   await page.getByText("그렇게는 할 수 없다").waitFor();
 });
 
 test("a counter-example is looked for, found, and stands beside the trial", async () => {
-  const { page } = reader;
-  await page.goto(`${server.address}/r/1`);
+  const { page } = here.reader;
+  await page.goto(`${here.server.address}/r/1`);
   await page.getByRole("button", { name: "반례 찾기" }).first().click();
   await page.getByRole("heading", { name: "이 주장이 틀리는 경우를 찾는다" }).waitFor();
   await page.locator(".refutation", { hasText: "반례가 있다" }).waitFor({ timeout: 120_000 });
@@ -117,10 +102,10 @@ test("a phone has room for it, and nothing was refused", async () => {
   const phone = await open("en-US", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
   after(() => phone.browser.close());
   for (const path of ["/compare?a=1/1&b=1/2", "/r/1/2?t=10", "/r/1/refute/1"]) {
-    await phone.page.goto(server.address + path);
+    await phone.page.goto(here.server.address + path);
     assert.ok((await phone.page.evaluate(() => document.documentElement.scrollWidth)) <= 390, path);
   }
   assert.deepEqual(phone.errors, []);
-  assert.deepEqual(reader.errors.filter((error) => !error.includes("422")), []);
-  assert.equal(server.complaints(), "");
+  assert.deepEqual(here.reader.errors.filter((error) => !error.includes("422")), []);
+  assert.equal(here.server.complaints(), "");
 });

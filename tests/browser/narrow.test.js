@@ -1,27 +1,13 @@
 // A phone, English, no JavaScript: everything can be read, and nothing scrolls sideways.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { open, serve, vault } from "./site.js";
+import { after, test } from "node:test";
+import { open, site } from "./site.js";
 
-let notes;
-let server;
-let reader;
-
-before(async () => {
-  notes = vault();
-  server = await serve(notes.folder);
-  reader = await open("en-US", { viewport: { width: 390, height: 844 }, javaScriptEnabled: false, colorScheme: "dark" });
-});
-
-after(async () => {
-  await reader?.browser.close();
-  await server?.stop();
-  notes?.remove();
-});
+const here = site("en-US", { viewport: { width: 390, height: 844 }, javaScriptEnabled: false, colorScheme: "dark" });
 
 test("a cell runs by its form alone, and its run is read step by step", async () => {
-  const { page } = reader;
-  await page.goto(`${server.address}/n/파드가 failed 뜨는 상황이란`);
+  const { page } = here.reader;
+  await page.goto(`${here.server.address}/n/파드가 failed 뜨는 상황이란`);
   assert.equal(await page.locator("html").getAttribute("lang"), "en");
   await page.locator("#cell-exit-by-policy").getByRole("button", { name: "Run", exact: true }).click();
   for (let tries = 0; (await page.locator(".status.finished").count()) === 0; tries++) {
@@ -43,7 +29,7 @@ test("no page scrolls sideways on a phone", async () => {
   const { browser, page, errors } = await open("en-US", { viewport: { width: 390, height: 844 } });
   after(() => browser.close());
   for (const path of ["/", "/n/파드에 대해서", "/n/파드가 failed 뜨는 상황이란", "/n/none", "/r/1", "/r/1/2", "/search?q=파드", "/settings", "/notes", "/history/파드가 failed 뜨는 상황이란?cell=exit-by-policy"]) {
-    await page.goto(server.address + path);
+    await page.goto(here.server.address + path);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(width <= 390, `${path} is ${width} pixels wide`);
   }

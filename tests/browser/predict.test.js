@@ -1,30 +1,16 @@
 // A prediction is asked before the run, kept, and compared with what comes out.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { open, serve, vault } from "./site.js";
+import { after, test } from "node:test";
+import { open, site } from "./site.js";
 
-let notes;
-let server;
-let reader;
-
-before(async () => {
-  notes = vault();
-  server = await serve(notes.folder);
-  reader = await open("ko-KR");
-});
-
-after(async () => {
-  await reader?.browser.close();
-  await server?.stop();
-  notes?.remove();
-});
+const here = site("ko-KR");
 
 const note = "/n/파드가 failed 뜨는 상황이란";
 const cell = (page) => page.locator("#cell-exit-by-policy");
 
 test("the answer is kept before the run, and can be thought over", async () => {
-  const { page } = reader;
-  await page.goto(server.address + note);
+  const { page } = here.reader;
+  await page.goto(here.server.address + note);
   const place = cell(page).locator("[data-prediction]");
   await place.getByText("아홉 가지 조합 가운데 Failed가 되는 것은 몇 개일까?").waitFor();
   await place.getByLabel("답").fill("3개");
@@ -43,7 +29,7 @@ test("the answer is kept before the run, and can be thought over", async () => {
 });
 
 test("the run keeps what was written, and says what was right", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   await cell(page).getByRole("button", { name: "실행", exact: true }).click();
   const place = cell(page).locator("[data-prediction]");
   await place.locator(".verdict.holds", { hasText: "맞혔다" }).waitFor({ timeout: 120_000 });
@@ -58,20 +44,20 @@ test("the run keeps what was written, and says what was right", async () => {
 });
 
 test("whoever has seen the outcome cannot predict it", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   const status = await page.evaluate(async () => {
     const form = new URLSearchParams({ note: "파드가 failed 뜨는 상황이란", cell: "exit-by-policy", words: "9" });
     return (await fetch("/predict", { method: "POST", body: form })).status;
   });
   assert.equal(status, 409);
-  assert.deepEqual(reader.errors.filter((error) => !error.includes("409")), []);
-  assert.equal(server.complaints(), "");
+  assert.deepEqual(here.reader.errors.filter((error) => !error.includes("409")), []);
+  assert.equal(here.server.complaints(), "");
 });
 
 test("without scripts the form does the same, in English and on a phone", async () => {
   const { browser, page } = await open("en-US", { viewport: { width: 390, height: 844 }, javaScriptEnabled: false });
   after(() => browser.close());
-  await page.goto(`${server.address}/n/노드 압박 축출`);
+  await page.goto(`${here.server.address}/n/노드 압박 축출`);
   const place = page.locator("[data-prediction]").first();
   await place.getByLabel("burstable-over").check();
   await place.getByRole("button", { name: "Keep the prediction" }).click();

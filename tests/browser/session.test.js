@@ -2,31 +2,18 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { open, serve, vault } from "./site.js";
+import { after, test } from "node:test";
+import { open, serve, site } from "./site.js";
 
-let notes;
-let server;
-let reader;
 let other;
 
-before(async () => {
-  notes = vault();
-  server = await serve(notes.folder);
-  reader = await open("ko-KR", { viewport: { width: 1400, height: 950 } });
-});
-
-after(async () => {
-  await reader?.browser.close();
-  await server?.stop();
-  notes?.remove();
-});
+const here = site("ko-KR", { viewport: { width: 1400, height: 950 } });
 
 const cell = (page, number) => page.locator("[data-room-cell]").nth(number - 1);
 
 test("a note opens as a session: its text, its cells, run in order", async () => {
-  const { page, context } = reader;
-  await page.goto(`${server.address}/n/파드에 대해서`);
+  const { page, context } = here.reader;
+  await page.goto(`${here.server.address}/n/파드에 대해서`);
   await page.getByRole("button", { name: "세션으로 열기" }).click();
   await page.locator("[data-room][data-ready]").waitFor();
   await page.getByRole("heading", { level: 1, name: "파드에 대해서" }).waitFor();
@@ -40,7 +27,7 @@ test("a note opens as a session: its text, its cells, run in order", async () =>
 });
 
 test("the other tab sees it live, and its clock moves both", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   await cell(other, 3).getByText("job.batch/hello created").waitFor();
   await other.getByRole("button", { name: "가라앉을 때까지" }).click();
   await page.waitForFunction(() => document.querySelector("[data-clock]").textContent !== "0:00.000");
@@ -50,7 +37,7 @@ test("the other tab sees it live, and its clock moves both", async () => {
 });
 
 test("the console completes, remembers, and changes the cluster", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   const prompt = page.locator("[data-prompt] input");
   await prompt.click();
   await page.keyboard.type("kubectl get deploym");
@@ -69,7 +56,7 @@ test("the console completes, remembers, and changes the cluster", async () => {
 });
 
 test("what is stale is marked, and run again from where it is not", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   const area = cell(page, 2).locator("textarea");
   await area.fill((await area.inputValue()).replace("replicas: 3", "replicas: 5"));
   await page.locator("[data-room-cell].stale").nth(1).waitFor();
@@ -79,7 +66,7 @@ test("what is stale is marked, and run again from where it is not", async () => 
   await page.locator(".room-objects li", { hasText: "5/5 ready" }).first().waitFor();
   assert.equal(await page.locator("[data-room-cell].stale").count(), 0);
   // A cell that follows the note follows it when the note is saved elsewhere; one that was edited here does not.
-  const path = join(notes.folder, "파드에 대해서.md");
+  const path = join(here.notes.folder, "파드에 대해서.md");
   writeFileSync(path, readFileSync(path, "utf8").replace("replicas: 3", "replicas: 4").replace("sleep 3600", "sleep 60"));
   await page.waitForFunction(() => [...document.querySelectorAll("textarea")].some((area) => area.value.includes("sleep 60")));
   assert.match(await area.inputValue(), /replicas: 5/);
@@ -87,7 +74,7 @@ test("what is stale is marked, and run again from where it is not", async () => 
 });
 
 test("a cell is taken back, the server stops and starts, and all is as it was", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   await cell(page, 3).hover();
   await cell(page, 3).getByRole("button", { name: "이 셀 앞으로 되돌리기" }).click();
   await cell(page, 3).locator("[data-count]", { hasText: "[ ]" }).waitFor();
@@ -99,9 +86,9 @@ test("a cell is taken back, the server stops and starts, and all is as it was", 
   const address = page.url();
   await other.close();
   await page.goto("about:blank");
-  await server.stop();
-  server = await serve(notes.folder);
-  await page.goto(server.address + new URL(address).pathname);
+  await here.server.stop();
+  here.server = await serve(here.notes.folder);
+  await page.goto(here.server.address + new URL(address).pathname);
   await page.locator("[data-clock]", { hasText: "0:42.000" }).waitFor();
   await page.locator(".room-objects li", { hasText: "5/5" }).first().waitFor();
   assert.equal(await page.locator("[data-cluster-picture]").innerText(), before);
@@ -109,8 +96,8 @@ test("a cell is taken back, the server stops and starts, and all is as it was", 
 });
 
 test("a scratch page is written by the keyboard alone, as in Jupyter", async () => {
-  const { page } = reader;
-  await page.goto(`${server.address}/sessions`);
+  const { page } = here.reader;
+  await page.goto(`${here.server.address}/sessions`);
   await page.getByRole("button", { name: "새 메모장" }).click();
   // Before its module is there, the page is only read.
   await page.locator("[data-room][data-ready]").waitFor();
@@ -140,7 +127,7 @@ test("a scratch page is written by the keyboard alone, as in Jupyter", async () 
 });
 
 test("completion, and what a field means", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   const area = cell(page, 3).locator("textarea");
   await area.fill("apiVersion: v1\nkind: Pod\nspec:\n  restartP");
   await area.press("Control+ ");
@@ -151,7 +138,7 @@ test("completion, and what a field means", async () => {
 });
 
 test("time follows the real one until it is paused, and what runs is interrupted", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   await page.getByLabel("배속").selectOption("600");
   await page.getByRole("button", { name: "실제 시간으로" }).click();
   await page.locator("[data-words]", { hasText: "600배" }).waitFor();
@@ -169,13 +156,13 @@ test("time follows the real one until it is paused, and what runs is interrupted
 });
 
 test("nothing scrolls sideways on a phone, and nothing was refused", async () => {
-  const { page } = reader;
+  const { page } = here.reader;
   const phone = await open("en-US", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
   after(() => phone.browser.close());
   await phone.page.goto(page.url().replace("127.0.0.1", "127.0.0.1"));
   await phone.page.getByRole("button", { name: "Run all" }).waitFor();
   assert.ok((await phone.page.evaluate(() => document.documentElement.scrollWidth)) <= 390);
-  assert.deepEqual(reader.errors, []);
+  assert.deepEqual(here.reader.errors, []);
   assert.deepEqual(phone.errors, []);
-  assert.equal(server.complaints(), "");
+  assert.equal(here.server.complaints(), "");
 });

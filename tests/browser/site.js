@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { chromium } from "playwright-core";
 
 const notes = new URL("../../notes", import.meta.url).pathname;
@@ -66,4 +67,24 @@ export async function open(lang, more = {}) {
   page.on("pageerror", (error) => errors.push(String(error)));
   page.setDefaultTimeout(30_000);
   return { browser, context, page, errors };
+}
+
+/**
+ * A site for the tests of a file: notes, a server over them, a reader with a browser; gone after the last test. `write` may
+ * change the folder before the server starts.
+ */
+export function site(lang, more = {}, write = () => {}) {
+  const site = {};
+  before(async () => {
+    site.notes = vault();
+    write(site.notes.folder);
+    site.server = await serve(site.notes.folder);
+    site.reader = await open(lang, more);
+  });
+  after(async () => {
+    await site.reader?.browser.close();
+    await site.server?.stop();
+    site.notes?.remove();
+  });
+  return site;
 }

@@ -1,32 +1,18 @@
 // The timeline of a trial: filtered and collapsed, near and far, by the keyboard; a console at any instant.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { open, serve, vault } from "./site.js";
+import { test } from "node:test";
+import { site } from "./site.js";
 
-let notes;
-let server;
-let reader;
-
-before(async () => {
-  notes = vault();
-  server = await serve(notes.folder);
-  reader = await open("ko-KR");
-});
-
-after(async () => {
-  await reader?.browser.close();
-  await server?.stop();
-  notes?.remove();
-});
+const here = site("ko-KR");
 
 const lanes = (page) => page.locator("[data-lanes] .lane:not(.axis)");
 
 test("lanes are chosen by kind and by name", async () => {
-  const { page } = reader;
-  await page.goto(`${server.address}/n/파드가 failed 뜨는 상황이란`);
+  const { page } = here.reader;
+  await page.goto(`${here.server.address}/n/파드가 failed 뜨는 상황이란`);
   await page.locator("#cell-exit-by-policy").getByRole("button", { name: "실행", exact: true }).click();
   await page.locator("#cell-exit-by-policy [data-viewer]").waitFor({ timeout: 120_000 });
-  await page.goto(`${server.address}/r/1/2`);
+  await page.goto(`${here.server.address}/r/1/2`);
   const all = await lanes(page).count();
   await page.getByRole("button", { name: /condition/ }).click();
   await page.waitForFunction((all) => document.querySelectorAll("[data-lanes] .lane:not(.axis)").length < all, all);
@@ -42,8 +28,8 @@ test("lanes are chosen by kind and by name", async () => {
 });
 
 test("the scrubber zooms and pans by the keyboard, the wheel about the pointer", async () => {
-  const { page } = reader;
-  await page.goto(`${server.address}/r/1/2?t=30`);
+  const { page } = here.reader;
+  await page.goto(`${here.server.address}/r/1/2?t=30`);
   const span = () => page.evaluate(() => { const set = document.querySelector("[data-timeline]").dataset; return Number(set.to) - Number(set.from); });
   const whole = await span();
   const scrubber = page.getByRole("slider");
@@ -70,8 +56,8 @@ test("the scrubber zooms and pans by the keyboard, the wheel about the pointer",
 });
 
 test("a console asks the cluster of any instant", async () => {
-  const { page } = reader;
-  await page.goto(`${server.address}/r/1/8?t=4`);
+  const { page } = here.reader;
+  await page.goto(`${here.server.address}/r/1/8?t=4`);
   await page.getByRole("link", { name: "콘솔" }).click();
   const line = page.locator("[data-console] [name=line]");
   await line.fill("kubectl get pod demo -o jsonpath={.status.phase}");
@@ -85,6 +71,6 @@ test("a console asks the cluster of any instant", async () => {
   await page.locator(".term", { hasText: "in the past" }).waitFor();
   await line.press("ArrowUp");
   assert.equal(await line.inputValue(), "delete pod demo");
-  assert.deepEqual(reader.errors, []);
-  assert.equal(server.complaints(), "");
+  assert.deepEqual(here.reader.errors, []);
+  assert.equal(here.server.complaints(), "");
 });
