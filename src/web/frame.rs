@@ -62,6 +62,10 @@ impl Index {
                 Layer::Library => index.library.push(entry),
             }
         }
+        // What lies in no folder comes first, so that a folder's name stands above what is in it and nothing else.
+        for entries in [&mut index.notes, &mut index.library] {
+            entries.sort_by(|left, right| left.folder.cmp(&right.folder));
+        }
         index
     }
 }

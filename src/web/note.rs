@@ -40,7 +40,7 @@ pub struct Prepared {
     badges: Vec<(FileRef, String)>,
     outline: Vec<OutlineEntry>,
     backlinks: Vec<BacklinkView>,
-    properties: Vec<(String, String)>,
+    properties: Vec<PropertyView>,
     tags: Vec<(String, String)>,
     problems: Vec<ProblemView>,
 }
@@ -170,6 +170,14 @@ async fn copy_of(app: &App, id: RunId) -> Result<Option<(String, String, String)
         .map(|(summary, (source, _))| (summary.note, summary.cell, source)))
 }
 
+/// A property as it is shown under the title.
+#[derive(Clone, Debug, Serialize)]
+struct PropertyView {
+    name: String,
+    value: String,
+    href: Option<String>,
+}
+
 #[derive(Serialize)]
 struct NoteView {
     frame: frame::Frame,
@@ -180,7 +188,7 @@ struct NoteView {
     body: String,
     outline: Vec<OutlineView>,
     backlinks: Vec<BacklinkView>,
-    properties: Vec<(String, String)>,
+    properties: Vec<PropertyView>,
     tags: Vec<(String, String)>,
     problems: Vec<ProblemView>,
     cells: Vec<CellLink>,
@@ -357,15 +365,37 @@ fn prepare(app: &App, lang: Lang, snapshot: &Snapshot, file: &FileRef, note: &No
         }
     }
     let hidden = ["tags", "tag", "aliases", "alias", "cssclasses", "cssclass"];
-    let mut properties: Vec<(String, String)> = note
+    let mut properties: Vec<PropertyView> = note
         .properties
         .values
         .iter()
         .filter(|(name, _)| !hidden.contains(&name.to_lowercase().as_str()))
-        .map(|(name, value)| (name.clone(), property(value)))
+        .map(|(name, value)| {
+            // A value that is a link leads where it points; in a list it stays as it is written.
+            let link = note.properties.links.iter().find(|link| link.key == *name);
+            match link.filter(|_| value.is_string()) {
+                Some(link) => PropertyView {
+                    name: name.clone(),
+                    value: link.alias.clone().unwrap_or_else(|| link.target.clone()),
+                    href: Links { vault, lang }
+                        .resolve(file, &link.target)
+                        .map(|found| found.href),
+                },
+                None => PropertyView {
+                    name: name.clone(),
+                    value: property(value),
+                    href: None,
+                },
+            }
+        })
         .collect();
     if !note.aliases.is_empty() {
-        properties.insert(0, (Text::Aliases.say(lang).to_owned(), note.aliases.join(", ")));
+        let aliases = PropertyView {
+            name: Text::Aliases.say(lang).to_owned(),
+            value: note.aliases.join(", "),
+            href: None,
+        };
+        properties.insert(0, aliases);
     }
     let problems = note
         .diagnostics
